@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * Bytes that compiler, programs and loader share.  The compiler's side is src/artifact/abi.rs; a test
+ * reads the numbers here and there and compares them.  Little endian; all offsets are in bytes.
+ */
+#pragma once
+
+/* ---- References -------------------------------------------------------------------------------------
+ * A reference is the offset of something in its region (tables or node), a multiple of 8, with flags in
+ * the three low bits.  A program masks it with the region's mask, which also clears the flags, so that
+ * the verifier sees it inside; a region is mask + 1 + REGION_TAIL bytes long (mask + 1 a power of two).
+ * Offset 0 is never anything's: 0 is "none".
+ */
+#define REGION_TAIL 512
+
+/* ---- Tables: one per operation, read-only once filled (section .data, symbol `tables`) ---------------
+ * They say which class ("atom") a value falls into, for each dimension of the operation: 0 is any other
+ * value, 1..n are the values that policies name, n + 1 is a value that cannot be read.
+ */
+#define TABLES_MAGIC 0x4c425446 /* "FTBL" */
+#define TABLES_ABI 1
+struct tables_header {
+	u32 magic, abi, len, pad; /* len: bytes used */
+	u64 zero[8];              /* an edge that matches nothing, see EDGE_NONE */
+};
+/* Reference of an edge that no component equals: its len is 0, its words are all ones. */
+#define EDGE_NONE 16
+
+/*
+ * Paths, exact: a minimised automaton over components, read from the last one to the first.  The sum of
+ * the weights along the way is the number of the path (a minimal perfect hash that proves itself), so the
+ * walk starts at id 1 and an accepted path's id is 1..n.
+ *
+ * A node with at most 3 edges *is* its first edge; the others follow directly (EDGE_MORE: another one
+ * begins at sizeof(struct edge) + 8 * words).  A node with more is a struct hash_node (REF_HASH).  A node
+ * without edges is EDGE_NONE.
+ */
+struct edge {
+	u32 next;       /* the node it leads to | EDGE_ACCEPT | REF_HASH | EDGE_MORE */
+	u32 len_weight; /* length of the component (1..255) | weight << 8 */
+	u64 mask;       /* of the last word: the bytes that belong to the component */
+	u64 words[];    /* the component, zero padded */
+};
+#define EDGE_ACCEPT 1u /* a path may begin here: "/" comes next */
+#define REF_HASH 2u
+#define EDGE_MORE 4u
+
+/*
+ * h = 0; for each word w of the component (the last one masked): h = (h ^ w) * k;  then
+ * h ^= h >> 32; h *= k; the only candidate is slots[(h >> 43 ^ disp[h >> 22 & buckets]) & mask].
+ */
+struct hash_node {
+	u64 k;
+	u32 slots;   /* reference of u32 slots[mask + 1]: references of edges */
+	u32 buckets; /* number of disp[] - 1 */
+	u32 mask;
+	u32 pad;
+	u16 disp[];
+};
+
+/*
+ * Text: a radix trie over bytes, from the first byte (Equal on strings, Prefix) or from the last one
+ * (Postfix; labels and branch bytes are then reversed).  Behind a node's label, the next byte of the text
+ * selects children[byte - first]; the child's label starts behind that byte.
+ */
+struct trie_node {
+	u32 atom;     /* of the value that ends behind the label; 0 = none */
+	u8 label_len; /* 0..64 */
+	u8 first;
+	u16 count;    /* of children */
+	u64 label[];  /* zero padded; then u32 children[count], 0 = none */
+};
+#define TRIE_LABEL_MAX 64
+
+/* Integers: the atom of values[i] is i + 1. */
+struct int_table {
+	u32 count, pad;
+	u64 values[]; /* ascending */
+};
+
+/* ---- Node: one per generation, shared by all operations, written by the loader (.bss, symbol `node`) -
+ * header, then cgroup slots, then for each operation u32 heads[set] at an offset that its program knows,
+ * then set blocks.
+ */
+struct node_header {
+	u32 magic, abi;
+	u32 generation; /* stands in every event */
+	u32 low_level;  /* the smallest cgroup level of any workload; 0 = there are none */
+	u64 lost;       /* events that could not be sent or are cut short */
+	u64 pad[5];
+};
+#define NODE_MAGIC 0x444f4e46 /* "FNOD" */
+#define NODE_ABI 1
+
+/*
+ * Cgroups: open addressing, slot = id * CGROUP_HASH >> (64 - log2(slots)), at most 8 probes, no wrap
+ * (CGROUP_SPARE slots more behind the last).  An id of 0 ends a probe.
+ */
+struct cgroup_slot {
+	u64 id;
+	u32 value; /* set number (SET_NONE: none here) | level of the next ancestor to look at << 24 */
+	u32 pad;
+};
+#define CGROUP_HASH 0x9E3779B97F4A7C15ULL
+#define CGROUP_PROBES 8
+#define CGROUP_SPARE 8
+#define SET_NONE 0xffffffu
+#define SET_DEFAULT 0 /* of every cgroup that is not in the table */
+
+/*
+ * A set: what applies to one cgroup at one operation.  Reached through heads[set]; 0 there means that
+ * nothing applies.
+ */
+struct set_block {
+	u32 needs;   /* bit d: dimension d has to be read */
+	u32 code;    /* reference of the first word of the decision lists */
+	u32 quiet[]; /* per dimension: row of atoms for which nothing can happen, whatever the others are; 0 = no such row.
+	              * Where a walk cannot tell "other" from "cannot be read", atom 0's bit is the AND of both. */
+};
+
+/* A row is a set of atoms: reference | flags.  It may be shared. */
+#define ROW_LIST 1u   /* {u32 count; u32 ids[count]} ascending; else one bit an atom in u64 words */
+#define ROW_INVERT 2u /* the atoms that are *not* listed */
+
+/*
+ * Decision lists of all policies of a set, one behind the other, in order of policy identity, as words:
+ *   TEST: op | dimension << 8 | skip << 16 | row << 32: if the dimension's atom is not in the row, the next
+ *         `skip` words are passed over
+ *   ACT:  op | flags << 4 ... see below; followed by one word that counts how often it was reached
+ *   SKIP: op | skip << 16: passes over `skip` words
+ *   END
+ */
+enum { WORD_END = 0, WORD_TEST = 1, WORD_ACT = 2, WORD_SKIP = 3 };
+/* ACT: op:4 | flags:4 | selector:8 | value:16 (signed, what the hook returns) | policy:32 */
+#define ACT_POST 0x10u
+#define ACT_OVERRIDE 0x20u /* the value is returned (not set in monitor mode) */
+#define ACT_SIGKILL 0x40u  /* (not set in monitor mode) */
+
+/* ---- Events: one ring buffer record per event ------------------------------------------------------- */
+#define EVENT_ARGS 5
+#define EVENT_ENTRIES 32
+struct event {
+	u16 kind;  /* EVENT_POLICY, or EVENT_TEXT: a further text argument of the policy event with the same key, sent before it */
+	u8 arg;    /* which argument `text` is; 0xff = there is no text */
+	u8 flags;  /* EVENT_UNREADABLE */
+	u32 generation;
+	u32 operation;    /* number of the operation in the manifest */
+	u16 text_len;     /* its bytes are the *last* text_len of the text area */
+	u16 text_area;    /* 0, 64, 256, 1024 or 4096 bytes, directly behind this header */
+	u64 key;          /* ktime; joins the records of one event */
+	u64 cgroup;
+	u32 pid, tid;
+	u32 entries;      /* number of u64 ACT words behind the text area */
+	u32 pad;
+	u64 args[EVENT_ARGS]; /* integer arguments as read; 0 for others */
+};
+#define EVENT_POLICY 1
+#define EVENT_TEXT 2
+#define EVENT_UNREADABLE 1 /* the text could not be read: memfd, unlinked, longer than 4096 bytes, disconnected */
+#define TEXT_MAX 4096
+
+/* ---- Scratch: per CPU, `slots` claimed by atomic exchange -------------------------------------------- */
+#define SCRATCH_SLOTS 2

@@ -1,0 +1,113 @@
+//! What is wrong with an input, as plain data. Only [`render`] turns it into text for people.
+//!
+//! One cause gives one diagnostic; phases go on past it. A diagnostic is built by one constructor per
+//! [`Code`]; nothing outside this module writes prose for the user.
+
+use crate::source::Span;
+
+/// How much a diagnostic weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// For information; never changes an exit code.
+    Note,
+    /// A lint: accepted, but probably not what was meant. `--deny` turns it into an error.
+    Warning,
+    /// Valid for Tetragon, but this back end cannot compile it yet: an error for `compile`, a note for `check`.
+    NotCompiled,
+    Error,
+}
+
+/// A stable diagnostic code, such as `TF0204`. Its page is `diag/codes/TF0204.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(pub u16);
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TF{:04}", self.0)
+    }
+}
+
+/// A place and what it has to do with the problem. The first label of a diagnostic is where it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    pub span: Span,
+    pub text: String,
+}
+
+/// One finding. `message` is lowercase, without a full stop, and stands alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub code: Code,
+    pub severity: Severity,
+    pub message: String,
+    pub labels: Vec<Label>,
+    /// What to write instead, as text that can be pasted.
+    pub help: Option<String>,
+    /// The facts behind it: a kernel version, what Tetragon does.
+    pub notes: Vec<String>,
+}
+
+impl Diagnostic {
+    pub fn new(code: Code, severity: Severity, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { code, severity, message: message.into(), labels: vec![], help: None, notes: vec![] }
+    }
+
+    pub fn error(code: Code, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(code, Severity::Error, message)
+    }
+
+    #[must_use]
+    pub fn label(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
+        self.labels.push(Label { span, text: text.into() });
+        self
+    }
+
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Diagnostic {
+        self.help = Some(text.into());
+        self
+    }
+
+    #[must_use]
+    pub fn note(mut self, text: impl Into<String>) -> Diagnostic {
+        self.notes.push(text.into());
+        self
+    }
+}
+
+/// Collects findings. Phases take it as `&mut` and go on past an error where they can.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics {
+    found: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.found.push(diagnostic);
+    }
+
+    pub fn extend(&mut self, other: Diagnostics) {
+        self.found.extend(other.found);
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.found.iter()
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.found.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// Errors, or valid input that this back end cannot compile.
+    pub fn blocks_compile(&self) -> bool {
+        self.found.iter().any(|d| d.severity >= Severity::NotCompiled)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.found.len()
+    }
+}

@@ -1,0 +1,215 @@
+//! Documents to meaning: a [`PolicySet`] exists only if every check passed, so later phases report no
+//! policy error.
+//!
+//! Lists, macros, defaults and spellings are gone here; every name is a vocabulary item, every value is in
+//! the form in which it is compared. Places in the source stay, so that each later thing can say which
+//! YAML bytes it comes from.
+
+use indexmap::IndexSet;
+
+use crate::source::{SourceId, Span};
+use crate::vocab::arg_type::ArgType;
+
+/// Every policy of a run, in order of [`Identity`], each identity once.
+#[derive(Clone, Debug, Default)]
+pub struct PolicySet {
+    pub policies: Vec<Policy>,
+    /// Which processes a policy applies to, each distinct selector once, in order of first use.
+    pub scopes: IndexSet<Scope>,
+    /// Every value of a string or path condition, each once, in order of first use.
+    pub strings: Strings,
+}
+
+/// Index into [`PolicySet::scopes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScopeId(pub u32);
+
+/// Index into [`PolicySet::strings`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StrId(pub u32);
+
+/// Values as bytes (a path need not be UTF-8), each once.
+#[derive(Clone, Debug, Default)]
+pub struct Strings {
+    all: IndexSet<Box<[u8]>, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
+}
+
+impl Strings {
+    pub fn intern(&mut self, bytes: &[u8]) -> StrId {
+        if let Some(i) = self.all.get_index_of(bytes) {
+            return StrId(i as u32);
+        }
+        StrId(self.all.insert_full(bytes.into()).0 as u32)
+    }
+
+    pub fn get(&self, id: StrId) -> &[u8] {
+        &self.all[id.0 as usize]
+    }
+
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+}
+
+/// What makes a policy that policy. The order decides which of several overrides wins.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    pub kind: PolicyKind,
+    /// `None` for the cluster-wide kind.
+    pub namespace: Option<String>,
+    pub name: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PolicyKind {
+    TracingPolicy,
+    TracingPolicyNamespaced,
+}
+
+/// Whether Override and Sigkill act, or are only reported (`policy-mode`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    Enforce,
+    Monitor,
+}
+
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub identity: Identity,
+    pub file: SourceId,
+    /// Of `metadata.name`.
+    pub span: Span,
+    pub mode: Mode,
+    pub scope: ScopeId,
+    pub hooks: Vec<Hook>,
+}
+
+/// Which processes a policy applies to: those that any term describes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope {
+    /// Sorted, each once. A policy without selectors has `[Host, Pods { None, [], [] }]`.
+    pub any: Vec<ScopeTerm>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ScopeTerm {
+    /// Every process that is in no known pod container.
+    Host,
+    /// Containers for which every requirement holds.
+    Pods { namespace: Option<String>, pod: Vec<Requirement>, container: Vec<Requirement> },
+}
+
+/// One test of a label selector; `matchLabels` entries are `In` with one value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Requirement {
+    pub key: String,
+    pub op: RequirementOp,
+    /// Sorted, each once.
+    pub values: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RequirementOp {
+    In,
+    /// Also holds where the key is absent.
+    NotIn,
+    Exists,
+    DoesNotExist,
+}
+
+/// One hook of a policy: an ordered list of selectors, of which the first that matches decides.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    pub call: HookCall,
+    pub args: Vec<Arg>,
+    /// Never empty: a hook written without selectors has one that matches everything and posts.
+    pub selectors: Vec<Selector>,
+    pub message: Option<String>,
+    pub tags: Vec<String>,
+    /// Of `call` or `hook`.
+    pub span: Span,
+}
+
+/// What the policy names; [`crate::fold::ir`] decides what is attached for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HookCall {
+    /// `function` is the symbol (`__x64_sys_openat` for a syscall).
+    Kprobe { function: String, syscall: bool },
+    /// Without `bpf_lsm_` or `security_`.
+    Lsm { hook: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arg {
+    /// Position in the hooked function, from 0, at most 4.
+    pub index: u8,
+    pub ty: ArgType,
+    pub label: Option<String>,
+    pub span: Span,
+}
+
+/// Matches if every filter does; then its actions run and later selectors are not looked at.
+#[derive(Clone, Debug)]
+pub struct Selector {
+    pub filters: Vec<Filter>,
+    pub actions: Actions,
+    /// Of the selector's first key; of the hook if the policy wrote none.
+    pub span: Span,
+}
+
+/// One entry of `matchArgs`.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// Position in [`Hook::args`].
+    pub arg: usize,
+    /// `NotEqual`, `NotPrefix`, `NotPostfix`: true if no value matches.
+    pub negated: bool,
+    pub test: Test,
+    pub span: Span,
+}
+
+/// What an argument is compared with; true if any value matches. Values are sorted and each stands once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// The whole text or path.
+    Equal(Vec<StrId>),
+    /// At most 255 bytes each; an empty argument has no prefix.
+    Prefix(Vec<StrId>),
+    /// At most 127 bytes each.
+    Postfix(Vec<StrId>),
+    /// As the argument's bits at its width, extended to 64 bits by its sign.
+    Int(Vec<u64>),
+}
+
+/// What happens when a selector matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actions {
+    /// An event is sent; `NoPost` clears it.
+    pub post: bool,
+    /// The value that the hooked call returns instead, already in -4095..=0 where the hook clamps it.
+    pub override_value: Option<i32>,
+    /// The signal sent to the process (9 for `Sigkill`).
+    pub signal: Option<u32>,
+    /// The action that events name: the last one written.
+    pub shown: ShownAction,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ShownAction {
+    Post,
+    NoPost,
+    Override,
+    Sigkill,
+}
+
+impl Actions {
+    /// Whether the selector enforces, in monitor mode too. An argument that cannot be read makes a negated
+    /// filter true in such a selector, and false in all others.
+    pub fn enforces(&self) -> bool {
+        self.override_value.is_some() || self.signal.is_some()
+    }
+}

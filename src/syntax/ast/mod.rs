@@ -1,0 +1,1 @@
+//! Documents as written, field by field.

@@ -1,0 +1,3 @@
+//! The closed vocabularies of the language, one table each.
+
+pub mod arg_type;
