@@ -1,1 +1,3 @@
+//! Plan to bytes, read back and proved, written whole.
 
+pub mod lower;
