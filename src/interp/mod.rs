@@ -73,7 +73,8 @@ pub fn run(set: &PolicySet, target: &Target, event: &Event) -> Verdict {
                 let arg = &hook.args[filter.arg];
                 (arg.ty.class(), event.args.get(choice.param(arg.index) as usize))
             };
-            let decides = |s: &&Selector| s.filters.iter().all(|f| matches(set, f, s.actions.enforces(), value(f)));
+            let decides =
+                |s: &&Selector| s.filters.iter().all(|f| matches(set, f, s.actions.enforces(), value(f)));
             let Some((index, selector)) = hook.selectors.iter().enumerate().find(|(_, s)| decides(s)) else {
                 continue;
             };

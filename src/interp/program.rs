@@ -61,7 +61,9 @@ fn predicate_holds(set: &PolicySet, operation: &Operation, p: &Predicate, event:
             Values::Strings(_) => false,
         },
         (Family::Equal, Some(Value::Text(t))) => any(&|v| v == t),
-        (Family::Prefix, Some(Value::Text(t))) => !t.is_empty() && any(&|v| t[..t.len().min(255)].starts_with(v)),
+        (Family::Prefix, Some(Value::Text(t))) => {
+            !t.is_empty() && any(&|v| t[..t.len().min(255)].starts_with(v))
+        }
         (Family::Postfix, Some(Value::Text(t))) => {
             !t.is_empty() && any(&|v| t[t.len() - t.len().min(127)..].ends_with(v))
         }

@@ -61,7 +61,12 @@ pub const EQUIVALENTS: &[Equivalent] = &[
     },
     Equivalent { function: "security_file_ioctl", hook: "file_ioctl", params: &[0, 1, 2], differs: LATE },
     Equivalent { function: "security_file_open", hook: "file_open", params: &[0], differs: LATE },
-    Equivalent { function: "security_file_permission", hook: "file_permission", params: &[0, 1], differs: LATE },
+    Equivalent {
+        function: "security_file_permission",
+        hook: "file_permission",
+        params: &[0, 1],
+        differs: LATE,
+    },
     Equivalent { function: "security_path_chmod", hook: "path_chmod", params: &[0, 1], differs: LATE },
     Equivalent { function: "security_path_truncate", hook: "path_truncate", params: &[0], differs: LATE },
 ];

@@ -45,7 +45,10 @@ impl AttachKind {
 pub enum AttachReason {
     AsWritten,
     /// The LSM hook that the function calls; the text says what differs.
-    MovedToLsm { function: String, differs: &'static str },
+    MovedToLsm {
+        function: String,
+        differs: &'static str,
+    },
     /// There is no such LSM hook, and the target allows fmod_ret.
     FmodRet,
 }

@@ -29,7 +29,8 @@ impl Program {
                         .map(|&p| predicate_text(operation, operation.predicate(p), set))
                         .collect();
                     let tests = if tests.is_empty() { "always".to_string() } else { tests.join(" and ") };
-                    let _ = writeln!(out, "    {}  {tests}  -> {}", rule.selector, outcome_text(rule.outcome));
+                    let _ =
+                        writeln!(out, "    {}  {tests}  -> {}", rule.selector, outcome_text(rule.outcome));
                 }
             }
         }

@@ -51,7 +51,8 @@ fn check_readings(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bo
     for (param, subjects) in by_param {
         let Some(other) = subjects.iter().find(|s| !same_reading(s.ty, subjects[0].ty)) else { continue };
         fine = false;
-        let place = program.lists.iter().find(|l| l.operation == unit.operation).expect("a unit has lists").span;
+        let place =
+            program.lists.iter().find(|l| l.operation == unit.operation).expect("a unit has lists").span;
         diags.push(
             Diagnostic::new(
                 Code(602),

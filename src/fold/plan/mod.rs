@@ -90,7 +90,9 @@ fn dimensions(program: &Program, id: OperationId, scopes: &IndexMap<ScopeId, Vec
     let mut users: IndexMap<(SubjectId, Family), IndexSet<ScopeId>> = IndexMap::new();
     let mut seen = vec![false; operation.predicates.len()];
     for (&scope, lists) in scopes {
-        for &PredicateId(p) in lists.iter().flat_map(|&l| program.lists[l].rules.iter().flat_map(|r| &r.predicates)) {
+        for &PredicateId(p) in
+            lists.iter().flat_map(|&l| program.lists[l].rules.iter().flat_map(|r| &r.predicates))
+        {
             let predicate = operation.predicate(PredicateId(p));
             let key = (predicate.subject, predicate.family);
             users.entry(key).or_default().insert(scope);

@@ -1,0 +1,4 @@
+//! Decodes the bytes just made back into decision lists and compares them with the policies.
+
+pub mod compare;
+pub mod read;
