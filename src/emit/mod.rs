@@ -1,4 +1,7 @@
 //! Plan to bytes, read back and proved, written whole.
 
+pub mod assemble;
+mod describe;
 pub mod lower;
+mod scope_blocks;
 pub mod verify;

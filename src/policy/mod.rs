@@ -88,6 +88,8 @@ pub struct Policy {
     pub file: SourceId,
     /// Of `metadata.name`.
     pub span: Span,
+    /// Of the whole document: its digest stands in the manifest.
+    pub document: Span,
     pub mode: Mode,
     pub scope: ScopeId,
     pub hooks: Vec<Hook>,

@@ -9,7 +9,7 @@
 mod attach;
 mod text;
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 
 use crate::diag::Diagnostics;
 use crate::policy::{Actions, Filter, Hook, Mode, PolicySet, ScopeId, StrId, Test};
@@ -93,6 +93,11 @@ pub struct List {
     pub hook: usize,
     pub operation: OperationId,
     pub scope: ScopeId,
+    /// Number that events give the hook's first selector: selectors of one policy are counted over its
+    /// hooks on one operation.
+    pub first_selector: u32,
+    /// Parameter of what is attached, by position in the hook's `args`.
+    pub params: Vec<u8>,
     pub rules: Vec<Rule>,
     pub reason: AttachReason,
     pub span: Span,
@@ -129,6 +134,7 @@ pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Progr
     let mut attaches: IndexSet<Attach> = IndexSet::new();
     let mut program = Program::default();
     for (p, policy) in set.policies.iter().enumerate() {
+        let mut selectors: IndexMap<usize, u32> = IndexMap::new();
         for (h, hook) in policy.hooks.iter().enumerate() {
             let Some(choice) = choose(hook, target, diags) else { continue };
             let operation = attaches.insert_full(choice.attach.clone()).0;
@@ -157,11 +163,16 @@ pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Progr
                     Rule { predicates, outcome: outcome(&selector.actions, policy.mode), selector: s as u8 }
                 })
                 .collect();
+            let counted = selectors.entry(operation).or_default();
+            let first_selector = *counted;
+            *counted += hook.selectors.len() as u32;
             program.lists.push(List {
                 policy: p,
                 hook: h,
                 operation: OperationId(operation as u32),
                 scope: policy.scope,
+                first_selector,
+                params: hook.args.iter().map(|a| choice.param(a.index)).collect(),
                 rules,
                 reason: choice.reason,
                 span: hook.span,

@@ -13,6 +13,7 @@ pub(super) fn check(program: &Program, plan: &Plan, diags: &mut Diagnostics) -> 
     for unit in &plan.units {
         fine &= check_dimensions(program, unit, diags);
         fine &= check_readings(program, unit, diags);
+        fine &= check_selectors(program, unit, diags);
     }
     fine
 }
@@ -71,9 +72,33 @@ fn check_readings(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bo
     fine
 }
 
+/// TF0604: events count the selectors of a policy at an operation in eight bits.
+fn check_selectors(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
+    let lists = unit.scopes.values().flatten().map(|&l| &program.lists[l]);
+    let mut fine = true;
+    for list in lists.filter(|l| l.first_selector as usize + MAX_SELECTORS_OF_A_HOOK > 256) {
+        fine = false;
+        let target = &program.operations[unit.operation.0 as usize].attach.target;
+        diags.push(
+            Diagnostic::new(
+                Code(604),
+                Severity::NotCompiled,
+                format!("a policy has more than 256 selectors at `{target}`"),
+            )
+            .label(list.span, "with this hook")
+            .help("split the policy"),
+        );
+    }
+    fine
+}
+
+/// Tetragon's limit.
+const MAX_SELECTORS_OF_A_HOOK: usize = 5;
+
 fn same_reading(a: ArgType, b: ArgType) -> bool {
     match (a.class(), b.class()) {
-        (Some(Class::Int { .. }), Some(Class::Int { .. })) => true,
+        // The same bytes of a register; each policy shows them with its own sign.
+        (Some(Class::Int { bytes: a, .. }), Some(Class::Int { bytes: b, .. })) => a == b,
         (Some(Class::Text | Class::Path | Class::Int { .. }) | None, _) => a == b,
     }
 }
