@@ -1,1 +1,4 @@
+//! Plan to bytes, read back and proved, written whole.
 
+pub mod lower;
+pub mod verify;

@@ -1,0 +1,3 @@
+//! The plan as program bodies and tables.
+
+pub mod tables;
