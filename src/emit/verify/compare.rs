@@ -148,7 +148,8 @@ impl Checker<'_> {
             .collect();
         self.check_omissions(&kept)?;
         let Some((scope, list)) = here else {
-            return if kept.is_empty() {
+            let mode = self.set.policies[self.claim.policy].mode;
+            return if kept.iter().all(|(_, s)| is_quiet(s, mode)) {
                 Ok(())
             } else {
                 Err((format!("{} selectors", kept.len()), "no list".to_string()))

@@ -215,6 +215,13 @@ pub fn outcome(actions: &Actions, mode: Mode) -> Outcome {
     }
 }
 
+impl List {
+    /// Whether any event makes it report or enforce.
+    pub fn acts(&self) -> bool {
+        self.rules.iter().any(|r| !r.outcome.is_quiet())
+    }
+}
+
 impl Operation {
     pub fn subject(&self, id: SubjectId) -> Subject {
         *self.subjects.get_index(id.0 as usize).expect("a subject of this operation")

@@ -34,7 +34,7 @@ pub struct Unit {
     pub dimensions: Vec<Dimension>,
     /// Subjects that events show as text, each with its area, in order of their parameter.
     pub texts: Vec<SubjectId>,
-    /// Scope to its lists (indexes into [`Program::lists`]), both ascending. Lists without rules are left out.
+    /// Scope to its lists (indexes into [`Program::lists`]), both ascending. Lists that do nothing are left out.
     pub scopes: IndexMap<ScopeId, Vec<usize>>,
 }
 
@@ -63,7 +63,7 @@ pub const MAX_DIMENSIONS: usize = 16;
 /// `None` if a limit is exceeded (`TF06xx`).
 pub fn factor(program: &Program, diags: &mut Diagnostics) -> Option<Plan> {
     let mut scopes_of = vec![IndexMap::<ScopeId, Vec<usize>>::new(); program.operations.len()];
-    for (l, list) in program.lists.iter().enumerate().filter(|(_, l)| !l.rules.is_empty()) {
+    for (l, list) in program.lists.iter().enumerate().filter(|(_, l)| l.acts()) {
         scopes_of[list.operation.0 as usize].entry(list.scope).or_default().push(l);
     }
     let mut units = vec![];
