@@ -5,3 +5,4 @@ mod describe;
 pub mod lower;
 mod scope_blocks;
 pub mod verify;
+pub mod write;
