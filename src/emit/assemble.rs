@@ -1,6 +1,6 @@
 //! A plan to a whole artifact in memory: images, objects, manifest.
 //!
-//! Turns a plan and everything it refers to into an [`Artifact`]. Assumes that checking passed. Guarantees: the
+//! Turns a plan and everything it refers to into a [`Built`]. Assumes that checking passed. Guarantees: the
 //! same input gives the same bytes; every file is named by its digest. Writes nothing: see [`super::write`].
 //! Proves nothing: see [`super::verify`].
 
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::describe;
 use super::lower::{self, LoweredUnit, program::Places};
 use super::scope_blocks;
-use crate::artifact::digest::{FileKind, FileRef};
+use crate::artifact::digest::{FileKind, FileRef, Files};
 use crate::artifact::manifest::{self, Manifest, NodeRegion};
 use crate::artifact::node::layout::{self, OperationBlocks};
 use crate::artifact::scope_block::ScopeBlocks;
@@ -28,10 +28,9 @@ pub const RING_BYTES: u32 = 64 << 10;
 
 /// Everything that is written, not yet on disk.
 #[derive(Clone, Debug)]
-pub struct Artifact {
+pub struct Built {
     pub manifest: Manifest,
-    /// By path inside the artifact; content-addressed files only.
-    pub files: BTreeMap<String, Vec<u8>>,
+    pub files: Files,
 }
 
 /// What cannot be assembled although the policies are valid.
@@ -63,9 +62,9 @@ pub fn run(
     program: &Program,
     plan: &Plan,
     target: &Target,
-) -> Result<Artifact, AssembleError> {
+) -> Result<Built, AssembleError> {
     let stencils = StencilObject::read(STENCILS).map_err(|e| AssembleError::Object(e.to_string()))?;
-    let mut files = BTreeMap::new();
+    let mut files = Files::default();
     let mut lowered = vec![];
     for (u, unit) in plan.units.iter().enumerate() {
         let unit = lower::run(set, program, unit).map_err(|error| AssembleError::Tables { unit: u, error })?;
@@ -82,7 +81,7 @@ pub fn run(
         let bytes = scope_blocks::encode(u as u32, unit, program);
         let atoms: Vec<u32> = unit.dimensions.iter().map(|d| d.count).collect();
         let read = ScopeBlocks::read(&bytes, u as u32, &atoms).map_err(|e| AssembleError::Object(e.to_string()))?;
-        blocks.push((add(&mut files, FileKind::Image, bytes), read));
+        blocks.push((files.add(FileKind::Image, bytes), read));
     }
     let scopes = describe::scopes(set);
     let parts: Vec<OperationBlocks<'_>> = dimensions
@@ -103,12 +102,12 @@ pub fn run(
         };
         let spec = body(program, plan, u, &lowered, places, &node, target);
         let object = bpf::link(&stencils, &spec).map_err(|e| AssembleError::Object(e.to_string()))?;
-        let body = add(&mut files, FileKind::Object, object);
+        let body = files.add(FileKind::Object, object);
         let attach = &program.operations[plan.units[u].operation.0 as usize].attach;
-        let object = bpf::stub(&stencils, &describe::symbol(attach, "stub"), &describe::section(attach))
+        let object = bpf::stub(&describe::section(attach))
             .map_err(|e| AssembleError::Object(e.to_string()))?;
-        let stub = add(&mut files, FileKind::Object, object);
-        let tables = add(&mut files, FileKind::Image, lowered.tables.bytes.clone());
+        let stub = files.add(FileKind::Object, object);
+        let tables = files.add(FileKind::Image, lowered.tables.bytes.clone());
         assembled.push(Assembled { lowered, blocks, tables, scope_blocks, heads: heads[u], body, stub });
     }
     let manifest = describe::manifest(&describe::Parts {
@@ -123,13 +122,7 @@ pub fn run(
         scratch_bytes: scratch.slot_bytes * scratch.slots,
         assembled: &assembled,
     });
-    Ok(Artifact { manifest, files })
-}
-
-fn add(files: &mut BTreeMap<String, Vec<u8>>, kind: FileKind, bytes: Vec<u8>) -> FileRef {
-    let file = FileRef::of(kind, &bytes);
-    files.insert(file.path.clone(), bytes);
-    file
+    Ok(Built { manifest, files })
 }
 
 /// Scratch memory of one CPU, which all operations share.

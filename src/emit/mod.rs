@@ -6,3 +6,6 @@ pub mod lower;
 mod scope_blocks;
 pub mod verify;
 pub mod write;
+
+#[cfg(test)]
+mod tests;

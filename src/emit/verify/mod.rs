@@ -15,6 +15,7 @@ pub mod read;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::artifact::digest::Files;
 use crate::artifact::manifest::Manifest;
 use crate::fold::ir::Program;
 use crate::fold::opt::Certificate;
@@ -41,7 +42,7 @@ pub fn prove(
     program: &Program,
     certificate: &Certificate,
     manifest: &Manifest,
-    files: &BTreeMap<String, Vec<u8>>,
+    files: &Files,
 ) -> Result<(), Disproof> {
     let mut found = identity::compare(set, manifest);
     let mut claims = claims(set, program, certificate);

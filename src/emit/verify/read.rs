@@ -1,9 +1,8 @@
 //! What an artifact says, decoded: the form in which the proof compares it with the policies.
 
-use std::collections::BTreeMap;
-
 use super::decode::{self, Step, Tables};
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
+use crate::artifact::digest::{FileRef, Files};
 use crate::artifact::manifest::{AttachKind, Dimension, Family, Manifest, Operation, Role, Subject};
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
 
@@ -93,19 +92,19 @@ pub fn list_number(rank: u32, first_selector: u32) -> u32 {
 pub fn operation(
     manifest: &Manifest,
     operation: &Operation,
-    files: &BTreeMap<String, Vec<u8>>,
+    files: &Files,
 ) -> Result<DecodedOperation, String> {
     let body = manifest
         .programs
         .iter()
         .find(|p| p.operation == operation.number && p.role == Role::Body)
         .ok_or("the operation has no program")?;
-    let file = |path: &str| files.get(path).ok_or_else(|| format!("there is no file {path}"));
-    let tables = Tables::open(file(&operation.tables.path)?).map_err(|e| e.to_string())?;
+    let file = |file: &FileRef| files.get(file).ok_or_else(|| format!("there is no file {}", file.path));
+    let tables = Tables::open(file(&operation.tables)?).map_err(|e| e.to_string())?;
     let dimensions: Vec<DecodedDimension> =
         operation.dimensions.iter().map(|d| dimension(&tables, d)).collect::<Result<_, _>>()?;
     let atoms: Vec<u32> = operation.dimensions.iter().map(|d| d.atoms).collect();
-    let blocks = ScopeBlocks::read(file(&operation.scope_blocks.path)?, operation.number, &atoms)
+    let blocks = ScopeBlocks::read(file(&operation.scope_blocks)?, operation.number, &atoms)
         .map_err(|e| e.to_string())?;
     let mut reader = ScopeReader { manifest, operation: operation.number, blocks: &blocks };
     let scopes = blocks.scopes().map(|s| reader.scope(s)).collect::<Result<_, _>>()?;
