@@ -75,11 +75,8 @@ impl Refill {
     /// A refill brings a list above `low` at once (`batch >= low` for every size, see the test), so the number of
     /// refills is the smallest that leaves at least `low` objects.
     pub(super) fn objects(self, cpus: Wide, taken: Wide) -> Wide {
-        let refills = if taken == 0 {
-            0
-        } else {
-            (taken + self.low - self.prefill.min(taken + self.low)).div_ceil(self.batch)
-        };
+        let refills =
+            if taken == 0 { 0 } else { (taken + self.low).saturating_sub(self.prefill).div_ceil(self.batch) };
         self.prefill * cpus + refills * self.batch
     }
 }
