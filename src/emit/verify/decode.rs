@@ -142,7 +142,11 @@ impl<'a> Tables<'a> {
         let magic = abi::u32_at(bytes, tables_header::MAGIC) == Some(abi::TABLES_MAGIC);
         let number = abi::u32_at(bytes, tables_header::ABI) == Some(abi::TABLES_ABI);
         let pad = abi::u32_at(bytes, tables_header::PAD) == Some(0);
-        if !(magic && number && pad) || len < tables_header::SIZE || len % 8 != 0 || len > bytes.len() {
+        if !(magic && number && pad)
+            || len < tables_header::SIZE
+            || !len.is_multiple_of(8)
+            || len > bytes.len()
+        {
             return Err(DecodeError::Header);
         }
         let none = &bytes[tables_header::ZERO..tables_header::SIZE];

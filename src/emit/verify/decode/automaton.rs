@@ -14,8 +14,10 @@ struct Edge<'a> {
     name: &'a [u8],
     weight: u32,
     accept: bool,
-    /// Offset of the node that it leads to, whose flags are checked when that node is read.
+    /// Reference of the node that it leads to, whose flags are checked when that node is read.
     to: u32,
+    /// The same as a position in the nodes, once all are read.
+    target: usize,
 }
 
 struct Node<'a> {
@@ -26,9 +28,6 @@ struct Node<'a> {
     strings: u64,
 }
 
-/// The nodes below a root, those with lower offsets first.
-type Nodes<'a> = BTreeMap<u32, Node<'a>>;
-
 pub fn paths(mut claims: Claims<'_>, root: u32, expected: u32) -> Result<Values, DecodeError> {
     let accept = root & abi::EDGE_ACCEPT != 0;
     let start = root & !abi::EDGE_ACCEPT;
@@ -36,17 +35,17 @@ pub fn paths(mut claims: Claims<'_>, root: u32, expected: u32) -> Result<Values,
         return Err(DecodeError::Reference { at: 0, reference: root });
     }
     let mut nodes = read_nodes(&mut claims, start)?;
-    count(&mut nodes, accept.then_some(start))?;
-    let found = nodes[&start].strings + u64::from(accept);
+    count(&mut nodes, accept)?;
+    let found = nodes.last().map_or(0, |root| root.strings) + u64::from(accept);
     if found != u64::from(expected) {
         return Err(DecodeError::Count { expected, found });
     }
-    unfold(&nodes, start, accept)
+    unfold(&nodes, accept)
 }
 
-/// Nodes by reference, so that those that others lead to come first.
-fn read_nodes<'a>(claims: &mut Claims<'a>, start: u32) -> Result<Nodes<'a>, DecodeError> {
-    let mut nodes = Nodes::new();
+/// Nodes in order of offset: each behind those that it leads to, the root last.
+fn read_nodes<'a>(claims: &mut Claims<'a>, start: u32) -> Result<Vec<Node<'a>>, DecodeError> {
+    let mut nodes: BTreeMap<u32, Node> = BTreeMap::new();
     let mut unread = vec![start];
     while let Some(reference) = unread.pop() {
         if nodes.contains_key(&reference) {
@@ -60,6 +59,11 @@ fn read_nodes<'a>(claims: &mut Claims<'a>, start: u32) -> Result<Nodes<'a>, Deco
             unread.push(edge.to);
         }
         nodes.insert(reference, node);
+    }
+    let positions: BTreeMap<u32, usize> = nodes.keys().copied().zip(0..).collect();
+    let mut nodes: Vec<Node> = nodes.into_values().collect();
+    for edge in nodes.iter_mut().flat_map(|node| &mut node.edges) {
+        edge.target = positions[&edge.to];
     }
     Ok(nodes)
 }
@@ -142,27 +146,27 @@ fn read_edge<'a>(claims: &mut Claims<'a>, at: usize) -> Result<(Edge<'a>, bool),
     }
     let to = next & !(abi::EDGE_ACCEPT | abi::EDGE_MORE);
     let accept = next & abi::EDGE_ACCEPT != 0;
-    Ok((Edge { at, name, weight: abi::edge_weight(len_weight), accept, to }, next & abi::EDGE_MORE != 0))
+    let weight = abi::edge_weight(len_weight);
+    Ok((Edge { at, name, weight, accept, to, target: 0 }, next & abi::EDGE_MORE != 0))
 }
 
-/// Counts the strings of every node and compares the weights with them. A path may begin at `root` if given.
-fn count(nodes: &mut Nodes, root: Option<u32>) -> Result<(), DecodeError> {
-    // How many paths begin at a node, 0 or 1, as every edge that leads to it must agree.
-    let mut begins: BTreeMap<u32, bool> = BTreeMap::new();
-    for node in nodes.values() {
-        for edge in &node.edges {
-            if *begins.entry(edge.to).or_insert(edge.accept) != edge.accept && edge.to != abi::EDGE_NONE {
-                return Err(DecodeError::Weight { at: edge.at });
-            }
+/// Counts the strings of every node and compares the weights with them.
+fn count(nodes: &mut [Node], root_accepts: bool) -> Result<(), DecodeError> {
+    // Whether a path may begin at a node, as every edge that leads to it must agree.
+    let mut begins: Vec<Option<bool>> = vec![None; nodes.len()];
+    if let Some(root) = begins.last_mut() {
+        *root = Some(root_accepts);
+    }
+    for edge in nodes.iter().flat_map(|node| &node.edges) {
+        if *begins[edge.target].get_or_insert(edge.accept) != edge.accept {
+            return Err(DecodeError::Weight { at: edge.at });
         }
     }
-    let references: Vec<u32> = nodes.keys().copied().collect();
-    for reference in references {
-        let accept = begins.get(&reference).copied().unwrap_or(root == Some(reference));
-        let node = &nodes[&reference];
-        let mut next = u64::from(accept);
-        for edge in &node.edges {
-            let strings = nodes[&edge.to].strings + u64::from(edge.accept);
+    for i in 0..nodes.len() {
+        let first = u64::from(begins[i] == Some(true));
+        let mut next = first;
+        for edge in &nodes[i].edges {
+            let strings = nodes[edge.target].strings + u64::from(edge.accept);
             if u64::from(edge.weight) != next {
                 return Err(DecodeError::Weight { at: edge.at });
             }
@@ -171,19 +175,18 @@ fn count(nodes: &mut Nodes, root: Option<u32>) -> Result<(), DecodeError> {
             }
             next = next.saturating_add(strings);
         }
-        let strings = next - u64::from(accept);
-        nodes.get_mut(&reference).expect("a node that was just read").strings = strings;
+        nodes[i].strings = next - first;
     }
     Ok(())
 }
 
 /// All paths, in order of id: at each node first its own, then those of its edges by weight.
-fn unfold(nodes: &Nodes, start: u32, accept: bool) -> Result<Values, DecodeError> {
+fn unfold(nodes: &[Node], accept: bool) -> Result<Values, DecodeError> {
     let mut values = Values::default();
-    // The edges on the way, leaf first, and which edge of each node comes next.
+    // The names on the way, leaf first, and which edge of each node comes next.
     let mut names: Vec<&[u8]> = vec![];
     let mut len = 0;
-    let mut stack = vec![nodes[&start].edges.iter()];
+    let mut stack: Vec<_> = nodes.last().map(|root| root.edges.iter()).into_iter().collect();
     if accept {
         push_path(&mut values, &names)?;
     }
@@ -201,7 +204,7 @@ fn unfold(nodes: &Nodes, start: u32, accept: bool) -> Result<Values, DecodeError
         if edge.accept {
             push_path(&mut values, &names)?;
         }
-        stack.push(nodes[&edge.to].edges.iter());
+        stack.push(nodes[edge.target].edges.iter());
     }
     Ok(values)
 }

@@ -139,7 +139,8 @@ fn edges_by_hand() {
     assert_eq!(fault([(b"a", LEAF, 0), (b"b", LEAF, 0)]), DecodeError::Weight { at: at + 24 });
     assert_eq!(fault([(b"a", LEAF, 0), (b"b", LEAF, 2)]), DecodeError::Weight { at: at + 24 });
     assert_eq!(fault([(b"a", LEAF, 1), (b"b", LEAF, 2)]), DecodeError::Weight { at });
-    assert_eq!(fault([(b"a", abi::EDGE_NONE, 0), (b"b", LEAF, 0)]), DecodeError::DeadEnd { at });
+    assert_eq!(fault([(b"a", abi::EDGE_NONE, 0), (b"b", abi::EDGE_NONE, 0)]), DecodeError::DeadEnd { at });
+    assert_eq!(fault([(b"a", abi::EDGE_NONE, 0), (b"b", LEAF, 0)]), DecodeError::Weight { at: at + 24 });
     assert_eq!(fault([(b"a", at as u32, 0), (b"b", LEAF, 1)]), DecodeError::Forward { at });
     assert_eq!(fault([(b"a", 1 << 20, 0), (b"b", LEAF, 1)]), DecodeError::Forward { at });
     assert_eq!(fault([(b"..", LEAF, 0), (b"b", LEAF, 1)]), DecodeError::Name { at });
