@@ -3,6 +3,8 @@
 //! One cause gives one diagnostic; phases go on past it. A diagnostic is built by one constructor per
 //! [`Code`]; nothing outside this module writes prose for the user.
 
+pub mod codes;
+
 use crate::source::Span;
 
 /// How much a diagnostic weighs.

@@ -23,7 +23,10 @@ pub struct Node<'s> {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum NodeKind<'s> {
-    Scalar { text: Cow<'s, str>, style: Style },
+    Scalar {
+        text: Cow<'s, str>,
+        style: Style,
+    },
     Sequence(Vec<Node<'s>>),
     /// In the order written; duplicate keys are kept (and refused by whoever reads the mapping).
     Mapping(Vec<(Node<'s>, Node<'s>)>),
