@@ -4,6 +4,7 @@
 //! [`Code`]; nothing outside this module writes prose for the user.
 
 pub mod codes;
+pub mod yaml;
 
 use crate::source::Span;
 
