@@ -4,6 +4,9 @@
 //! [`Code`]; nothing outside this module writes prose for the user.
 
 pub mod codes;
+pub mod documents;
+pub mod files;
+pub mod suggest;
 pub mod yaml;
 
 use crate::source::Span;
