@@ -3,6 +3,14 @@
 //! One cause gives one diagnostic; phases go on past it. A diagnostic is built by one constructor per
 //! [`Code`]; nothing outside this module writes prose for the user.
 
+pub mod actions;
+pub mod arguments;
+pub mod codes;
+pub mod lints;
+pub mod schema;
+pub mod workload;
+pub mod yaml;
+
 use crate::source::Span;
 
 /// How much a diagnostic weighs.
