@@ -3,10 +3,16 @@
 //! One cause gives one diagnostic; phases go on past it. A diagnostic is built by one constructor per
 //! [`Code`]; nothing outside this module writes prose for the user.
 
+pub mod actions;
+pub mod arguments;
 pub mod codes;
 pub mod documents;
 pub mod files;
+pub mod lints;
+pub mod schema;
 pub mod suggest;
+pub mod target;
+pub mod workload;
 pub mod yaml;
 
 use crate::source::Span;
@@ -102,6 +108,10 @@ impl Diagnostics {
 
     pub fn has_errors(&self) -> bool {
         self.found.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    pub fn error_count(&self) -> usize {
+        self.found.iter().filter(|d| d.severity == Severity::Error).count()
     }
 
     /// Errors, or valid input that this back end cannot compile.

@@ -68,37 +68,38 @@ const OTHER_KINDS: [&str; 1] = ["PodInfo"];
 /// A kind of any group that is this near to one of ours is taken for it. (`TrafficPolicy` is 4 away.)
 const KIND_MISSPELT_WITHIN: usize = 2;
 
-/// Reads all documents of all inputs, hands each to `lower` on the thread that read it, and returns the
-/// results in the order of the inputs. A tree that `lower` does not keep is freed before the next is read.
-pub fn map<'s, T: Send>(
+/// Reads all documents of all inputs and hands them to `take`, in the order of the inputs, while the next ones
+/// are read on up to `threads` threads. A tree that `take` does not keep is freed before many others are read.
+pub fn for_each<'s>(
     sources: &'s Sources,
     threads: usize,
     diags: &mut Diagnostics,
-    lower: impl Fn(Document<'s>, &mut Diagnostics) -> T + Sync,
-) -> Vec<T> {
+    mut take: impl FnMut(Document<'s>, &mut Diagnostics),
+) {
     let read = |id: SourceId, source: &'s Source| {
         let mut diags = Diagnostics::default();
         let mut out = Vec::new();
-        read_source(id, source, &mut diags, &mut |document, diags| out.push(lower(document, diags)));
+        read_source(id, source, &mut diags, &mut |document, _| out.push(document));
         (out, diags)
-    };
-    let mut all = Vec::new();
-    let mut take = |(out, found): (Vec<T>, Diagnostics)| {
-        all.extend(out);
-        diags.extend(found);
     };
     let inputs: Vec<(SourceId, &'s Source)> = sources.iter().collect();
     if threads <= 1 || inputs.len() <= 1 {
-        inputs.into_iter().for_each(|(id, source)| take(read(id, source)));
+        for (id, source) in inputs {
+            read_source(id, source, diags, &mut take);
+        }
     } else {
-        in_parallel(&inputs, threads, read, &mut take);
+        in_parallel(&inputs, threads, read, &mut |(out, found)| {
+            diags.extend(found);
+            out.into_iter().for_each(|document| take(document, diags));
+        });
     }
-    all
 }
 
-/// As [`map`], all trees kept.
+/// As [`for_each`], all trees kept.
 pub fn read_all<'s>(sources: &'s Sources, threads: usize, diags: &mut Diagnostics) -> Vec<Document<'s>> {
-    map(sources, threads, diags, |document, _| document)
+    let mut all = Vec::new();
+    for_each(sources, threads, diags, |document, _| all.push(document));
+    all
 }
 
 /// Runs `read` on every input and gives the results to `take` in order. Workers take small groups of inputs,
