@@ -163,7 +163,9 @@ impl Composer<'_> {
                 self.code.push(insn::store(FP, arg, 2));
             }
             Step::SetArgument { arg, value } => {
-                self.code.push(insn::store_imm(insn::DW, FP, self.frame.arg(*arg)?, *value));
+                // Not as an immediate: Linux 6.1 forgets the value of such a store.
+                self.code.push(insn::mov_imm(2, *value));
+                self.code.push(insn::store(FP, self.frame.arg(*arg)?, 2));
             }
             Step::Bind(place) => self.bind(*place),
             Step::Jump(place) => {

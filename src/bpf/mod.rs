@@ -22,6 +22,7 @@ mod link;
 mod object_file;
 mod peephole;
 mod read_back;
+mod specialise;
 mod stencil;
 mod stub;
 

@@ -1,19 +1,19 @@
 //! Small rewrites of composed code, until none applies any more.
 //!
 //! Turns code into code that does the same to memory, to r0 at exits and to whatever is called. Every rewrite
-//! needs a proof from [`Flow`]; an instruction with a CO-RE record has an unknown immediate and is never
-//! evaluated. What remains is free of unreachable instructions, which the kernel's verifier refuses.
+//! needs a proof from [`Flow`] or [`constants`]. What remains is free of unreachable instructions, which the kernel's verifier refuses.
 //! Not here: anything that needs to know memory, and moving instructions.
 
 use super::code::{Code, Item, Label, Op};
 use super::constants::{self, Registers};
 use super::error::Error;
 use super::flow::Flow;
-use super::insn::{self, ADD, ALU32, ALU64, GOTO, MOV};
+use super::insn::{self, ADD, ALU32, ALU64, GOTO};
+use super::specialise;
 
 /// Rewrites in order; each says whether it changed anything.
-const REWRITES: [fn(&mut Code, &Flow) -> bool; 5] =
-    [decide_tests, drop_unreachable, drop_jumps_to_next, join_additions, drop_dead_writes];
+const REWRITES: [fn(&mut Code, &Flow) -> bool; 6] =
+    [specialise::run, decide_tests, drop_unreachable, drop_jumps_to_next, join_additions, drop_dead_writes];
 
 /// More rounds than any composition has needed; each one is worth having on its own.
 const ROUNDS: usize = 32;
@@ -172,12 +172,11 @@ fn join_additions(code: &mut Code, _: &Flow) -> bool {
     drop_items(code, &dropped)
 }
 
-/// Moves and constants into registers that nobody reads afterwards.
+/// Results of arithmetic that nobody reads afterwards.
 fn drop_dead_writes(code: &mut Code, flow: &Flow) -> bool {
     let live = flow.live_after(code);
-    let is_move = |op: &Op| match op.insn.class() {
-        ALU32 | ALU64 => op.insn.operation() == MOV,
-        insn::LD => op.reference.is_none(),
+    let only_computes = |op: &Op| match op.insn.class() {
+        ALU32 | ALU64 | insn::LD => true,
         _ => false,
     };
     let dropped: Vec<usize> = code
@@ -185,7 +184,7 @@ fn drop_dead_writes(code: &mut Code, flow: &Flow) -> bool {
         .iter()
         .enumerate()
         .filter(|(at, item)| match item {
-            Item::Op(op) => is_move(op) && op.core.is_none() && live[*at] & 1 << op.insn.dst == 0,
+            Item::Op(op) => only_computes(op) && live[*at] & 1 << op.insn.dst == 0,
             Item::Label(_) => false,
         })
         .map(|(at, _)| at)
