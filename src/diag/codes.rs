@@ -23,6 +23,15 @@ pub struct Row {
 /// exactly this code, the right one nothing.
 pub const HEADINGS: [&str; 4] = ["## What it means", "## Why it is reported", "## Wrong", "## Right"];
 
+macro_rules! lint_name {
+    () => {
+        None
+    };
+    ($name:literal) => {
+        Some($name)
+    };
+}
+
 macro_rules! codes {
     ($($number:literal $name:ident $title:literal $(lint $lint:literal)? ;)*) => {
         #[allow(clippy::zero_prefixed_literal)]
@@ -34,7 +43,7 @@ macro_rules! codes {
         pub const ALL: &[Row] = &[$(Row {
             code: Code::$name,
             title: $title,
-            lint: None $(.or(Some($lint)))?,
+            lint: lint_name!($($lint)?),
             page: include_str!(concat!("codes/TF", stringify!($number), ".md")),
         }),*];
     };
