@@ -4,15 +4,20 @@
 //! One cause gives one diagnostic; phases go on past it. A diagnostic is built by one constructor per
 //! [`Code`]; nothing outside this module writes prose for the user.
 
+pub mod actions;
+pub mod arguments;
 pub mod codes;
 pub mod documents;
 pub mod files;
 pub mod github;
 pub mod json;
+pub mod lints;
 mod order;
 pub mod render;
 pub mod sarif;
+pub mod schema;
 pub mod suggest;
+pub mod workload;
 pub mod yaml;
 
 pub use self::order::Counts;
