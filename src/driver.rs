@@ -31,7 +31,7 @@ pub struct Options {
 pub fn read(sources: &Sources, options: &Options, diags: &mut Diagnostics) -> Option<PolicySet> {
     let errors_before = diags.error_count();
     let mut resolver = Resolver::new(options.resolve.clone());
-    documents::for_each(sources, options.threads, diags, |document, diags| {
+    documents::for_each(sources, options.threads, diags, &mut |document, diags| {
         if let Some(document) = ast::read(&document.root, diags) {
             resolver.add(&document, diags);
         }
