@@ -15,3 +15,6 @@ pub mod scope_block;
 
 /// The hand-kept twin of `bpf-templates/abi.h`.
 pub mod abi;
+
+#[cfg(test)]
+pub(crate) mod sample;

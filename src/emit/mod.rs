@@ -1,3 +1,3 @@
-//! Plan to bytes: programs, maps and manifest, proved and written.
+//! Plan to bytes, read back and proved, written whole.
 
 pub mod write;
