@@ -14,12 +14,14 @@
 pub mod check;
 mod events;
 pub mod json;
+mod policies;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::digest::{Digest, FileRef};
+use super::digest::FileRef;
 pub use check::ManifestError;
+pub use policies::*;
 
 pub const SCHEMA_VERSION: u32 = 1;
 /// Name of the file in the artifact's folder.
@@ -349,138 +351,6 @@ pub struct NodeRegion {
     pub blocks_offset: u32,
 }
 
-/// Which workloads: those that any term describes (rules in [`super::scope`]).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Scope {
-    pub number: u32,
-    pub any: Vec<ScopeTerm>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum ScopeTerm {
-    Host(HostTerm),
-    Pods(PodTerm),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct HostTerm {
-    /// Always true: every process that is in no known pod container.
-    pub host: bool,
-}
-
-/// Containers for which every requirement holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PodTerm {
-    /// Absent: any namespace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
-    /// Of the pod's labels.
-    pub pod: Vec<LabelRequirement>,
-    /// Of the container's `name` and `repo`.
-    pub container: Vec<LabelRequirement>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct LabelRequirement {
-    pub key: String,
-    pub op: LabelOp,
-    /// Empty for `Exists` and `DoesNotExist`.
-    pub values: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub enum LabelOp {
-    In,
-    NotIn,
-    Exists,
-    DoesNotExist,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Policy {
-    /// Stands in events and counts; kept from build to build, so gaps are allowed and order means nothing.
-    pub number: u32,
-    pub kind: PolicyKind,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
-    pub name: String,
-    /// As given on the command line, or below the folder given there.
-    pub file: String,
-    /// Of the policy's document.
-    pub sha256: Digest,
-    pub mode: Mode,
-    /// Number of its scope.
-    pub scope: u32,
-    pub hooks: Vec<PolicyHook>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub enum PolicyKind {
-    TracingPolicy,
-    TracingPolicyNamespaced,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Mode {
-    Enforce,
-    /// Override and Sigkill are reported, not done.
-    Monitor,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PolicyHook {
-    pub operation: u32,
-    /// `file:line` of the hook.
-    pub source: String,
-    /// Number that events give the hook's first selector; its others follow. Not 0 only if the policy has an
-    /// earlier hook on the same operation.
-    pub first_selector: u32,
-    pub selectors: Vec<PolicySelector>,
-    pub args: Vec<PolicyArg>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    pub tags: Vec<String>,
-    /// Why the operation is attached the way it is, where that is not what the policy wrote.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attach_reason: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PolicySelector {
-    /// `file:line`.
-    pub source: String,
-    pub action: Action,
-}
-
-/// The action that events name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub enum Action {
-    Post,
-    NoPost,
-    Override,
-    Sigkill,
-}
-
-/// An argument that the policy lists, hence one that its events show.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PolicyArg {
-    pub index: u32,
-    #[serde(rename = "type")]
-    pub ty: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
-}
-
 /// Layout of a ring buffer record, for loaders that do not have `abi.h`. Offsets and sizes are in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -577,3 +447,6 @@ impl Manifest {
         self.scopes.iter().filter(holds_host).map(|s| s.number).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

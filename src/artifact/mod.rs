@@ -15,3 +15,6 @@ pub mod node;
 pub mod read;
 pub mod scope;
 pub mod scope_block;
+
+#[cfg(test)]
+pub(crate) mod sample;

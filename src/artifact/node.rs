@@ -165,11 +165,8 @@ impl Node {
         ] {
             bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
         }
-        let mut node = Node {
-            bytes,
-            sets: Sets::new(manifest, blocks),
-            cgroups: Cgroups::new(&manifest.node),
-        };
+        let mut node =
+            Node { bytes, sets: Sets::new(manifest, blocks), cgroups: Cgroups::new(&manifest.node) };
         let mut writes = vec![];
         node.sets.intern("the default set", &manifest.host_scopes(), &mut writes)?;
         node.plan(workloads, &mut writes)?;
@@ -182,8 +179,10 @@ impl Node {
         &self.bytes
     }
 
-    /// The stores that take the running region to these workloads, in this order. Each process is judged by its
-    /// old set or its new one at every moment between them.
+    /// The stores that take the running region to these workloads, in this order. A program that runs between
+    /// any two of them judges its process by the old set or the new one. One that is still running from before
+    /// a store may see parts of both, if the sets of a workload and of one around it change together; every
+    /// set it can find is one that was or is right for a cgroup around the process.
     ///
     /// # Errors
     /// As [`Node::new`]; nothing has changed then. See [`NodeError::calls_for_new_generation`].
@@ -230,9 +229,8 @@ impl Write {
 fn known_workloads(workloads: &[Workload]) -> Result<BTreeMap<u64, &Workload>, NodeError> {
     let mut known = BTreeMap::new();
     for workload in workloads {
-        let refused = |reason: &str| {
-            Err(NodeError::Path { workload: workload.name.clone(), reason: reason.into() })
-        };
+        let refused =
+            |reason: &str| Err(NodeError::Path { workload: workload.name.clone(), reason: reason.into() });
         let Some(&id) = workload.path.last() else {
             return refused("the root cgroup cannot be a workload's");
         };

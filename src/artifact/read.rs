@@ -212,7 +212,9 @@ fn read_file(folder: &Path, file: &str, bytes: Option<u64>) -> Result<Vec<u8>, A
     }
     match bytes {
         Some(bytes) if found.len() != bytes => return Err(wrong_size(file, found.len(), bytes)),
-        None if found.len() > JSON_MAX_BYTES => return Err(damaged(file, "longer than any such file can be")),
+        None if found.len() > JSON_MAX_BYTES => {
+            return Err(damaged(file, "longer than any such file can be"));
+        }
         Some(_) | None => {}
     }
     let mut content = Vec::new();
@@ -231,4 +233,4 @@ fn damaged(file: &str, reason: impl Into<String>) -> ArtifactError {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

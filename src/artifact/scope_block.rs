@@ -90,7 +90,8 @@ impl Builder {
         let Rows { ends, ids } = self.rows.finish();
         let lengths = [self.index.len(), ends.len(), ids.len(), self.words.len()].map(|n| n as u32);
         let head = [MAGIC, VERSION, self.operation, self.dimensions as u32];
-        let mut bytes = Vec::with_capacity(HEADER + 8 * (self.index.len() + self.words.len()) + 4 * ids.len());
+        let mut bytes =
+            Vec::with_capacity(HEADER + 8 * (self.index.len() + self.words.len()) + 4 * ids.len());
         let mut put = |value: u32| bytes.extend_from_slice(&value.to_le_bytes());
         head.into_iter().chain(lengths).chain([0; HEADER / 4 - 8]).for_each(&mut put);
         self.index.iter().flat_map(|&(scope, first)| [scope, first]).for_each(&mut put);
@@ -132,15 +133,15 @@ impl ScopeBlocks {
             return Err(refused("its header does not end in zeros"));
         }
         reader.at = HEADER;
-        let index = (0..scopes).map(|_| Ok((reader.u32()?, reader.u32()?))).collect::<Result<_, ImageError>>()?;
+        let index =
+            (0..scopes).map(|_| Ok((reader.u32()?, reader.u32()?))).collect::<Result<_, ImageError>>()?;
         let ends = reader.u32s(rows)?;
         let ids = reader.u32s(ids)?;
         if bytes[reader.at..before_words as usize].iter().any(|&b| b != 0) {
             return Err(refused("padding is not zero"));
         }
         let words = (0..words).map_while(|i| u64_at(bytes, (before_words + 8 * i) as usize)).collect();
-        let blocks =
-            ScopeBlocks { rows: Rows::checked(ends, ids)?, index, words, dimensions: atoms.len() };
+        let blocks = ScopeBlocks { rows: Rows::checked(ends, ids)?, index, words, dimensions: atoms.len() };
         blocks.check(atoms)?;
         Ok(blocks)
     }
@@ -160,7 +161,8 @@ impl ScopeBlocks {
         if !self.index.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1) {
             return Err(refused("scopes are not in ascending order, each once"));
         }
-        if self.index.first().map_or(0, |first| first.1) != 0 || self.index.is_empty() != self.words.is_empty()
+        if self.index.first().map_or(0, |first| first.1) != 0
+            || self.index.is_empty() != self.words.is_empty()
         {
             return Err(refused("a block that belongs to no scope"));
         }
@@ -177,7 +179,8 @@ impl ScopeBlocks {
         let end = self.index.get(at + 1).map_or(self.words.len(), |next| next.1 as usize);
         let mut words = self.words.get(first..end).ok_or_else(|| refused("a block outside the file"))?;
         let mut take = |n: usize| -> Result<&[u64], ImageError> {
-            let (taken, rest) = words.split_at_checked(n).ok_or_else(|| refused("a block that is cut short"))?;
+            let (taken, rest) =
+                words.split_at_checked(n).ok_or_else(|| refused("a block that is cut short"))?;
             words = rest;
             Ok(taken)
         };

@@ -21,8 +21,13 @@ const FIELDS: [(&str, u32, u32); 14] = [
 ];
 
 /// name, bits, signed; from bit 0 on (`ACT` words).
-const ENTRY: [(&str, u32, bool); 5] =
-    [("op", 4, false), ("flags", 4, false), ("selector", 8, false), ("value", 16, true), ("policy", 32, false)];
+const ENTRY: [(&str, u32, bool); 5] = [
+    ("op", 4, false),
+    ("flags", 4, false),
+    ("selector", 8, false),
+    ("value", 16, true),
+    ("policy", 32, false),
+];
 
 impl Events {
     /// What this version's programs write.

@@ -6,8 +6,9 @@
 //! it. A process outside every workload's subtree pays for one lookup.
 //!
 //! Entries stay where they are for a generation. A workload that went away leaves its entry without a set, so
-//! that ways to others are never cut, and ways only ever become longer. What an entry names is written before
-//! the entry, and its value before its id, so a program never finds half of it.
+//! that ways to others are never cut, and ways only ever become longer. New entries are first written so that
+//! they say what a missing one says, all of them: a slot still free would hide those behind it. Then every
+//! change of meaning is one store of an entry's value; for their order see `turn`.
 
 use std::collections::BTreeMap;
 
@@ -36,8 +37,7 @@ pub(super) struct Cgroups {
     slots: u32,
     /// Every cgroup that is or was a workload's in this generation: name for messages, path, and its set now.
     known: BTreeMap<u64, Known>,
-    /// Which slot an id has, and the value there once it is written.
-    entries: FxHashMap<u64, (u32, Option<u32>)>,
+    entries: FxHashMap<u64, Entry>,
     /// Id in a slot, 0 = free.
     taken: Vec<u64>,
     lowest: usize,
@@ -48,6 +48,13 @@ struct Known {
     name: String,
     path: Vec<u64>,
     set: u32,
+}
+
+/// An entry as it is: where its value stands.
+#[derive(Clone, Debug)]
+struct Entry {
+    at: u32,
+    value: u32,
 }
 
 /// An entry as it should be.
@@ -87,10 +94,9 @@ impl Cgroups {
             return Err(NodeError::AboveLowest { workload: known.name.clone() });
         }
         let mut targets = self.targets(lowest)?;
-        self.assign_slots(&targets)?;
-        // Deepest first: whatever an entry leads to is there before it.
-        targets.sort_by_key(|target| (std::cmp::Reverse(target.level), target.id));
-        targets.iter().for_each(|target| self.write(target, writes));
+        self.assign_slots(&targets, writes)?;
+        targets.sort_by_key(|target| (self.turn(target), target.id));
+        targets.iter().for_each(|target| self.store(target, writes));
         if lowest != self.lowest {
             self.lowest = lowest;
             writes.push(Write::u32(abi::node_header::LOW_LEVEL as u32, lowest as u32));
@@ -124,7 +130,9 @@ impl Cgroups {
                 continue;
             }
             let mut groups: BTreeMap<u64, Vec<&Known>> = BTreeMap::new();
-            members.into_iter().for_each(|known| groups.entry(known.path[level - 1]).or_default().push(known));
+            members
+                .into_iter()
+                .for_each(|known| groups.entry(known.path[level - 1]).or_default().push(known));
             for (id, members) in groups {
                 let (name, at) = (members[0].name.clone(), self.known.get(&id));
                 if lookups > LOOKUPS {
@@ -144,7 +152,7 @@ impl Cgroups {
     /// an empty table has a place for all of them at most [`CGROUP_PROBES`] behind their first choice, this
     /// finds it (unit jobs with equal windows, earliest deadline first). No gap lies between a first choice
     /// and its slot, so a lookup may stop at a free one.
-    fn assign_slots(&mut self, targets: &[Target]) -> Result<(), NodeError> {
+    fn assign_slots(&mut self, targets: &[Target], writes: &mut Vec<Write>) -> Result<(), NodeError> {
         let mut new: Vec<&Target> = targets.iter().filter(|t| !self.entries.contains_key(&t.id)).collect();
         new.sort_by_key(|target| (home(target.id, self.slots), target.id));
         for target in new {
@@ -154,21 +162,35 @@ impl Cgroups {
                 return Err(NodeError::Full { workload: target.name.clone(), part: Part::Cgroups });
             };
             self.taken[slot as usize] = target.id;
-            self.entries.insert(target.id, (slot, None));
+            let at = self.value_offset(slot);
+            self.entries.insert(target.id, Entry { at, value: SET_NONE });
+            writes.push(Write::u32(at, SET_NONE));
+            writes.push(Write::u64(at - abi::cgroup_slot::VALUE as u32, target.id));
         }
         Ok(())
     }
 
-    fn write(&mut self, target: &Target, writes: &mut Vec<Write>) {
-        let Some((slot, value)) = self.entries.get_mut(&target.id) else { return };
-        let at = self.offset + *slot * abi::cgroup_slot::SIZE as u32;
-        let before = value.replace(target.value);
-        if before != Some(target.value) {
-            writes.push(Write::u32(at + abi::cgroup_slot::VALUE as u32, target.value));
+    /// When an entry's value is stored, so that a process has its old set or its new one at every moment.
+    /// First what gets a set or only leads on, deepest first: whatever an entry leads to is there before it,
+    /// and who gets a set of his own does not see the outer one change. Then what loses its set, from the top
+    /// down: who falls back to an outer set finds the new one.
+    fn turn(&self, target: &Target) -> (bool, isize) {
+        let has_none = |value: u32| value & SET_NONE == SET_NONE;
+        let before = self.entries.get(&target.id).map_or(SET_NONE, |entry| entry.value);
+        let loses = !has_none(before) && has_none(target.value);
+        (loses, if loses { target.level as isize } else { -(target.level as isize) })
+    }
+
+    fn store(&mut self, target: &Target, writes: &mut Vec<Write>) {
+        let Some(entry) = self.entries.get_mut(&target.id) else { return };
+        if entry.value != target.value {
+            entry.value = target.value;
+            writes.push(Write::u32(entry.at, entry.value));
         }
-        if before.is_none() {
-            writes.push(Write::u64(at + abi::cgroup_slot::ID as u32, target.id));
-        }
+    }
+
+    fn value_offset(&self, slot: u32) -> u32 {
+        self.offset + slot * abi::cgroup_slot::SIZE as u32 + abi::cgroup_slot::VALUE as u32
     }
 }
 

@@ -42,8 +42,7 @@ pub fn counts(manifest: &Manifest, region: &[u8]) -> Result<Vec<Count>, ImageErr
             })?;
         }
     }
-    let count =
-        |((operation, policy, selector), count)| Count { operation, policy, selector, count };
+    let count = |((operation, policy, selector), count)| Count { operation, policy, selector, count };
     Ok(sums.into_iter().map(count).collect())
 }
 

@@ -38,7 +38,8 @@ pub fn layout(
     let sets = pods.checked_add(pods / 4)?.checked_add(8)?.checked_next_multiple_of(8)?;
     let cgroups_offset = abi::node_header::SIZE as u32;
     let slot = abi::cgroup_slot::SIZE as u32;
-    let mut end = cgroup_slots.checked_add(abi::CGROUP_SPARE)?.checked_mul(slot)?.checked_add(cgroups_offset)?;
+    let mut end =
+        cgroup_slots.checked_add(abi::CGROUP_SPARE)?.checked_mul(slot)?.checked_add(cgroups_offset)?;
     let mut heads = vec![];
     for _ in operations {
         heads.push(end);
@@ -51,7 +52,10 @@ pub fn layout(
 }
 
 /// Whether a manifest's region is one that programs and loader can agree on.
-pub(in crate::artifact) fn check(region: &NodeRegion, heads: impl Iterator<Item = u32>) -> Result<(), String> {
+pub(in crate::artifact) fn check(
+    region: &NodeRegion,
+    heads: impl Iterator<Item = u32>,
+) -> Result<(), String> {
     let limit = u64::from(region.mask | abi::REF_FLAGS) + 1;
     if !limit.is_power_of_two() || region.mask & abi::REF_FLAGS != 0 {
         return Err(format!("mask {:#x} is not that of a region", region.mask));
@@ -71,12 +75,12 @@ pub(in crate::artifact) fn check(region: &NodeRegion, heads: impl Iterator<Item 
     let slots = u64::from(region.cgroup_slots) + u64::from(abi::CGROUP_SPARE);
     let mut end = u64::from(region.cgroups_offset) + slots * abi::cgroup_slot::SIZE as u64;
     for offset in heads {
-        if u64::from(offset) < end || offset % 8 != 0 {
+        if u64::from(offset) < end || !offset.is_multiple_of(8) {
             return Err("heads overlap what stands before them".into());
         }
         end = u64::from(offset) + u64::from(region.sets) * 4;
     }
-    if u64::from(region.blocks_offset) < end || region.blocks_offset % 8 != 0 {
+    if u64::from(region.blocks_offset) < end || !region.blocks_offset.is_multiple_of(8) {
         return Err("set blocks overlap what stands before them".into());
     }
     if u64::from(region.blocks_offset) > limit {
@@ -149,9 +153,7 @@ fn block_bytes(dimensions: usize) -> u64 {
 fn selects_every_pod(term: &ScopeTerm) -> bool {
     match term {
         ScopeTerm::Host(_) => false,
-        ScopeTerm::Pods(term) => {
-            term.namespace.is_none() && term.pod.is_empty() && term.container.is_empty()
-        }
+        ScopeTerm::Pods(term) => term.namespace.is_none() && term.pod.is_empty() && term.container.is_empty(),
     }
 }
 

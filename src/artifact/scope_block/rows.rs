@@ -303,8 +303,8 @@ mod tests {
             prop_assert_eq!(rows.atoms(row, 40).unwrap().iter().collect::<Vec<_>>(), list);
             let others: Vec<u32> = (0..=41).filter(|a| !atoms.contains(a)).collect();
             prop_assert_eq!(rows.atoms(row.inverted(), 40).unwrap().iter().collect::<Vec<_>>(), others);
-            let none = rows.atoms(RowRef { row: 1, invert: false }, 40).is_none();
-            prop_assert!(none);
+            let absent = RowRef { row: 1, invert: false };
+            prop_assert!(rows.atoms(absent, 40).is_none());
         }
 
         #[test]
