@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::btf::{Btf, TypeId};
+use super::btf::{Btf, Kind, TypeId};
 use super::error::Error;
 use super::object_file::{Function, ObjectFile, TEXT, Variable};
 
@@ -61,6 +61,12 @@ impl StencilObject {
 
     pub fn map_names(&self) -> impl Iterator<Item = &str> {
         self.maps.keys().map(String::as_str)
+    }
+
+    /// `sizeof` a struct that the C sources use; 0 if there is none of that name.
+    pub fn struct_size(&self, name: &str) -> u32 {
+        let id = self.btf.find(Kind::Struct, name);
+        id.and_then(|id| self.btf.size_of(id).ok()).and_then(|bytes| u32::try_from(bytes).ok()).unwrap_or(0)
     }
 
     pub(super) fn stencil(&self, name: &str) -> Result<&Function, Error> {
