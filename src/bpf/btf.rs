@@ -358,6 +358,11 @@ impl Btf {
         if let Some(index) = self.types.iter().position(|known| *known == ty) {
             return index as u32 + 1;
         }
+        self.add_unmerged(ty)
+    }
+
+    /// The id of `ty`, which is added whether or not there is an equal one.
+    pub fn add_unmerged(&mut self, ty: Type) -> TypeId {
         self.types.push(ty);
         self.types.len() as u32
     }

@@ -35,3 +35,6 @@ pub use object_file::DataSection;
 pub use read_back::{KernelBtf, Missing, read_back, relocate_against};
 pub use stencil::StencilObject;
 pub use stub::{MISSED, SLOTS, STUB, stub};
+
+#[cfg(test)]
+mod tests;

@@ -207,3 +207,6 @@ fn drop_items(code: &mut Code, dropped: &[usize]) -> bool {
     }
     !dropped.is_empty()
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,10 +63,10 @@ impl StencilObject {
         self.maps.keys().map(String::as_str)
     }
 
-    /// Size of a structure that the stencils share, in bytes.
-    pub fn struct_bytes(&self, name: &str) -> Result<u32, Error> {
-        let id = self.btf.find(Kind::Struct, name).ok_or(Error::Btf("a shared structure is missing"))?;
-        Ok(self.btf.size_of(id)? as u32)
+    /// `sizeof` a struct that the C sources use; 0 if there is none of that name.
+    pub fn struct_size(&self, name: &str) -> u32 {
+        let id = self.btf.find(Kind::Struct, name);
+        id.and_then(|id| self.btf.size_of(id).ok()).and_then(|bytes| u32::try_from(bytes).ok()).unwrap_or(0)
     }
 
     pub(super) fn stencil(&self, name: &str) -> Result<&Function, Error> {

@@ -134,8 +134,7 @@ impl Scratch {
     fn of(stencils: &StencilObject, plan: &Plan) -> Result<Scratch, AssembleError> {
         let texts = plan.units.iter().map(|u| u.texts.len()).max().unwrap_or(0).max(1) as u32;
         // The stencils declare the map for slots of one text.
-        let declared = stencils.struct_bytes("scratch").map_err(|e| AssembleError::Object(e.to_string()))?;
-        if declared != SCRATCH_SLOTS * (SLOT_BYTES + TEXT_BYTES) {
+        if stencils.struct_size("scratch") != SCRATCH_SLOTS * (SLOT_BYTES + TEXT_BYTES) {
             return Err(AssembleError::Object("the stencils' scratch memory has another layout".to_string()));
         }
         Ok(Scratch { slot_bytes: SLOT_BYTES + texts * TEXT_BYTES, slots: SCRATCH_SLOTS })
