@@ -72,6 +72,7 @@ pub fn man(args: &ManArgs, console: Console) -> Result<Status, NotWritten> {
     };
     match page {
         Some(page) => {
+            let page = page.source(format!("tracefold {}", env!("CARGO_PKG_VERSION")));
             console.write(Place::Stdout, |out| page.render(out))?;
             Ok(Status::Done)
         }
