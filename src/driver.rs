@@ -1,10 +1,12 @@
 //! The phases in their order. Nothing else knows it.
 //!
-//! Each phase takes what the one before made, and reports to the same [`Diagnostics`]; the driver stops between
-//! phases, so that all errors of a phase, of all files, are in one run. Reads no file and writes none: texts
-//! come as [`Sources`], bytes leave as [`Built`].
+//! Each phase takes what the one before made, and reports to the same [`Diagnostics`]; callers stop between
+//! phases, so that all errors of a phase, of all files, are in one run. Writes no file: bytes leave as [`Built`].
 
-use crate::diag::{Diagnostics, target as report};
+use std::io::Read;
+use std::path::PathBuf;
+
+use crate::diag::{Diagnostics, documents, target as report};
 use crate::emit::assemble::{self, AssembleError, Built};
 use crate::emit::verify::{self, Disproof};
 use crate::fold::ir::{self, Program};
@@ -12,32 +14,51 @@ use crate::fold::opt::{self, Certificate};
 use crate::fold::plan::{self, Plan};
 use crate::policy::PolicySet;
 use crate::policy::resolve::{ResolveOptions, Resolver};
-use crate::source::Sources;
-use crate::syntax::{ast, documents};
+use crate::source::{Sources, discover};
+use crate::syntax::{self, ast};
 use crate::target::Target;
 
-/// What the user says about a run.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    pub resolve: ResolveOptions,
-    pub target: Target,
-    /// Readers at work; never changes an output. 0 counts as 1.
+/// What is read and how.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Files, folders, `-`.
+    pub paths: Vec<PathBuf>,
+    /// Changes no output.
     pub threads: usize,
-    /// Names of passes that are left out.
-    pub skip_passes: Vec<String>,
+    /// A set without any policy is meant.
+    pub allow_empty: bool,
+    pub resolve: ResolveOptions,
 }
 
-/// Text to meaning. `None` if there are errors; policies that cannot be compiled are reported and not in it.
-pub fn read(sources: &Sources, options: &Options, diags: &mut Diagnostics) -> Option<PolicySet> {
-    let errors_before = diags.error_count();
-    let mut resolver = Resolver::new(options.resolve.clone());
-    documents::for_each(sources, options.threads, diags, &mut |document, diags| {
+/// Paths to texts.
+pub fn read(input: &Input, stdin: &mut dyn Read, diags: &mut Diagnostics) -> Sources {
+    discover::load(&input.paths, stdin, input.threads, diags)
+}
+
+/// The policies of a run.
+#[derive(Debug)]
+pub struct Policies {
+    /// Documents that are policies, with errors or without.
+    pub documents: usize,
+    /// `None` if any of them has an error.
+    pub set: Option<PolicySet>,
+}
+
+/// Texts to meaning: YAML, the schema, the language's rules. Trees are let go of one by one.
+pub fn policies(sources: &Sources, input: &Input, diags: &mut Diagnostics) -> Policies {
+    let mut resolver = Resolver::new(input.resolve.clone());
+    let mut seen = 0;
+    syntax::documents::for_each(sources, input.threads, diags, &mut |document, diags| {
+        seen += 1;
         if let Some(document) = ast::read(&document.root, diags) {
             resolver.add(&document, diags);
         }
     });
-    let set = resolver.finish()?;
-    (diags.error_count() == errors_before).then_some(set)
+    // A file that could not be read or understood may be where the policies are.
+    if seen == 0 && !input.allow_empty && !diags.has_errors() {
+        diags.push(documents::no_policy(sources.len()));
+    }
+    Policies { documents: seen, set: resolver.finish() }
 }
 
 /// Everything between meaning and bytes.
@@ -48,10 +69,15 @@ pub struct Folded {
     pub plan: Plan,
 }
 
-/// Meaning to shared parts. `None` if something cannot be attached or exceeds a limit.
-pub fn fold(set: &PolicySet, options: &Options, diags: &mut Diagnostics) -> Option<Folded> {
-    let mut program = ir::build(set, &options.target, diags);
-    let certificate = opt::run(&mut program, &options.skip_passes);
+/// Meaning to shared parts, without the passes named in `skip_passes`. `None` if something cannot be attached or exceeds a limit.
+pub fn fold(
+    set: &PolicySet,
+    target: &Target,
+    skip_passes: &[String],
+    diags: &mut Diagnostics,
+) -> Option<Folded> {
+    let mut program = ir::build(set, target, diags);
+    let certificate = opt::run(&mut program, skip_passes);
     let plan = plan::factor(&program, diags)?;
     (!diags.blocks_compile()).then_some(Folded { program, certificate, plan })
 }
@@ -83,11 +109,11 @@ pub fn emit(
     sources: &Sources,
     set: &PolicySet,
     folded: &Folded,
-    options: &Options,
+    target: &Target,
     diags: &mut Diagnostics,
 ) -> Result<Option<Built>, Fault> {
     let Folded { program, certificate, plan } = folded;
-    let built = match assemble::run(sources, set, program, plan, &options.target) {
+    let built = match assemble::run(sources, set, program, plan, target) {
         Ok(built) => built,
         Err(AssembleError::Tables { unit, error }) => {
             let list = plan.units[unit].scopes.values().flatten().next().expect("a unit has lists");
@@ -100,7 +126,7 @@ pub fn emit(
             return Ok(None);
         }
         Err(AssembleError::NodeTooLarge) => {
-            diags.push(report::node_too_large(options.target.pods));
+            diags.push(report::node_too_large(target.pods));
             return Ok(None);
         }
         Err(AssembleError::Object(text)) => return Err(Fault::Object(text)),
@@ -109,20 +135,5 @@ pub fn emit(
     Ok(Some(built))
 }
 
-/// All phases.
-///
-/// # Errors
-/// As [`emit`].
-pub fn compile(
-    sources: &Sources,
-    options: &Options,
-    diags: &mut Diagnostics,
-) -> Result<Option<(PolicySet, Folded, Built)>, Fault> {
-    let Some(set) = read(sources, options, diags) else { return Ok(None) };
-    if diags.blocks_compile() {
-        return Ok(None);
-    }
-    let Some(folded) = fold(&set, options, diags) else { return Ok(None) };
-    let Some(built) = emit(sources, &set, &folded, options, diags)? else { return Ok(None) };
-    Ok(Some((set, folded, built)))
-}
+#[cfg(test)]
+mod tests;

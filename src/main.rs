@@ -1,1 +1,40 @@
-fn main() {}
+//! Arguments in, exit status out.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracefold::cli::args::Cli;
+use tracefold::cli::{self, Status};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(message) => {
+            // Help and version are no errors. A closed pipe is none either.
+            let _ = message.print();
+            return if message.use_stderr() {
+                exit_code(Status::WrongUsage)
+            } else {
+                exit_code(Status::Done)
+            };
+        }
+    };
+    // The panic itself has been printed by then.
+    let status = std::panic::catch_unwind(|| cli::run(&cli)).unwrap_or_else(|_| {
+        eprintln!("tracefold: internal fault; please report it at {}/issues", env!("CARGO_PKG_REPOSITORY"));
+        Status::InternalFault
+    });
+    exit_code(status)
+}
+
+/// The documented exit statuses, in one place.
+fn exit_code(status: Status) -> ExitCode {
+    ExitCode::from(match status {
+        Status::Done => 0,
+        Status::PoliciesHaveErrors => 1,
+        Status::WrongUsage => 2,
+        Status::Unreadable => 3,
+        Status::BudgetExceeded => 4,
+        Status::InternalFault => 5,
+    })
+}

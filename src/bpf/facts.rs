@@ -20,6 +20,17 @@ pub struct ObjectFacts {
     pub maps: Vec<MapFacts>,
     /// Global variables: section, name, bytes; by name.
     pub variables: Vec<(DataSection, String, u32)>,
+    /// Of the section `.BTF`.
+    pub btf_bytes: u32,
+}
+
+/// One function of a program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FunctionFacts {
+    /// Slots: a 64-bit load counts twice.
+    pub insns: u32,
+    /// Instructions that the kernel may replace by longer ones: helper calls, and divisions by a register.
+    pub replaceable: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +39,13 @@ pub struct ProgramFacts {
     pub section: String,
     /// Of the program and of every function that it reaches.
     pub insns: u32,
-    /// Functions that it reaches, callbacks included: each is a hidden program for the kernel.
+    /// The program's own, then those that it reaches, callbacks included: each of these is a hidden program
+    /// for the kernel.
+    pub functions: Vec<FunctionFacts>,
+    /// Functions that it reaches.
     pub subprograms: u32,
+    /// Records of line information.
+    pub line_records: u32,
     /// On the deepest chain of calls, as the kernel rounds it.
     pub stack_bytes: u32,
     /// Maps that it uses, by name.
@@ -79,6 +95,7 @@ pub(super) fn facts_of(file: &ObjectFile) -> Result<ObjectFacts, Error> {
         programs,
         maps: maps?,
         variables: variables?,
+        btf_bytes: file.btf_bytes,
     })
 }
 
@@ -91,10 +108,14 @@ fn program_facts(
     let mut reached: BTreeMap<&str, &Function> = BTreeMap::new();
     let mut todo = vec![&program.code];
     let (mut maps, mut kernel_names) = (vec![], vec![]);
-    let mut insns = 0;
+    let (mut insns, mut line_records) = (0, 0);
+    let mut counted = vec![];
     while let Some(code) = todo.pop() {
+        let mut function = FunctionFacts::default();
         for op in code.ops() {
-            insns += op.slots() as u32;
+            function.insns += op.slots() as u32;
+            function.replaceable += u32::from(op.insn.may_be_replaced());
+            line_records += u32::from(op.note.is_some());
             match &op.reference {
                 Some(Reference::Map(name)) => maps.push(name.clone()),
                 Some(Reference::Function(name)) if !reached.contains_key(name.as_str()) => {
@@ -107,6 +128,8 @@ fn program_facts(
             }
             kernel_names.extend(op.core.iter().map(|core| btf.access_name(core.type_id, &core.access)));
         }
+        insns += function.insns;
+        counted.push(function);
     }
     for names in [&mut maps, &mut kernel_names] {
         names.sort();
@@ -117,7 +140,9 @@ fn program_facts(
         name: program.name.clone(),
         section: section.to_owned(),
         insns,
+        functions: counted,
         subprograms: reached.len() as u32,
+        line_records,
         stack_bytes: deepest_stack(&program.name, &program.code, &callees, 0)?,
         maps,
         kernel_names,

@@ -102,6 +102,14 @@ impl Insn {
         self.op & 0x07
     }
 
+    /// Whether the verifier may put several instructions in its place: a helper call, or a division by a
+    /// register.
+    pub const fn may_be_replaced(self) -> bool {
+        let helper = self.op == JMP | CALL && self.src != PSEUDO_CALL;
+        let divides = matches!(self.class(), ALU32 | ALU64) && matches!(self.operation(), DIV | MOD);
+        helper || divides && self.op & X != 0
+    }
+
     /// Operation of the ALU and jump classes.
     pub const fn operation(self) -> u8 {
         self.op & 0xf0

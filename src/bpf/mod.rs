@@ -29,7 +29,7 @@ mod stub;
 pub use compose::{Patch, Place, Step};
 pub use disassemble::disassemble;
 pub use error::Error;
-pub use facts::{MapFacts, ObjectFacts, ProgramFacts, facts};
+pub use facts::{FunctionFacts, MapFacts, ObjectFacts, ProgramFacts, facts};
 pub use link::{LICENSE, MapSize, ProgramSpec, link};
 pub use object_file::DataSection;
 pub use read_back::{KernelBtf, Missing, read_back, relocate_against};

@@ -75,6 +75,8 @@ pub struct ObjectFile {
     pub variables: BTreeMap<String, Variable>,
     pub license: Option<String>,
     pub btf: Btf,
+    /// Of the section.
+    pub btf_bytes: u32,
 }
 
 pub const TEXT: &str = ".text";
@@ -84,7 +86,9 @@ impl ObjectFile {
     /// Any deviation from what this linker understands.
     pub fn read(bytes: &[u8]) -> Result<ObjectFile, Error> {
         let elf = parse_elf(bytes)?;
-        let (btf, strings) = Btf::parse(section_data(&elf, ".BTF")?)?;
+        let btf_section = section_data(&elf, ".BTF")?;
+        let btf_bytes = btf_section.len() as u32;
+        let (btf, strings) = Btf::parse(btf_section)?;
         let said = match elf.section_by_name(".BTF.ext") {
             Some(section) => btf_ext::parse(section.data().map_err(elf_error)?, strings)?,
             None => vec![],
@@ -100,7 +104,7 @@ impl ObjectFile {
         }
         let variables = symbols.variables.iter().map(|(name, v)| (name.clone(), v.variable)).collect();
         let license = read_license(&elf)?;
-        Ok(ObjectFile { sections, maps: symbols.maps, variables, license, btf })
+        Ok(ObjectFile { sections, maps: symbols.maps, variables, license, btf, btf_bytes })
     }
 
     /// Functions in a section.

@@ -6,11 +6,8 @@ use crate::source::{Span, Spanned};
 use crate::vocab::action::Action;
 
 pub fn action_unavailable(action: Spanned<Action>, hook: &str) -> Diagnostic {
-    Diagnostic::error(
-        Code::ACTION_UNAVAILABLE,
-        format!("action `{}` cannot be used at a {hook}", action.value),
-    )
-    .label(action.span, "refused here")
+    Diagnostic::error(Code::ACTION_UNAVAILABLE, format!("action `{}` cannot be used at {hook}", action.value))
+        .label(action.span, "refused here")
 }
 
 pub fn override_target(function: &str, action: Span, call: Span) -> Diagnostic {

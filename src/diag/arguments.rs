@@ -1,7 +1,7 @@
 //! Constructors of the TF02xx codes: arguments, operators and values.
 
 use super::schema::shown;
-use super::{Code, Diagnostic};
+use super::{Code, Diagnostic, Severity};
 use crate::source::{Span, Spanned};
 use crate::vocab::accepts::operators_for;
 use crate::vocab::arg_type::ArgType;
@@ -27,8 +27,8 @@ pub fn size_arg_index(index: u32, max: u32, span: Span) -> Diagnostic {
 /// `written` says whether the type stands in the policy, or is the default.
 pub fn type_unusable(ty: ArgType, hook: &str, written: bool, why: &str, span: Span) -> Diagnostic {
     let message = match written {
-        true => format!("type `{ty}` cannot be used for an argument of a {hook}"),
-        false => format!("an argument of a {hook} needs a type"),
+        true => format!("type `{ty}` cannot be used for an argument of {hook}"),
+        false => format!("an argument of {hook} needs a type"),
     };
     Diagnostic::error(Code::ARG_TYPE_UNUSABLE, message)
         .label(span, if written { why } else { "no `type` here, so it is `auto`" })
@@ -72,6 +72,20 @@ pub fn bad_value(value: &str, wanted: &str, span: Span) -> Diagnostic {
         .label(span, format!("{wanted} is wanted"))
 }
 
+pub fn list_needs_syscall64(value: &str, ty: ArgType, span: Span) -> Diagnostic {
+    Diagnostic::error(
+        Code::BAD_VALUE,
+        format!("`{}` cannot be compared with an argument of type `{ty}`", shown(value)),
+    )
+    .label(span, "a list of syscalls needs `syscall64`")
+    .help("type: \"syscall64\"")
+}
+
+pub fn list_outside_tracepoints(value: &str, hook: &str, span: Span) -> Diagnostic {
+    Diagnostic::error(Code::BAD_VALUE, format!("`{}` cannot be used at {hook}", shown(value)))
+        .label(span, "a list as a value works at tracepoints only")
+}
+
 pub fn value_out_of_range(value: &str, ty: &str, span: Span) -> Diagnostic {
     Diagnostic::error(Code::BAD_VALUE, format!("`{}` is out of range for `{ty}`", shown(value)))
         .label(span, format!("does not fit `{ty}`"))
@@ -89,6 +103,11 @@ pub fn too_many_values(op: &str, count: usize, max: usize, span: Span) -> Diagno
     )
     .label(span, "this one is too many")
     .note("numbers, ranges and file types stand in the selector itself, which has room for four")
+}
+
+pub fn too_many_substrings(op: &str, max: usize, span: Span) -> Diagnostic {
+    Diagnostic::error(Code::TOO_MANY_VALUES, format!("the values of `{op}` at this hook are more than {max}"))
+        .label(span, "this one is too many")
 }
 
 pub fn no_values(op: &str, span: Span) -> Diagnostic {
@@ -128,7 +147,7 @@ pub fn bad_source(message: String, label: &str, help: Option<&str>, span: Span) 
 }
 
 pub fn filter_unavailable(filter: &str, hook: &str, why: &str, span: Span) -> Diagnostic {
-    Diagnostic::error(Code::FILTER_UNAVAILABLE, format!("`{filter}` cannot be used at a {hook}"))
+    Diagnostic::error(Code::FILTER_UNAVAILABLE, format!("`{filter}` cannot be used at {hook}"))
         .label(span, "refused here")
         .note(why)
 }
@@ -142,4 +161,12 @@ pub fn follow_children(op: &str, span: Span) -> Diagnostic {
     Diagnostic::error(Code::FOLLOW_CHILDREN, format!("`followChildren` does not work with `{op}`"))
         .label(span, "only `In` and `NotIn` follow children")
         .help("operator: In")
+}
+
+/// `${NAME}`, as `envsubst` fills it in before a policy is used.
+pub fn unfilled_variable(value: &str, span: Span) -> Diagnostic {
+    let message = format!("`{}` is not filled in", shown(value));
+    Diagnostic::new(Code::UNFILLED_VARIABLE, Severity::NotCompiled, message)
+        .label(span, "a value is wanted here")
+        .help("envsubst < policy.yaml > filled.yaml")
 }

@@ -106,6 +106,8 @@ codes! {
     0122 TOO_MANY_SELECTORS "too many selectors";
     0123 HOST_ONLY_HOOK "hook in a namespaced policy";
     0124 BAD_USER_PROBE "probe of a user program cannot be used";
+    0125 LOADER_WITH_WORKLOAD "loader in a policy that selects workloads";
+    0198 UNFILLED_VARIABLE "variable that is not filled in";
     0199 NOT_COMPILED "valid, but not compiled yet";
 
     // Arguments and operators.

@@ -1,5 +1,7 @@
 //! Constructors of TF0001 to TF0029: input and output that cannot be read or written, and text that is none.
 
+use std::io;
+
 use super::{Code, Diagnostic};
 use crate::source::Span;
 
@@ -36,4 +38,12 @@ pub fn control_character(at: Span, character: char) -> Diagnostic {
     Diagnostic::error(Code::CONTROL_CHARACTER, "control character in the text")
         .label(at, format!("byte {} is U+{:04X}", at.start, character as u32))
         .help("remove it; in a value, write it as an escape in double quotes, such as \"\\0\"")
+}
+
+/// What the system says of an error, without the number that its text ends in.
+pub fn io_cause(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_lowercase().collect::<String>() + chars.as_str())
 }

@@ -1,6 +1,6 @@
 //! Findings as text for people. The only place that names miette.
 //!
-//! Bounds what it prints: so many findings of one code, one line of each label, a piece of a line that is
+//! Notes take one line. Bounds what it prints: so many findings of one code, one line of each label, a piece of a line that is
 //! too long. Control characters in names and values are shown as escapes, so that no input can steer the
 //! terminal. What it leaves out is in the JSON.
 
@@ -54,7 +54,13 @@ pub fn write(
         let seen = seen.entry(diagnostic.code).or_default();
         *seen += 1;
         if *seen <= options.per_code {
-            out.write_all(one(&handler, diagnostic, sources, options).as_bytes())?;
+            let text = match diagnostic.severity {
+                Severity::Note => note(diagnostic, sources),
+                Severity::Warning | Severity::NotCompiled | Severity::Error => {
+                    one(&handler, diagnostic, sources, options)
+                }
+            };
+            out.write_all(text.as_bytes())?;
         }
     }
     for (code, count) in seen.into_iter().filter(|&(_, count)| count > options.per_code) {
@@ -65,6 +71,22 @@ pub fn write(
         writeln!(out, "{summary}")?;
     }
     Ok(())
+}
+
+/// `a.yaml:1:2: note: message: label (TF0051)`
+fn note(diagnostic: &Diagnostic, sources: &Sources) -> String {
+    let mut line = String::new();
+    if let Some(label) = diagnostic.labels.first() {
+        let source = sources.get(label.span.source);
+        let (row, column) = source.line_column(label.span.start as usize);
+        let _ = write!(line, "{}:{row}:{column}: ", shown(&source.path));
+    }
+    let _ = write!(line, "note: {}", shown(&diagnostic.message));
+    if let Some(label) = diagnostic.labels.first().filter(|label| !label.text.is_empty()) {
+        let _ = write!(line, ": {}", shown(&label.text));
+    }
+    let _ = writeln!(line, " ({})", diagnostic.code);
+    line
 }
 
 fn one(

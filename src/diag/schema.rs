@@ -282,3 +282,12 @@ pub fn bad_enforcer(message: String, label: &str, span: Span) -> Diagnostic {
 pub fn bad_userspace(message: String, label: &str, span: Span) -> Diagnostic {
     Diagnostic::error(Code::BAD_USER_PROBE, message).label(span, label)
 }
+
+pub fn loader_with_workload(span: Span, selector: Option<Span>) -> Diagnostic {
+    let diagnostic = Diagnostic::error(Code::LOADER_WITH_WORKLOAD, "`loader` cannot be limited to workloads")
+        .label(span, "refused in a policy that selects workloads");
+    match selector {
+        Some(selector) => diagnostic.label(selector, "selects workloads"),
+        None => diagnostic.note("a namespaced policy selects the pods of its namespace"),
+    }
+}

@@ -52,6 +52,13 @@ pub struct Exceeded {
     pub actual: u64,
 }
 
+impl std::fmt::Display for Exceeded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let unit = if self.budget.in_bytes() { " bytes" } else { "" };
+        write!(f, "{} is {}{unit}, {} are needed", self.budget.option(), self.limit, self.actual)
+    }
+}
+
 impl Budgets {
     /// In the order of [`Budget`].
     pub fn exceeded(&self, totals: &Totals) -> Vec<Exceeded> {

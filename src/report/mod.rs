@@ -13,6 +13,7 @@ pub mod baseline;
 mod budget;
 mod forecast;
 mod input;
+pub mod measure;
 mod json;
 pub mod table;
 #[cfg(test)]

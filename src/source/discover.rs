@@ -88,7 +88,7 @@ fn search(folder: &Path, add: &mut impl FnMut(Input), sources: &mut Sources, dia
                 let shown = error.path().unwrap_or(folder).to_string_lossy().into_owned();
                 let cause = match (error.loop_ancestor(), error.io_error()) {
                     (Some(ancestor), _) => format!("it leads back to `{}`", ancestor.to_string_lossy()),
-                    (None, Some(error)) => io_cause(error),
+                    (None, Some(error)) => report::io_cause(error),
                     (None, None) => "unknown error".to_string(),
                 };
                 let span = refuse(shown.clone(), shown.clone(), sources);
@@ -125,7 +125,7 @@ enum Text {
 impl Text {
     fn of(read: io::Result<Result<Vec<u8>, Option<u64>>>) -> Text {
         match read {
-            Err(error) => Text::Unreadable(io_cause(&error)),
+            Err(error) => Text::Unreadable(report::io_cause(&error)),
             Ok(Err(size)) => Text::TooLarge(size),
             Ok(Ok(bytes)) => Text::check(bytes),
         }
@@ -191,7 +191,7 @@ fn read_limited(from: &mut dyn Read, size: Option<usize>) -> io::Result<Result<V
 /// The first character that may not stand in YAML (libyaml, `yaml_parser_update_buffer`).
 fn control_character(text: &str) -> Option<usize> {
     let suspicious = |&b: &u8| b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r') || b >= 0x7f;
-    if !text.as_bytes().iter().any(|b| suspicious(b)) {
+    if !text.as_bytes().iter().any(suspicious) {
         return None;
     }
     let forbidden = |c: char| match c {
@@ -234,14 +234,6 @@ fn add(input: Input, text: Text, sources: &mut Sources, diags: &mut Diagnostics)
 fn refuse(name: String, shown: String, sources: &mut Sources) -> Span {
     let source: SourceId = sources.add_file(name, shown, Origin::Refused, String::new());
     Span::new(source, 0, 0)
-}
-
-/// Without the number that the system's text ends in.
-fn io_cause(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
-    let mut chars = text.chars();
-    chars.next().map_or(String::new(), |first| first.to_lowercase().collect::<String>() + chars.as_str())
 }
 
 #[cfg(test)]

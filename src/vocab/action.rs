@@ -47,7 +47,39 @@ vocabulary! {
     Global { name: "global" }
 }
 
+/// What an action takes besides its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Parameter {
+    Url,
+    Fqdn,
+    Error,
+    Signal,
+    Sock,
+    Index,
+    Value,
+    /// `argRegs` and the three ways to name a new function.
+    Registers,
+    RateLimit,
+    StackTrace,
+    ImaHash,
+}
+
 impl Action {
+    /// Whether the action looks at a parameter; others are ignored by Tetragon.
+    pub fn takes(self, parameter: Parameter) -> bool {
+        use Action::*;
+        match parameter {
+            Parameter::Url => matches!(self, GetUrl),
+            Parameter::Fqdn => matches!(self, DnsLookup),
+            Parameter::Error => matches!(self, Override | NotifyEnforcer),
+            Parameter::Signal => matches!(self, Signal | NotifyEnforcer),
+            Parameter::Sock => matches!(self, TrackSock | UntrackSock),
+            Parameter::Index | Parameter::Value => matches!(self, Set),
+            Parameter::Registers => matches!(self, Override),
+            Parameter::RateLimit | Parameter::StackTrace | Parameter::ImaHash => matches!(self, Post),
+        }
+    }
+
     /// The action × hook matrix, without the conditions on parameters (semantics 6.2).
     pub fn at(self, hook: HookKind) -> Availability {
         use Action::*;

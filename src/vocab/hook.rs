@@ -8,20 +8,20 @@ use super::vocabulary;
 vocabulary! {
     /// What a hook attaches to. A raw tracepoint is written under `tracepoints` with `raw: true`.
     "hook section" enum HookKind row HookRow {
-        /// What one such hook is called in a message.
+        /// What one such hook is called in a message, with its article.
         noun: &'static str,
         /// Tetragon refuses the section in a namespaced policy: hooks run in the host's mount namespace.
         is_host_only: bool,
         /// Whether the entry program evaluates `CelExpr`; elsewhere a stub says no.
         has_cel: bool,
     }
-    Kprobe { name: "kprobes", noun: "kprobe", is_host_only: false, has_cel: true }
-    Fentry { name: "fentries", noun: "fentry", is_host_only: false, has_cel: false }
-    Tracepoint { name: "tracepoints", noun: "tracepoint", is_host_only: false, has_cel: false }
-    RawTracepoint { name: "tracepoints (raw)", noun: "raw tracepoint", is_host_only: false, has_cel: false }
-    Lsm { name: "lsmhooks", noun: "LSM hook", is_host_only: false, has_cel: false }
-    Uprobe { name: "uprobes", noun: "uprobe", is_host_only: true, has_cel: true }
-    Usdt { name: "usdts", noun: "USDT probe", is_host_only: true, has_cel: false }
+    Kprobe { name: "kprobes", noun: "a kprobe", is_host_only: false, has_cel: true }
+    Fentry { name: "fentries", noun: "a fentry", is_host_only: false, has_cel: false }
+    Tracepoint { name: "tracepoints", noun: "a tracepoint", is_host_only: false, has_cel: false }
+    RawTracepoint { name: "tracepoints (raw)", noun: "a raw tracepoint", is_host_only: false, has_cel: false }
+    Lsm { name: "lsmhooks", noun: "an LSM hook", is_host_only: false, has_cel: false }
+    Uprobe { name: "uprobes", noun: "a uprobe", is_host_only: true, has_cel: true }
+    Usdt { name: "usdts", noun: "a USDT probe", is_host_only: true, has_cel: false }
 }
 
 vocabulary! {

@@ -47,6 +47,16 @@ TF0052
 }
 
 #[test]
+fn a_note_takes_one_line() {
+    let mut sources = Sources::default();
+    let id = sources.add("a.yaml", "x: 1\ny: 2\n");
+    let note = Diagnostic::new(Code::OTHER_DOCUMENT, Severity::Note, "`Pod` is not a policy")
+        .label(Span::new(id, 8, 9), "document skipped");
+    let expected = "a.yaml:2:4: note: `Pod` is not a policy: document skipped (TF0051)\n";
+    assert_eq!(rendered(&[&note], &sources), expected);
+}
+
+#[test]
 fn a_label_of_many_lines_shows_its_first() {
     let mut sources = Sources::default();
     let id = sources.add("a.yaml", "a:\n- b\n".to_string() + &"- c\n".repeat(1000));

@@ -1,39 +1,149 @@
-//! `matchArgs` entries to [`Filter`]s: which argument, which operator, which values.
+//! `matchArgs`, `matchData` and `matchReturnArgs`: which argument, which operator, which values.
+//!
+//! `matchArgs` entries become [`Filter`]s; the others are checked.
 
 use super::args::{Args, KnownArg};
 use super::hooks::HookCx;
+use super::macros::Parts;
 use super::{Cx, values};
 use crate::diag::{arguments as codes, lints};
 use crate::policy::{Filter, Test};
+use crate::source::Spanned;
 use crate::syntax::ast::objects::ArgFilter;
 use crate::syntax::ast::read::List;
 use crate::vocab::accepts::{Verdict, accepts};
+use crate::vocab::arg_type::FilterClass;
+use crate::vocab::hook::HookKind;
 use crate::vocab::limit;
+use crate::vocab::operator::{Operator, ValueKind};
 
-pub fn resolve(hook: &HookCx<'_, '_>, written: Option<&List<ArgFilter<'_>>>, cx: &mut Cx<'_>) -> Vec<Filter> {
-    let Some(list) = written else { return vec![] };
-    if let Some(extra) = list.items.get(limit::ARG_FILTERS_PER_SELECTOR) {
-        let max = limit::ARG_FILTERS_PER_SELECTOR;
+/// Which list a filter's target is in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Args,
+    Data,
+    Returned,
+}
+
+pub fn resolve(
+    hook: &HookCx<'_, '_>,
+    parts: &Parts<'_, '_>,
+    counts: &mut Counts,
+    cx: &mut Cx<'_>,
+) -> Vec<Filter> {
+    let args = entries(parts.args);
+    let data = entries(parts.data);
+    check_counts(args, data, entries(parts.return_args), cx);
+    counts.add(args.iter().chain(data), cx);
+    let filters = args.iter().filter_map(|filter| resolve_one(hook, Subject::Args, filter, cx)).collect();
+    for filter in data {
+        resolve_one(hook, Subject::Data, filter, cx);
+    }
+    if hook.hooks_return {
+        for filter in entries(parts.return_args) {
+            resolve_one(hook, Subject::Returned, filter, cx);
+        }
+    }
+    filters
+}
+
+/// What is limited for a whole hook.
+#[derive(Default)]
+pub struct Counts {
+    substrings: usize,
+    expressions: usize,
+}
+
+impl Counts {
+    fn add<'a, 'n: 'a>(&mut self, filters: impl Iterator<Item = &'a ArgFilter<'n>>, cx: &mut Cx<'_>) {
+        for filter in filters {
+            let Some(op) = filter.operator else { continue };
+            match op.value.value_kind() {
+                ValueKind::SubString => self.add_substrings(op, filter, cx),
+                ValueKind::Expression => {
+                    self.expressions += 1;
+                    if self.expressions == limit::CEL_EXPRESSIONS + 1 {
+                        let message = format!("the hook has more than {} of them", limit::CEL_EXPRESSIONS);
+                        cx.report(codes::bad_expression(message, op.span));
+                    }
+                }
+                ValueKind::Typed
+                | ValueKind::Number
+                | ValueKind::Range
+                | ValueKind::Set
+                | ValueKind::Prefix
+                | ValueKind::Postfix
+                | ValueKind::Port
+                | ValueKind::Address
+                | ValueKind::Protocol
+                | ValueKind::Family
+                | ValueKind::State
+                | ValueKind::FileType
+                | ValueKind::Nothing => {}
+            }
+        }
+    }
+
+    fn add_substrings(&mut self, op: Spanned<Operator>, filter: &ArgFilter<'_>, cx: &mut Cx<'_>) {
+        let max = limit::SUBSTRINGS_PER_HOOK;
+        let before = self.substrings;
+        let values = filter.values.as_ref().map_or(&[][..], |values| &values.items);
+        self.substrings += values.len();
+        if before <= max && self.substrings > max {
+            cx.report(codes::too_many_substrings(op.value.name(), max, values[max - before].span));
+        }
+    }
+}
+
+fn entries<'a, 'n>(list: Option<&'a List<ArgFilter<'n>>>) -> &'a [ArgFilter<'n>] {
+    list.map_or(&[], |list| &list.items)
+}
+
+fn check_counts(args: &[ArgFilter<'_>], data: &[ArgFilter<'_>], returned: &[ArgFilter<'_>], cx: &mut Cx<'_>) {
+    let max = limit::ARG_FILTERS_PER_SELECTOR;
+    if let Some(extra) = args.iter().chain(data).nth(max) {
         cx.report(codes::too_many_filters(
             "`matchArgs` and `matchData`",
-            list.items.len(),
+            args.len() + data.len(),
             max,
             extra.span(),
         ));
     }
-    list.items.iter().filter_map(|filter| resolve_one(hook, filter, cx)).collect()
+    if let Some(extra) = returned.get(max) {
+        cx.report(codes::too_many_filters("`matchReturnArgs`", returned.len(), max, extra.span()));
+    }
 }
 
 /// `None` if it was refused or cannot be compiled; both are reported.
-fn resolve_one(hook: &HookCx<'_, '_>, written: &ArgFilter<'_>, cx: &mut Cx<'_>) -> Option<Filter> {
-    let target = target(hook.args, written, cx);
+fn resolve_one(
+    hook: &HookCx<'_, '_>,
+    subject: Subject,
+    written: &ArgFilter<'_>,
+    cx: &mut Cx<'_>,
+) -> Option<Filter> {
     let op = written.operator?;
     if !op.value.is_compiled() {
         cx.not_compiled(&format!("operator `{}`", op.value), op.span);
     }
-    let (arg, known) = target?;
+    match op.value {
+        Operator::CelExpr if subject == Subject::Args => {
+            values::check_expression(hook, op, written, cx);
+            return None;
+        }
+        Operator::CelExpr => {
+            let why = "an expression is evaluated over `args` and in `matchArgs` only";
+            cx.report(lints::filter_never_matches("`CelExpr`", why, op.span));
+            return None;
+        }
+        Operator::CapabilitiesGained => {
+            check_capabilities_gained(hook, subject, op, written, cx);
+            return None;
+        }
+        _ => {}
+    }
+    let (arg, known) = target(hook, subject, written, cx)?;
     let ty = known.ty?;
-    let negated = op.value.is_negated();
+    check_max_data(known, op, cx);
     match accepts(op.value, ty.filter_class()) {
         Verdict::Works => {}
         Verdict::Refused => {
@@ -54,34 +164,108 @@ fn resolve_one(hook: &HookCx<'_, '_>, written: &ArgFilter<'_>, cx: &mut Cx<'_>) 
     if written.poisoned {
         return None;
     }
-    let test = values::resolve(op, ty, written, cx)?;
-    Some(Filter { arg, negated, test, span: written.span() })
+    let test = values::resolve(hook, op, ty, written, cx)?;
+    Some(Filter { arg, negated: op.value.is_negated(), test, span: written.span() })
+}
+
+/// Tetragon: a `maxData` argument has one more word in front, which filters take for the value (semantics 3.2).
+fn check_max_data(known: KnownArg, op: Spanned<Operator>, cx: &mut Cx<'_>) {
+    if known.max_data {
+        let why = "the argument has `maxData`, and Tetragon compares other bytes of it";
+        cx.report(lints::filter_never_matches(&format!("`{}`", op.value), why, op.span));
+    }
 }
 
 /// Position in the list of arguments, and the argument: `args: [n]` comes before `index`.
-fn target(args: &Args, written: &ArgFilter<'_>, cx: &mut Cx<'_>) -> Option<(usize, KnownArg)> {
+fn target(
+    hook: &HookCx<'_, '_>,
+    subject: Subject,
+    written: &ArgFilter<'_>,
+    cx: &mut Cx<'_>,
+) -> Option<(usize, KnownArg)> {
     if written.args.as_ref().is_some_and(|list| list.poisoned) {
         return None;
     }
+    let (list, noun) = match subject {
+        Subject::Args => (hook.args, "args"),
+        Subject::Data => (hook.data, "data"),
+        Subject::Returned => (hook.returned, "returnArg"),
+    };
     if let Some(position) = written.args.as_ref().and_then(|list| list.items.first()) {
-        let found = args.known.get(position.value as usize);
-        if found.is_none() && !args.poisoned {
-            cx.report(codes::no_such_arg(
-                &format!("position {} of `args`", position.value),
-                args.span,
-                position.span,
-            ));
-        }
-        return found.map(|&arg| (position.value as usize, arg));
+        return at_position(list, noun, position.map(|n| n as usize), cx);
     }
-    if written.index.is_none() && written.poisoned {
+    if written.index.is_none() && written.incomplete {
         return None;
     }
-    let index = written.index.map_or(0, |index| index.value);
-    let found = args.known.iter().position(|arg| arg.index == Some(index));
-    if found.is_none() && !args.poisoned {
-        let span = written.index.map_or(written.span(), |index| index.span);
-        cx.report(codes::no_such_arg(&format!("argument {index}"), args.span, span));
+    let index = written.index.unwrap_or(Spanned::new(0, written.span()));
+    let found = match (subject, hook.kind) {
+        // Positions count for data, whatever the elements' own index is.
+        (Subject::Data, _) => return at_position(list, noun, index.map(|n| n as usize), cx),
+        // The number of a field, or else the position.
+        (Subject::Args, HookKind::Tracepoint | HookKind::RawTracepoint) => {
+            let field = list.known.iter().position(|arg| arg.index == Some(index.value));
+            field.or(Some(index.value as usize)).filter(|&at| at < list.known.len())
+        }
+        (Subject::Args | Subject::Returned, _) => {
+            list.known.iter().position(|arg| arg.index == Some(index.value))
+        }
+    };
+    if found.is_none() && !list.poisoned {
+        let what = if subject == Subject::Returned { "returned value" } else { "argument" };
+        cx.report(codes::no_such_arg(&format!("{what} {}", index.value), list.span, index.span));
     }
-    found.map(|at| (at, args.known[at]))
+    found.map(|at| (at, list.known[at]))
+}
+
+fn at_position(
+    list: &Args,
+    noun: &str,
+    position: Spanned<usize>,
+    cx: &mut Cx<'_>,
+) -> Option<(usize, KnownArg)> {
+    let found = list.known.get(position.value);
+    if found.is_none() && !list.poisoned {
+        cx.report(codes::no_such_arg(
+            &format!("position {} of `{noun}`", position.value),
+            list.span,
+            position.span,
+        ));
+    }
+    found.map(|&arg| (position.value, arg))
+}
+
+/// Two capability sets, by position: the second has what the first has not.
+fn check_capabilities_gained(
+    hook: &HookCx<'_, '_>,
+    subject: Subject,
+    op: Spanned<Operator>,
+    written: &ArgFilter<'_>,
+    cx: &mut Cx<'_>,
+) {
+    if written.poisoned {
+        return;
+    }
+    if subject == Subject::Data {
+        let why = "Tetragon takes the second position for one of `args`";
+        cx.report(lints::filter_never_matches("`CapabilitiesGained` on data", why, op.span));
+        return;
+    }
+    let positions = written.args.as_ref().map_or(&[][..], |args| &args.items);
+    let [first, second] = positions else {
+        let span = written.args.as_ref().map_or(op.span, |args| args.span);
+        cx.report(codes::no_such_arg(
+            "one argument, and two are compared: `args: [old, new]`",
+            hook.args.span,
+            span,
+        ));
+        return;
+    };
+    for position in [first, second] {
+        let found = at_position(hook.args, "args", position.map(|n| n as usize), cx);
+        if let Some((_, KnownArg { ty: Some(ty), ty_span, .. })) = found
+            && ty.filter_class() != FilterClass::CapSet
+        {
+            cx.report(codes::operator_refuses_type(op, ty, ty_span));
+        }
+    }
 }

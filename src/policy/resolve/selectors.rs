@@ -1,14 +1,16 @@
 //! `selectors` to the ordered list in which the first that matches decides.
 
 use super::hooks::HookCx;
-use super::{Cx, actions, arg_filters};
-use crate::diag::{lints, schema as codes};
+use super::macros::Parts;
+use super::{Cx, actions, arg_filters, process};
+use crate::diag::{arguments, lints, schema as codes};
 use crate::policy::{Actions, Selector, ShownAction};
 use crate::source::Span;
 use crate::syntax::ast::objects::Selector as WrittenSelector;
 use crate::syntax::ast::read::List;
 use crate::syntax::ast::rules::key_span;
 use crate::vocab::filter::FilterKind;
+use crate::vocab::hook::HookKind;
 use crate::vocab::limit;
 
 pub fn resolve(
@@ -25,15 +27,20 @@ pub fn resolve(
         cx.report(codes::too_many_selectors(list.items.len(), limit::SELECTORS_PER_HOOK, extra.span()));
     }
     let mut selectors = Vec::with_capacity(list.items.len());
+    let mut counts = arg_filters::Counts::default();
     let mut takes_all: Option<Span> = None;
     for written in &list.items {
         if let Some(earlier) = takes_all.take() {
             cx.report(lints::unreachable_selector(written.span(), earlier));
         }
-        if has_no_filter(written) {
+        let parts = match &written.macros {
+            Some(_) => Parts::expanded(written, hook.policy.spec, cx),
+            None => Parts::of(written),
+        };
+        if parts.has_no_filter() && !written.incomplete {
             takes_all = Some(written.span());
         }
-        selectors.push(selector(hook, written, cx));
+        selectors.push(selector(hook, &parts, &mut counts, cx));
     }
     selectors
 }
@@ -43,46 +50,58 @@ fn post_everything(span: Span) -> Selector {
     Selector { filters: vec![], actions, span }
 }
 
-fn selector(hook: &HookCx<'_, '_>, written: &WrittenSelector<'_>, cx: &mut Cx<'_>) -> Selector {
+fn selector(
+    hook: &HookCx<'_, '_>,
+    parts: &Parts<'_, '_>,
+    counts: &mut arg_filters::Counts,
+    cx: &mut Cx<'_>,
+) -> Selector {
+    report_uncompiled(parts, cx);
+    process::check(parts, cx);
+    check_return_filters(hook, parts, cx);
+    let filters = arg_filters::resolve(hook, parts, counts, cx);
+    let actions = actions::resolve(hook, parts.actions, cx);
+    actions::check_return_actions(hook, parts, cx);
+    Selector { filters, actions, span: parts.written.span() }
+}
+
+/// Filters of the selector, its own or a macro's, that are not evaluated yet.
+fn report_uncompiled(parts: &Parts<'_, '_>, cx: &mut Cx<'_>) {
     for &kind in FilterKind::ALL {
-        if !kind.is_compiled()
-            && is_present(kind, written)
-            && let Some(span) = key_span(written.node, kind.name())
-        {
+        let place = match kind {
+            FilterKind::Pids => parts.pids.map(|list| list.span),
+            FilterKind::Args => parts.args.map(|list| list.span),
+            FilterKind::Data => parts.data.map(|list| list.span),
+            FilterKind::ReturnArgs => parts.return_args.map(|list| list.span),
+            FilterKind::Binaries => parts.binaries.map(|list| list.span),
+            FilterKind::ParentBinaries => parts.parent_binaries.map(|list| list.span),
+            FilterKind::Namespaces => parts.namespaces.map(|list| list.span),
+            FilterKind::NamespaceChanges => parts.namespace_changes.map(|list| list.span),
+            FilterKind::Capabilities => parts.capabilities.map(|list| list.span),
+            FilterKind::CapabilityChanges => parts.capability_changes.map(|list| list.span),
+            FilterKind::Workloads => parts.workloads.map(|filter| filter.node.span),
+        };
+        if let (Some(span), false) = (place, kind.is_compiled()) {
+            let span = key_span(parts.written.node, kind.name()).unwrap_or(span);
             cx.not_compiled(&format!("`{kind}`"), span);
         }
     }
-    if let Some(macros) = written.macros.as_ref().filter(|macros| !macros.items.is_empty()) {
-        cx.not_compiled("`macros`", macros.span);
-    }
-    Selector {
-        filters: arg_filters::resolve(hook, written.match_args.as_ref(), cx),
-        actions: actions::resolve(hook, written.match_actions.as_ref(), cx),
-        span: written.span(),
-    }
 }
 
-fn has_no_filter(written: &WrittenSelector<'_>) -> bool {
-    !written.poisoned
-        && FilterKind::ALL.iter().all(|&kind| !is_present(kind, written))
-        && written.macros.as_ref().is_none_or(|macros| macros.items.is_empty())
-}
-
-fn is_present(kind: FilterKind, written: &WrittenSelector<'_>) -> bool {
-    fn has<T>(list: &Option<List<T>>) -> bool {
-        list.as_ref().is_some_and(|list| !list.items.is_empty() || list.poisoned)
-    }
-    match kind {
-        FilterKind::Pids => has(&written.match_pids),
-        FilterKind::Args => has(&written.match_args),
-        FilterKind::Data => has(&written.match_data),
-        FilterKind::ReturnArgs => has(&written.match_return_args),
-        FilterKind::Binaries => has(&written.match_binaries),
-        FilterKind::ParentBinaries => has(&written.match_parent_binaries),
-        FilterKind::Namespaces => has(&written.match_namespaces),
-        FilterKind::NamespaceChanges => has(&written.match_namespace_changes),
-        FilterKind::Capabilities => has(&written.match_capabilities),
-        FilterKind::CapabilityChanges => has(&written.match_capability_changes),
-        FilterKind::Workloads => written.match_workloads.is_some(),
+/// `matchReturnArgs` and `matchData` where there is no return, and no data.
+fn check_return_filters(hook: &HookCx<'_, '_>, parts: &Parts<'_, '_>, cx: &mut Cx<'_>) {
+    let Some(list) = parts.return_args else { return };
+    match hook.kind {
+        HookKind::Lsm => {
+            let why = "LSM hooks run before the operation, so nothing was returned";
+            cx.report(arguments::filter_unavailable("matchReturnArgs", hook.kind.noun(), why, list.span));
+        }
+        HookKind::Kprobe | HookKind::Fentry | HookKind::Uprobe if hook.hooks_return => {}
+        HookKind::Kprobe | HookKind::Fentry | HookKind::Uprobe => {
+            cx.report(lints::ignored("`matchReturnArgs`", "the hook has no `return: true`", list.span));
+        }
+        HookKind::Tracepoint | HookKind::RawTracepoint | HookKind::Usdt => {
+            cx.report(lints::ignored("`matchReturnArgs`", "nothing returns here", list.span));
+        }
     }
 }

@@ -418,57 +418,6 @@ fn nothing_panics_on_odd_shapes() {
     }
 }
 
-/// The corpus: one folder that policies are dropped into, named by `TRACEFOLD_CORPUS`.
-mod corpus {
-    use super::*;
-    use std::path::{Path, PathBuf};
-
-    fn files(folder: &Path, into: &mut Vec<PathBuf>) {
-        let mut entries: Vec<_> =
-            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        entries.sort();
-        for path in entries {
-            if path.is_dir() {
-                files(&path, into);
-            } else {
-                into.push(path);
-            }
-        }
-    }
-
-    fn shown(diags: &Diagnostics, text: &str) -> String {
-        let mut sources = Sources::default();
-        sources.add("p", text);
-        diags
-            .iter()
-            .filter(|d| std::env::var("TRACEFOLD_NOTES").is_ok() || d.severity >= Severity::Error)
-            .map(|d| {
-                let (line, column) = sources.line_column(d.labels[0].span);
-                format!(
-                    "    {:?} {} {line}:{column}: {} [{}]\n",
-                    d.severity, d.code, d.message, d.labels[0].text
-                )
-            })
-            .collect()
-    }
-
-    #[test]
-    fn survey() {
-        let Ok(folder) = std::env::var("TRACEFOLD_CORPUS") else { return };
-        for part in ["accept", "templated", "reject"] {
-            let mut all = Vec::new();
-            let folder = Path::new(&folder).join(part);
-            files(&folder, &mut all);
-            for path in all {
-                let text = std::fs::read_to_string(&path).unwrap();
-                let (_, diags) = run(&text, &ResolveOptions::default());
-                if (part == "reject") != diags.has_errors()
-                    || std::env::var("TRACEFOLD_NOTES").is_ok()
-                    || part == "reject"
-                {
-                    println!("{}\n{}", path.strip_prefix(&folder).unwrap().display(), shown(&diags, &text));
-                }
-            }
-        }
-    }
-}
+/// Parity with Tetragon on a corpus of policies, in the folder that `TRACEFOLD_CORPUS` names: `accept/`
+/// loads there, `reject/` (with `REJECT.tsv`) does not, `templated/` holds placeholders.
+mod corpus;

@@ -7,7 +7,7 @@
 use granit_parser::{ErrorKind, Options, Parser, ScanError, StrInput};
 
 use super::tabs::TabCheck;
-use super::tree::{Builder, Stop};
+use super::tree::{Builder, Located, Stop};
 use super::{MAX_DEPTH, Node};
 use crate::diag::{Diagnostics, yaml as report};
 use crate::source::{SourceId, Span};
@@ -17,6 +17,8 @@ pub struct Reader<'s> {
     text: &'s str,
     source: SourceId,
     parser: Parser<'s, StrInput<'s>>,
+    /// Where the parser's text starts in `text`.
+    base: usize,
     builder: Builder<'s>,
     tabs: TabCheck,
     ended: bool,
@@ -28,6 +30,7 @@ impl<'s> Reader<'s> {
             text,
             source,
             parser: Parser::new_from_str_with_options(text, options()),
+            base: 0,
             builder: Builder::new(source, text),
             tabs: TabCheck::new(text),
             ended: false,
@@ -43,18 +46,42 @@ impl<'s> Reader<'s> {
                     self.report(&error, diags);
                     self.recover(diags);
                 }
-                Some(Ok((event, span))) => match self.builder.take(event, span, diags) {
+                Some(Ok((event, span))) => match self.builder.take(event, &self.located(span), diags) {
                     Ok(None) => {}
                     Ok(Some(document)) => {
                         if !self.tabs.found(self.source, self.text, &document, diags) {
                             return Some(document.root);
                         }
                     }
-                    Err(Stop) => self.recover(diags),
+                    Err(Stop { at }) => self.skip_from(at),
                 },
             }
         }
         None
+    }
+
+    /// Where an event stands in the whole text.
+    fn located(&self, span: granit_parser::Span) -> Located {
+        let at =
+            |marker: granit_parser::Marker| floor(self.text, self.base + marker.byte_offset().unwrap_or(0));
+        let start = at(span.start);
+        let tag = span.tag_span().map(|tag| (at(tag.start), at(tag.end)));
+        Located { start, end: at(span.end).max(start), tag }
+    }
+
+    /// Gives up a document that is too much, without parsing the rest of it: at the start of a line, `---` and
+    /// `...` end a document whatever is open.
+    fn skip_from(&mut self, at: usize) {
+        let ends_document = |&(line, _): &(usize, &str)| {
+            let bytes = &self.text.as_bytes()[line..];
+            let (marker, behind) = bytes.split_at(bytes.len().min(3));
+            (marker == b"---" || marker == b"...") && behind.first().is_none_or(u8::is_ascii_whitespace)
+        };
+        let line_breaks = self.text[at..].match_indices('\n').map(|(i, line_break)| (at + i + 1, line_break));
+        let next = line_breaks.into_iter().find(ends_document).map_or(self.text.len(), |(line, _)| line);
+        self.parser = Parser::new_from_str_with_options(&self.text[next..], options());
+        self.base = next;
+        self.builder.abandon(next);
     }
 
     fn recover(&mut self, diags: &mut Diagnostics) {
@@ -63,14 +90,14 @@ impl<'s> Reader<'s> {
             self.ended = true;
         }
         let next = match self.parser.peek() {
-            Some(Ok((_, span))) => span.start.byte_offset().unwrap_or(0),
+            Some(Ok((_, span))) => self.base + span.start.byte_offset().unwrap_or(0),
             Some(Err(_)) | None => self.text.len(),
         };
         self.builder.abandon(floor(self.text, next));
     }
 
     fn report(&self, error: &ScanError, diags: &mut Diagnostics) {
-        let start = floor(self.text, error.marker().byte_offset().unwrap_or(0));
+        let start = floor(self.text, self.base + error.marker().byte_offset().unwrap_or(0));
         let end = start + self.text[start..].chars().next().map_or(0, char::len_utf8);
         let span = Span::new(self.source, start, end);
         diags.push(match error.kind() {

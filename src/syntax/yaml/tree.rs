@@ -14,8 +14,18 @@ use super::{MAX_ALIASED_NODES, MAX_NODES, Node, NodeKind, Style};
 use crate::diag::{Diagnostics, yaml as report};
 use crate::source::{SourceId, Span};
 
-/// This document cannot be read any further; the reason has been reported.
-pub struct Stop;
+/// This document is not to be read any further than `at`; the reason has been reported.
+pub struct Stop {
+    pub at: usize,
+}
+
+/// Byte ranges of an event and of its tag, inside the text and on character boundaries.
+#[derive(Clone, Copy)]
+pub struct Located {
+    pub start: usize,
+    pub end: usize,
+    pub tag: Option<(usize, usize)>,
+}
 
 /// A document and what the tab check needs of it.
 pub struct Document<'s> {
@@ -103,10 +113,10 @@ impl<'s> Builder<'s> {
     pub fn take(
         &mut self,
         event: Event<'s>,
-        span: granit_parser::Span,
+        span: &Located,
         diags: &mut Diagnostics,
     ) -> Result<Option<Document<'s>>, Stop> {
-        let (start, end) = self.range(span);
+        let (start, end) = (span.start, span.end);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.scalar(text, style, anchor, tag.as_deref(), span, diags)?;
@@ -157,23 +167,16 @@ impl<'s> Builder<'s> {
         Some(Document { root, tab_free: std::mem::take(&mut self.tab_free), range: (start, end) })
     }
 
-    /// Byte range of an event, inside the text and on character boundaries.
-    fn range(&self, span: granit_parser::Span) -> (usize, usize) {
-        let start = span.start.byte_offset().unwrap_or(0).min(self.text.len());
-        let end = span.end.byte_offset().unwrap_or(start).clamp(start, self.text.len());
-        (self.text.floor_char_boundary(start), self.text.floor_char_boundary(end))
-    }
-
     fn scalar(
         &mut self,
         text: Cow<'s, str>,
         style: ScalarStyle,
         anchor: usize,
         tag: Option<&Tag>,
-        event_span: granit_parser::Span,
+        event_span: &Located,
         diags: &mut Diagnostics,
     ) -> Result<(), Stop> {
-        let (start, end) = self.range(event_span);
+        let (start, end) = (event_span.start, event_span.end);
         let style = match style {
             ScalarStyle::Plain => Style::Plain,
             ScalarStyle::SingleQuoted => Style::SingleQuoted,
@@ -227,14 +230,14 @@ impl<'s> Builder<'s> {
         self.place(node, (start, end), diags)
     }
 
-    fn collection_tag(&mut self, tag: Option<&Tag>, span: granit_parser::Span, diags: &mut Diagnostics) {
+    fn collection_tag(&mut self, tag: Option<&Tag>, span: &Located, diags: &mut Diagnostics) {
         if tag.is_some_and(|tag| !tags::is_collection_tag(tag)) {
             diags.push(report::unknown_tag(self.tag_span(span), self.text));
         }
     }
 
-    fn tag_span(&self, span: granit_parser::Span) -> Span {
-        let (start, end) = self.range(span.tag_span().unwrap_or(span));
+    fn tag_span(&self, span: &Located) -> Span {
+        let (start, end) = span.tag.unwrap_or((span.start, span.end));
         Span::new(self.source, start, end)
     }
 
@@ -247,7 +250,7 @@ impl<'s> Builder<'s> {
 
     fn close(&mut self, end: usize, diags: &mut Diagnostics) -> Result<(), Stop> {
         // The parser pairs starts and ends.
-        let Some(frame) = self.open.pop() else { return Err(Stop) };
+        let Some(frame) = self.open.pop() else { return Err(Stop { at: end }) };
         let end = if frame.bracketed { end } else { frame.end };
         let kind = match frame.content {
             Content::Sequence(items) => NodeKind::Sequence(items),
@@ -279,7 +282,7 @@ impl<'s> Builder<'s> {
         self.aliased_in_text += steps;
         if self.counts.excessive_aliasing() || self.aliased_in_text > MAX_ALIASED_NODES {
             diags.push(report::excessive_aliasing(span));
-            return Err(Stop);
+            return Err(Stop { at: range.1 });
         }
         self.step(0, range, diags)?;
         let node = self.anchors.get(&id).map_or_else(|| null(span), |anchored| anchored.node.clone());
@@ -307,7 +310,7 @@ impl<'s> Builder<'s> {
         if self.counts.steps.max(self.counts.copied) > MAX_NODES {
             let end = at.1.min(self.text.ceil_char_boundary((at.0 + 1).min(self.text.len())));
             diags.push(report::document_too_large(Span::new(self.source, at.0, end.max(at.0)), MAX_NODES));
-            return Err(Stop);
+            return Err(Stop { at: at.0 });
         }
         Ok(())
     }

@@ -49,7 +49,7 @@ pub fn prefix(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx<'_>) -
 
 pub fn postfix(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx<'_>) -> Option<Test> {
     let ids = intern_all(values, cx, |value, cx| {
-        let bytes = trim_nuls(value.value);
+        let bytes = if ty == ArgType::CharBuf { value.value.as_bytes() } else { trim_nuls(value.value) };
         if bytes.is_empty() {
             cx.report(codes::empty_value(op.name(), value.span));
             return Err(Refused);
@@ -94,9 +94,7 @@ fn intern_all<'n>(
 
 /// Whether an argument of the type can have such a text; says so if not.
 fn can_match(ty: ArgType, value: Text<'_>, bytes: &[u8], anchor: Anchor, cx: &mut Cx<'_>) -> bool {
-    if bytes.contains(&0) {
-        let why = "the argument ends at its first NUL byte";
-        cx.report(lints::value_never_matches(value.value, why, value.span));
+    if bytes.contains(&0) && lint_nul(ty, value, cx) {
         return false;
     }
     if ty.class() != Some(Class::Path) {
@@ -119,6 +117,17 @@ fn can_match(ty: ArgType, value: Text<'_>, bytes: &[u8], anchor: Anchor, cx: &mu
         ));
     }
     true
+}
+
+/// Says that a value with a NUL never matches, where that is so: bytes of a buffer and abstract socket
+/// names may hold any.
+pub fn lint_nul(ty: ArgType, value: Text<'_>, cx: &mut Cx<'_>) -> bool {
+    let ends_at_nul = ty.class().is_some() && value.value.contains('\0');
+    if ends_at_nul {
+        let why = "the argument ends at its first NUL byte";
+        cx.report(lints::value_never_matches(value.value, why, value.span));
+    }
+    ends_at_nul
 }
 
 fn trim_nuls(text: &str) -> &[u8] {

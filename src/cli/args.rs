@@ -1,0 +1,321 @@
+//! What can be typed. Help texts, completions and man pages come from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::driver::Input;
+use crate::policy::resolve::ResolveOptions;
+use crate::target::{KernelVersion, OLDEST_KERNEL, Preempt, Target};
+
+const EXIT_STATUS: &str = "Exit status:
+  0  done
+  1  policies have errors
+  2  wrong usage
+  3  input or output cannot be read or written
+  4  a budget is exceeded
+  5  internal fault";
+
+/// Compiles sets of Tetragon tracing policies, offline, into shared eBPF programs and tables
+#[derive(Debug, Parser)]
+#[command(name = "tracefold", version, max_term_width = 100, after_help = EXIT_STATUS)]
+#[command(arg_required_else_help = true, subcommand_required = true, infer_long_args = false)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub console: ConsoleArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say whether policies are valid: every error of every file, with the exact place
+    Check(CheckArgs),
+    /// Compile policies into an artifact: objects, map images, manifest, report
+    Compile(CompileArgs),
+    /// Forecast programs, maps and kernel memory of policies or of an artifact
+    Report(ReportArgs),
+    /// Show what an artifact holds, and whether it is intact
+    Inspect(InspectArgs),
+    /// Explain a diagnostic code, or list all
+    ExplainCode(ExplainCodeArgs),
+    /// Print the JSON Schema of an output
+    Schema(SchemaArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print a man page
+    Man(ManArgs),
+}
+
+/// How findings are shown, whatever the command.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ConsoleArgs {
+    /// Form of the diagnostics
+    #[arg(long, value_enum, value_name = "FORM", default_value_t, global = true)]
+    pub diagnostics: DiagnosticsForm,
+    /// When to use colours (`auto`: on a terminal, unless NO_COLOR is set)
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true)]
+    pub color: Colour,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DiagnosticsForm {
+    /// Text with the lines concerned
+    #[default]
+    Human,
+    /// One JSON object a line
+    Json,
+    /// One SARIF 2.1.0 log
+    Sarif,
+    /// GitHub workflow commands
+    Github,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportForm {
+    /// A table for people
+    #[default]
+    Human,
+    /// One JSON document
+    Json,
+    /// A table in Markdown
+    Markdown,
+    /// Comma-separated values
+    Csv,
+}
+
+/// What is read.
+#[derive(Debug, Args)]
+pub struct InputArgs {
+    /// Files, folders (searched for *.yaml, *.yml and *.json) or `-` for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Namespace of namespaced policies that name none
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub namespace: String,
+    /// Let no policy act: each only reports what it would do
+    #[arg(long)]
+    pub monitor: bool,
+    /// Accept that there is no policy at all
+    #[arg(long)]
+    pub allow_empty: bool,
+    /// Findings that count as errors
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub deny: Vec<Deny>,
+    /// Threads that read (default: one for each CPU)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Deny {
+    Warnings,
+}
+
+impl InputArgs {
+    pub fn input(&self) -> Input {
+        let available = || std::thread::available_parallelism().map_or(1, |n| n.get());
+        Input {
+            paths: self.paths.clone(),
+            threads: self.threads.map_or_else(available, usize::from),
+            allow_empty: self.allow_empty,
+            resolve: ResolveOptions { namespace: self.namespace.clone(), monitor: self.monitor },
+        }
+    }
+
+    pub fn denies_warnings(&self) -> bool {
+        self.deny.contains(&Deny::Warnings)
+    }
+}
+
+/// What is known of the nodes. Defaults are fixed and recorded, never taken from this machine.
+#[derive(Debug, Args)]
+pub struct TargetArgs {
+    /// Kernel that is compiled and forecast for
+    #[arg(long, value_name = "VERSION", value_parser = kernel_version, default_value = "6.12")]
+    pub kernel: KernelVersion,
+    /// Possible CPUs of a node, for forecasts
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8192), default_value = "2")]
+    pub cpus: u32,
+    /// Pods that a node runs at most
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536), default_value = "110")]
+    pub pods: u32,
+    /// How the kernel preempts
+    #[arg(long, value_enum, value_name = "MODEL", default_value_t)]
+    pub preempt: PreemptModel,
+    /// Accept fmod_ret programs, which a kernel with full preemption may skip
+    #[arg(long)]
+    pub allow_fmod_ret_race: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PreemptModel {
+    None,
+    Voluntary,
+    Full,
+    #[default]
+    Unknown,
+}
+
+impl TargetArgs {
+    pub fn target(&self) -> Target {
+        Target {
+            kernel: self.kernel,
+            cpus: self.cpus,
+            pods: self.pods,
+            preempt: match self.preempt {
+                PreemptModel::None => Preempt::None,
+                PreemptModel::Voluntary => Preempt::Voluntary,
+                PreemptModel::Full => Preempt::Full,
+                PreemptModel::Unknown => Preempt::Unknown,
+            },
+            allow_fmod_ret_race: self.allow_fmod_ret_race,
+            ..Target::default()
+        }
+    }
+}
+
+fn kernel_version(text: &str) -> Result<KernelVersion, String> {
+    let version = text.split_once('.').and_then(|(major, minor)| {
+        let number =
+            |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?;
+        Some(KernelVersion::new(number(major)?, number(minor)?))
+    });
+    match version {
+        None => Err("a kernel version is two numbers, such as 6.12".to_string()),
+        Some(version) if version < OLDEST_KERNEL => {
+            Err(format!("the emitted programs are proved on {OLDEST_KERNEL} and newer"))
+        }
+        Some(version) => Ok(version),
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Write the diagnostics to a file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub output_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct CompileArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Folder for the artifact; an older artifact there is replaced in one step
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Form of the report
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
+    pub format: ReportForm,
+    /// Most programs that may be loaded
+    #[arg(long, value_name = "N", help_heading = "Budgets")]
+    pub max_programs: Option<u64>,
+    /// Most maps that may be loaded
+    #[arg(long, value_name = "N", help_heading = "Budgets")]
+    pub max_maps: Option<u64>,
+    /// Most bytes that the kernel may show as memlock
+    #[arg(long, value_name = "BYTES", help_heading = "Budgets")]
+    pub max_memlock: Option<u64>,
+    /// Most bytes of kernel memory, charged or not
+    #[arg(long, value_name = "BYTES", help_heading = "Budgets")]
+    pub max_kernel_memory: Option<u64>,
+    /// Write the report to a file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub output_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// Folder of the artifact
+    #[arg(value_name = "DIR")]
+    pub artifact: PathBuf,
+    /// List the instructions of every program as well
+    #[arg(long)]
+    pub instructions: bool,
+    /// Form of what is shown
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
+    pub format: ReportForm,
+    /// Write it to a file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub output_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainCodeArgs {
+    /// A code such as TF0030; without it, all codes are listed
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    #[arg(value_enum, value_name = "OUTPUT")]
+    pub of: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// A line of `--diagnostics json`
+    Diagnostics,
+}
+
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The page of a command; without it, the page of tracefold
+    #[arg(value_name = "COMMAND")]
+    pub command: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_of_the_target_are_those_of_the_library() {
+        let cli = Cli::parse_from(["tracefold", "compile", "x", "-o", "y"]);
+        let Command::Compile(args) = cli.command else { unreachable!() };
+        assert_eq!(args.target.target(), Target::default());
+    }
+
+    #[test]
+    fn kernel_versions_are_two_numbers_and_not_too_old() {
+        assert_eq!(kernel_version("6.12"), Ok(KernelVersion::new(6, 12)));
+        assert_eq!(kernel_version("6.1"), Ok(OLDEST_KERNEL));
+        for bad in ["", "6", "6.", ".1", "6.12.3", "v6.12", "6.1x", "+6.1", "6.99999999", "5.15", "6.0"] {
+            assert!(kernel_version(bad).is_err(), "{bad}");
+        }
+    }
+}

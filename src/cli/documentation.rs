@@ -1,0 +1,84 @@
+//! Commands that print what is built in: pages of codes, schemas, completions, man pages.
+
+use std::fmt::Write as _;
+
+use clap::CommandFactory;
+
+use super::Status;
+use super::args::{Cli, CompletionsArgs, ExplainCodeArgs, ManArgs, SchemaArgs, SchemaOf};
+use super::console::{Console, NotWritten, Place};
+use crate::diag::suggest::nearest;
+use crate::diag::{codes, json};
+
+pub fn explain_code(args: &ExplainCodeArgs, console: Console) -> Result<Status, NotWritten> {
+    let Some(code) = &args.code else {
+        let mut list = String::new();
+        for row in codes::ALL {
+            let lint = row.lint.map_or(String::new(), |lint| format!(" ({lint})"));
+            let _ = writeln!(list, "{}  {}{lint}", row.code, row.title);
+        }
+        console.text(Place::Stdout, &list)?;
+        return Ok(Status::Done);
+    };
+    let by_lint = || codes::ALL.iter().find(|row| row.lint == Some(code.as_str()));
+    match codes::parse(code).or_else(by_lint) {
+        Some(row) => {
+            console.text(Place::Stdout, row.page)?;
+            Ok(Status::Done)
+        }
+        None => {
+            let known: Vec<String> = codes::ALL.iter().map(|row| row.code.to_string()).collect();
+            let names = known.iter().map(String::as_str).chain(codes::ALL.iter().filter_map(|row| row.lint));
+            let hint = match nearest(code, names) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => "`tracefold explain-code` lists all".to_string(),
+            };
+            console.text(
+                Place::Stderr,
+                &format!("error: there is no code `{}`; {hint}\n", code.escape_debug()),
+            )?;
+            Ok(Status::WrongUsage)
+        }
+    }
+}
+
+pub fn schema(args: &SchemaArgs, console: Console) -> Result<Status, NotWritten> {
+    let schema = match args.of {
+        SchemaOf::Diagnostics => json::schema(),
+    };
+    console.write(Place::Stdout, |out| {
+        serde_json::to_writer_pretty(&mut *out, &schema)?;
+        out.write_all(b"\n")
+    })?;
+    Ok(Status::Done)
+}
+
+pub fn completions(args: &CompletionsArgs, console: Console) -> Result<Status, NotWritten> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "tracefold", &mut script);
+    console.write(Place::Stdout, |out| out.write_all(&script))?;
+    Ok(Status::Done)
+}
+
+pub fn man(args: &ManArgs, console: Console) -> Result<Status, NotWritten> {
+    let mut command = Cli::command();
+    command.build();
+    let page = match &args.command {
+        None => Some(clap_mangen::Man::new(command)),
+        // `build` gives a subcommand its full name, with a space that a page's title cannot have.
+        Some(name) => command
+            .find_subcommand(name)
+            .map(|sub| clap_mangen::Man::new(sub.clone()).title(format!("tracefold-{}", sub.get_name()))),
+    };
+    match page {
+        Some(page) => {
+            let page = page.source(format!("tracefold {}", env!("CARGO_PKG_VERSION")));
+            console.write(Place::Stdout, |out| page.render(out))?;
+            Ok(Status::Done)
+        }
+        None => {
+            console.text(Place::Stderr, "error: there is no such command; `tracefold --help` lists all\n")?;
+            Ok(Status::WrongUsage)
+        }
+    }
+}

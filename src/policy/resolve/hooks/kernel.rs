@@ -1,0 +1,224 @@
+//! Hooks on kernel functions: kprobes, fentries and LSM hooks.
+//!
+//! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/{generickprobe,genericfentry,genericlsm}.go` (semantics 2.1 to 2.3, 2.6).
+
+use super::super::args::Args;
+use super::super::facts::FactKind;
+use super::super::lists::{self, Members};
+use super::super::{Cx, args, selectors};
+use super::{HookCx, PolicyCx, is_symbol, message, tags};
+use crate::diag::{lints, schema as codes};
+use crate::policy::{Hook, HookCall};
+use crate::syntax::ast::objects::{Kprobe, LsmHook};
+use crate::syntax::ast::read::Text;
+use crate::vocab::hook::HookKind;
+
+/// The prefixes of syscall wrappers by architecture.
+const X86_64_PREFIX: &str = "__x64_";
+const FOREIGN_PREFIXES: [&str; 2] = ["__arm64_", "__ia32_"];
+
+/// One hook for each function that the kprobe or fentry is placed on.
+pub fn kprobe(
+    policy: &PolicyCx<'_, '_>,
+    kind: HookKind,
+    kprobe: &Kprobe<'_>,
+    into: &mut Vec<Hook>,
+    cx: &mut Cx<'_>,
+) {
+    let is_syscall_list = kprobe.call.is_some_and(|call| names_syscalls(policy, call));
+    let syscall = is_syscall_list || kprobe.syscall.is_none_or(|syscall| syscall.value);
+    let args = args::resolve(kind, kprobe.args.as_ref(), kprobe.incomplete, cx);
+    let data = args::resolve_data(kind, kprobe.data.as_ref(), kprobe.incomplete, cx);
+    args::check_count(kprobe.args.as_ref(), kprobe.data.as_ref(), cx);
+    args::check_resolve_roots(kprobe.call, syscall, kprobe.args.as_ref(), cx);
+    let hooks_return = kprobe.returns.is_some_and(|returns| returns.value);
+    let returned =
+        args::resolve_returned(kind, kprobe.return_arg.as_ref(), hooks_return, kprobe.incomplete, cx);
+    check_return(kprobe, hooks_return, cx);
+    let hook = HookCx {
+        policy,
+        kind,
+        name: kprobe.call,
+        syscall,
+        args: &args,
+        data: &data,
+        returned: &returned,
+        hooks_return,
+    };
+    let selectors = selectors::resolve(&hook, kprobe.selectors.as_ref(), cx);
+    let message = message(kprobe.message, cx);
+    let tags = tags(kprobe.tags.as_ref(), cx);
+    report_uncompiled(kprobe, cx);
+    let Some(call) = kprobe.call else { return };
+    let names = function_names(policy, call, syscall, cx);
+    for name in names {
+        let function = HookCall::Kprobe { function: name, syscall };
+        let is_hooked = into.iter().any(|hook| hook.call == function);
+        if is_hooked && let HookCall::Kprobe { function, .. } = &function {
+            cx.unchecked(FactKind::HookedTwice, function, call.span);
+        }
+        into.push(Hook {
+            call: function,
+            args: args.compiled.clone(),
+            selectors: selectors.clone(),
+            message: message.clone(),
+            tags: tags.clone(),
+            span: call.span,
+        });
+    }
+}
+
+fn names_syscalls(policy: &PolicyCx<'_, '_>, call: Text<'_>) -> bool {
+    let Some(name) = call.value.strip_prefix(lists::REFERENCE) else { return false };
+    let lists = policy.spec.lists.iter().flat_map(|lists| &lists.items);
+    let list = lists.into_iter().find(|list| list.name.is_some_and(|own| own.value == name));
+    list.is_some_and(|list| match lists::members(list) {
+        Members::Syscalls(_) | Members::Generated(crate::vocab::hook::ListKind::GeneratedSyscalls) => true,
+        Members::Symbols(_) | Members::Generated(_) => false,
+    })
+}
+
+fn check_return(kprobe: &Kprobe<'_>, hooks_return: bool, cx: &mut Cx<'_>) {
+    let Some(action) = kprobe.return_arg_action.filter(|action| !action.value.is_empty()) else { return };
+    let is_known = ["TrackSock", "UntrackSock"].iter().any(|name| name.eq_ignore_ascii_case(action.value));
+    if !is_known {
+        let names = ["TrackSock", "UntrackSock"];
+        let nearest = crate::vocab::nearest(action.value, names);
+        cx.report(codes::unknown_word("return action", action.value, nearest, names, action.span));
+    } else if hooks_return {
+        cx.not_compiled("`returnArgAction`", action.span);
+    } else {
+        cx.report(lints::ignored("`returnArgAction`", "the hook has no `return: true`", action.span));
+    }
+}
+
+fn report_uncompiled(kprobe: &Kprobe<'_>, cx: &mut Cx<'_>) {
+    if let Some(returns) = kprobe.returns.filter(|returns| returns.value) {
+        cx.not_compiled("`return`", returns.span);
+    }
+    if let Some(data) = kprobe.data.as_ref().filter(|data| !data.items.is_empty()) {
+        cx.not_compiled("`data`", data.span);
+    }
+    let skip = kprobe.ignore.as_ref().and_then(|ignore| ignore.call_not_found);
+    if let Some(skip) = skip.filter(|skip| skip.value) {
+        cx.not_compiled("`ignore.callNotFound`", skip.span);
+    }
+}
+
+/// The symbols that the hook attaches to; what cannot be known or compiled is reported and left out.
+fn function_names(policy: &PolicyCx<'_, '_>, call: Text<'_>, syscall: bool, cx: &mut Cx<'_>) -> Vec<String> {
+    if !call.value.starts_with(lists::REFERENCE) {
+        return function_name(call, syscall, cx).into_iter().collect();
+    }
+    let Some(list) = policy.lists.get(call, cx) else { return vec![] };
+    let mut names = Vec::new();
+    match lists::members(list) {
+        Members::Symbols(values) => {
+            for &value in values {
+                names.extend(listed_symbol(value, syscall, cx));
+            }
+        }
+        Members::Syscalls(values) => {
+            for value in values {
+                match lists::x86_64_symbol(value.value) {
+                    Some(symbol) => {
+                        cx.unchecked(FactKind::Syscall, &symbol, value.span);
+                        names.push(symbol);
+                    }
+                    None => cx.not_compiled(
+                        &format!("`{}`, a syscall of another architecture,", value.value),
+                        value.span,
+                    ),
+                }
+            }
+        }
+        Members::Generated(kind) => cx.not_compiled(&format!("a list of type `{kind}`"), call.span),
+    }
+    names
+}
+
+/// Symbols of a plain list are used as written.
+fn listed_symbol(value: Text<'_>, syscall: bool, cx: &mut Cx<'_>) -> Option<String> {
+    if value.value.is_empty() || !is_symbol(value.value) {
+        cx.report(codes::not_a_symbol("lists.values", value.value, value.span));
+        return None;
+    }
+    if syscall && !value.value.starts_with(X86_64_PREFIX) {
+        // Tetragon: checked with the prefix, attached without (semantics 1.8).
+        let what = format!("`{}` in a plain list, with `syscall: true` as is the default,", value.value);
+        cx.not_compiled(&what, value.span);
+        return None;
+    }
+    cx.unchecked(if syscall { FactKind::Syscall } else { FactKind::Function }, value.value, value.span);
+    Some(value.value.to_string())
+}
+
+fn function_name(call: Text<'_>, syscall: bool, cx: &mut Cx<'_>) -> Option<String> {
+    let name = call.value;
+    if name.is_empty() {
+        cx.report(codes::empty_hook_name("call", call.span));
+        return None;
+    }
+    if !is_symbol(name) {
+        cx.report(codes::not_a_symbol("call", name, call.span));
+        return None;
+    }
+    if !syscall {
+        cx.unchecked(FactKind::Function, name, call.span);
+        return Some(name.to_string());
+    }
+    if FOREIGN_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+        cx.not_compiled(&format!("`{name}`, a syscall of another architecture,"), call.span);
+        return None;
+    }
+    if name.starts_with(X86_64_PREFIX) {
+        cx.unchecked(FactKind::Syscall, name, call.span);
+        return Some(name.to_string());
+    }
+    if !name.starts_with("sys_") && !name.starts_with("compat_sys_") {
+        cx.report(codes::not_a_syscall(name, call.span));
+        return None;
+    }
+    cx.unchecked(FactKind::Syscall, name, call.span);
+    Some(format!("{X86_64_PREFIX}{name}"))
+}
+
+pub fn lsm(policy: &PolicyCx<'_, '_>, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Option<Hook> {
+    let args = args::resolve(HookKind::Lsm, lsm.args.as_ref(), lsm.incomplete, cx);
+    args::check_count(lsm.args.as_ref(), None, cx);
+    let none = Args::default();
+    let hook = HookCx {
+        policy,
+        kind: HookKind::Lsm,
+        name: lsm.hook,
+        syscall: false,
+        args: &args,
+        data: &none,
+        returned: &none,
+        hooks_return: false,
+    };
+    let selectors = selectors::resolve(&hook, lsm.selectors.as_ref(), cx);
+    let message = message(lsm.message, cx);
+    let tags = tags(lsm.tags.as_ref(), cx);
+    let name = lsm.hook?;
+    check_lsm_name(name, cx)?;
+    let call = HookCall::Lsm { hook: name.value.to_string() };
+    Some(Hook { call, args: args.compiled, selectors, message, tags, span: name.span })
+}
+
+fn check_lsm_name(name: Text<'_>, cx: &mut Cx<'_>) -> Option<()> {
+    if name.value.is_empty() {
+        cx.report(codes::empty_hook_name("hook", name.span));
+        return None;
+    }
+    if let Some(bare) = ["bpf_lsm_", "security_"].iter().find_map(|prefix| name.value.strip_prefix(prefix)) {
+        cx.report(codes::prefixed_lsm_hook(name.value, bare, name.span));
+        return None;
+    }
+    if !is_symbol(name.value) {
+        cx.report(codes::not_a_symbol("hook", name.value, name.span));
+        return None;
+    }
+    cx.unchecked(FactKind::LsmHook, name.value, name.span);
+    Some(())
+}

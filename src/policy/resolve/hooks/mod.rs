@@ -1,0 +1,169 @@
+//! Hook sections to [`Hook`]s, one file per kind. What is read and matched is for [`super::args`] and
+//! [`super::selectors`].
+
+mod enforcer;
+mod kernel;
+mod tracepoint;
+mod user;
+
+use super::lists::Lists;
+use super::{Cx, args};
+use crate::diag::{lints, schema as codes};
+use crate::policy::{Hook, PolicyKind};
+use crate::source::Span;
+use crate::syntax::ast::objects::Spec;
+use crate::syntax::ast::read::{List, Text};
+use crate::syntax::ast::rules::key_span;
+use crate::vocab::hook::HookKind;
+use crate::vocab::limit;
+
+/// What a hook has to know of its policy.
+pub struct PolicyCx<'a, 'n> {
+    pub spec: &'a Spec<'n>,
+    pub lists: Lists<'a, 'n>,
+    /// Something waits for `NotifyEnforcer`, or may do so.
+    pub has_enforcers: bool,
+}
+
+/// What a hook's parts have to know of it.
+pub struct HookCx<'a, 'n> {
+    pub policy: &'a PolicyCx<'a, 'n>,
+    pub kind: HookKind,
+    /// Of `call`, `hook` and the like.
+    pub name: Option<Text<'n>>,
+    /// A kprobe on a syscall.
+    pub syscall: bool,
+    pub args: &'a args::Args,
+    pub data: &'a args::Args,
+    /// One argument at most.
+    pub returned: &'a args::Args,
+    /// The return is hooked as well.
+    pub hooks_return: bool,
+}
+
+pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Hook> {
+    let lists = Lists::resolve(spec, cx);
+    let has_enforcers = spec.enforcers.as_ref().is_some_and(|list| !list.items.is_empty() || list.poisoned)
+        || spec.incomplete;
+    let policy = PolicyCx { spec, lists, has_enforcers };
+    check_one_section(kind, spec, cx);
+    enforcer::check(&policy, cx);
+    check_loader(kind, spec, cx);
+    let mut hooks = Vec::new();
+    for kprobe in spec.kprobes.iter().flat_map(|list| &list.items) {
+        kernel::kprobe(&policy, HookKind::Kprobe, kprobe, &mut hooks, cx);
+    }
+    for fentry in spec.fentries.iter().flat_map(|list| &list.items) {
+        kernel::kprobe(&policy, HookKind::Fentry, fentry, &mut vec![], cx);
+    }
+    for lsm in spec.lsmhooks.iter().flat_map(|list| &list.items) {
+        hooks.extend(kernel::lsm(&policy, lsm, cx));
+    }
+    for hook in spec.tracepoints.iter().flat_map(|list| &list.items) {
+        tracepoint::check(&policy, hook, cx);
+    }
+    for uprobe in spec.uprobes.iter().flat_map(|list| &list.items) {
+        user::check_uprobe(&policy, uprobe, cx);
+    }
+    for usdt in spec.usdts.iter().flat_map(|list| &list.items) {
+        user::check_usdt(&policy, usdt, cx);
+    }
+    hooks
+}
+
+/// Tetragon: at most one section with hooks in it (semantics 0).
+fn check_one_section(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) {
+    let counts = [
+        (HookKind::Kprobe, spec.kprobes.as_ref().map(|list| list.items.len())),
+        (HookKind::Fentry, spec.fentries.as_ref().map(|list| list.items.len())),
+        (HookKind::Tracepoint, spec.tracepoints.as_ref().map(|list| list.items.len())),
+        (HookKind::Lsm, spec.lsmhooks.as_ref().map(|list| list.items.len())),
+        (HookKind::Uprobe, spec.uprobes.as_ref().map(|list| list.items.len())),
+        (HookKind::Usdt, spec.usdts.as_ref().map(|list| list.items.len())),
+    ];
+    let mut first: Option<(HookKind, Span)> = None;
+    for (section, count) in counts {
+        if count.is_none_or(|count| count == 0) {
+            continue;
+        }
+        let span = key_span(spec.node, section.name()).unwrap_or(spec.node.span);
+        if section.is_host_only() && kind == PolicyKind::TracingPolicyNamespaced {
+            cx.report(codes::host_only_hook(section.name(), span));
+        }
+        match first {
+            Some((other, other_span)) => {
+                cx.report(codes::several_hook_kinds(other.name(), other_span, section.name(), span));
+                return;
+            }
+            None => first = Some((section, span)),
+        }
+        match section {
+            HookKind::Kprobe | HookKind::Lsm => {}
+            HookKind::Fentry
+            | HookKind::Tracepoint
+            | HookKind::RawTracepoint
+            | HookKind::Uprobe
+            | HookKind::Usdt => {
+                cx.not_compiled(&format!("`{}`", section.name()), span);
+            }
+        }
+    }
+}
+
+fn check_loader(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) {
+    let Some(loader) = spec.loader.filter(|loader| loader.value) else { return };
+    cx.not_compiled("`loader`", loader.span);
+    cx.unchecked(super::facts::FactKind::BuildIds, "", loader.span);
+    let selectors = ["podSelector", "containerSelector", "hostSelector"];
+    let filter = selectors.iter().find_map(|name| key_span(spec.node, name));
+    let is_filtered = match (&spec.pod_selector, &spec.container_selector, &spec.host_selector) {
+        (None, None, None) => false,
+        (pod, container, host) => {
+            let is_empty = |s: &Option<crate::syntax::ast::objects::LabelSelector<'_>>| {
+                s.as_ref().is_none_or(|s| s.match_labels.is_none() && s.match_expressions.is_none())
+            };
+            host.is_none() || (pod.is_none() && container.is_none()) || !is_empty(pod) || !is_empty(container)
+        }
+    };
+    if is_filtered || kind == PolicyKind::TracingPolicyNamespaced {
+        cx.report(codes::loader_with_workload(loader.span, filter));
+    }
+}
+
+/// Letters of a symbol; a name with others is in no kernel.
+fn is_symbol(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'$'))
+}
+
+/// As events show it. Empty is none.
+fn message(written: Option<Text<'_>>, cx: &mut Cx<'_>) -> Option<String> {
+    let message = written.filter(|message| !message.value.is_empty())?;
+    if message.value.len() < limit::MESSAGE_MIN_BYTES {
+        cx.report(codes::message_too_short("message", limit::MESSAGE_MIN_BYTES, message.span));
+        return None;
+    }
+    if message.value.len() > limit::MESSAGE_BYTES {
+        cx.report(lints::text_truncated("message", message.value.len(), limit::MESSAGE_BYTES, message.span));
+    }
+    Some(cut(message.value, limit::MESSAGE_BYTES).to_string())
+}
+
+fn tags(written: Option<&List<Text<'_>>>, cx: &mut Cx<'_>) -> Vec<String> {
+    let mut tags = Vec::new();
+    for tag in written.iter().flat_map(|tags| &tags.items) {
+        if tag.value.len() < limit::TAG_MIN_BYTES {
+            cx.report(codes::message_too_short("tags", limit::TAG_MIN_BYTES, tag.span));
+            continue;
+        }
+        if tag.value.len() > limit::TAG_BYTES {
+            cx.report(lints::text_truncated("tags", tag.value.len(), limit::TAG_BYTES, tag.span));
+        }
+        tags.push(cut(tag.value, limit::TAG_BYTES).to_string());
+    }
+    tags
+}
+
+/// At most `max` bytes, cut between characters.
+fn cut(text: &str, max: usize) -> &str {
+    &text[..text.floor_char_boundary(max)]
+}

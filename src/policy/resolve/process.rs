@@ -1,0 +1,220 @@
+//! Filters on the process: PIDs, programs, namespaces, capabilities, workloads.
+//!
+//! None is compiled yet; each is checked as Tetragon does, and what Tetragon takes and does not do as
+//! written is pointed out (semantics 4.2 to 4.7, 4.11, 10.6).
+
+use super::facts::FactKind;
+use super::macros::Parts;
+use super::values::number::parse_decimal;
+use super::{Cx, workload};
+use crate::diag::{arguments as codes, lints};
+use crate::source::Span;
+use crate::syntax::ast::objects::{
+    BinaryFilter, CapabilityFilter, NamespaceChangeFilter, NamespaceFilter, PidFilter,
+};
+use crate::syntax::ast::read::{List, Text};
+use crate::vocab::Vocabulary;
+use crate::vocab::capability::Capability;
+use crate::vocab::limit;
+use crate::vocab::namespace::Namespace;
+use crate::vocab::operator::{BinaryOperator, SetOperator};
+
+pub fn check(parts: &Parts<'_, '_>, cx: &mut Cx<'_>) {
+    if let Some(list) = parts.pids {
+        check_pids(list, cx);
+    }
+    if let Some(list) = parts.binaries {
+        list.items.iter().for_each(|filter| check_binaries(filter, cx));
+    }
+    if let Some(list) = parts.parent_binaries {
+        cx.unchecked(FactKind::ParentsMap, "", list.span);
+        list.items.iter().for_each(|filter| check_binaries(filter, cx));
+    }
+    if let Some(list) = parts.namespaces {
+        check_namespaces(list, cx);
+    }
+    if let Some(list) = parts.namespace_changes {
+        check_namespace_changes(list, cx);
+    }
+    for (list, name) in
+        [(parts.capabilities, "matchCapabilities"), (parts.capability_changes, "matchCapabilityChanges")]
+    {
+        if let Some(list) = list {
+            check_capabilities(list, name, cx);
+        }
+    }
+    if let Some(filter) = parts.workloads {
+        for selector in [&filter.pod_selector, &filter.container_selector].into_iter().flatten() {
+            workload::requirements(selector, cx);
+        }
+    }
+}
+
+fn check_pids(list: &List<PidFilter<'_>>, cx: &mut Cx<'_>) {
+    // Tetragon: the kernel reads the first entry and its first four values (semantics 4.2).
+    if let Some(second) = list.items.get(1) {
+        cx.report(lints::ignored(
+            "a second entry of `matchPIDs`",
+            "Tetragon reads the first one only",
+            second.span(),
+        ));
+    }
+    for filter in &list.items {
+        let Some(values) = &filter.values else { continue };
+        if let Some(extra) = values.items.get(limit::INLINE_VALUES) {
+            cx.report(lints::ignored("a fifth value of `matchPIDs`", "Tetragon reads four", extra.span));
+        }
+        check_empty(
+            values.items.is_empty() && !values.poisoned,
+            filter.operator.map(|op| op.value),
+            values.span,
+            cx,
+        );
+        let is_on = |flag: Option<crate::source::Spanned<bool>>| flag.is_some_and(|flag| flag.value);
+        if is_on(filter.is_namespace_pid)
+            && is_on(filter.follow_forks)
+            && let Some(zero) = values.items.iter().find(|value| value.value == 0)
+        {
+            // Tetragon: the parent's id stays 0 there, so that 0 is always found (semantics 4.2).
+            let why = "with `isNamespacePID` and `followForks` Tetragon finds 0 in every process";
+            cx.report(lints::filter_never_matches("`NotIn` with 0", why, zero.span));
+        }
+    }
+}
+
+fn check_empty(is_empty: bool, op: Option<SetOperator>, span: Span, cx: &mut Cx<'_>) {
+    if is_empty {
+        match op {
+            Some(SetOperator::In) => {
+                cx.report(lints::filter_never_matches("`In` without values", "nothing is in it", span))
+            }
+            Some(SetOperator::NotIn) => {
+                cx.report(lints::ignored("`NotIn` without values", "everything is outside", span))
+            }
+            None => {}
+        }
+    }
+}
+
+fn check_binaries(filter: &BinaryFilter<'_>, cx: &mut Cx<'_>) {
+    let (Some(op), Some(values)) = (filter.operator, &filter.values) else { return };
+    if let Some(flag) = filter.follow_children.filter(|flag| flag.value)
+        && !op.value.allows_follow_children()
+    {
+        cx.report(codes::follow_children(op.value.name(), flag.span));
+    }
+    if values.items.is_empty() && !values.poisoned {
+        cx.report(lints::ignored("a program filter without values", "it matches every program", values.span));
+    }
+    for value in &values.items {
+        let bytes = value.value.len();
+        if bytes > op.value.max_value_bytes() {
+            cx.report(codes::value_too_long(op.value.name(), bytes, op.value.max_value_bytes(), value.span));
+            continue;
+        }
+        match op.value {
+            BinaryOperator::Postfix | BinaryOperator::NotPostfix if value.value.is_empty() => {
+                cx.report(codes::empty_value(op.value.name(), value.span));
+            }
+            BinaryOperator::Prefix | BinaryOperator::NotPrefix if bytes > limit::PREFIX_EFFECTIVE_BYTES => {
+                cx.report(lints::value_never_matches(
+                    value.value,
+                    "only 255 bytes are kept of a path",
+                    value.span,
+                ));
+            }
+            BinaryOperator::In
+            | BinaryOperator::NotIn
+            | BinaryOperator::Prefix
+            | BinaryOperator::NotPrefix
+                if !value.value.starts_with('/') && !value.value.is_empty() =>
+            {
+                cx.report(lints::value_never_matches(
+                    value.value,
+                    "programs' paths start with `/`",
+                    value.span,
+                ));
+            }
+            BinaryOperator::In
+            | BinaryOperator::NotIn
+            | BinaryOperator::Prefix
+            | BinaryOperator::NotPrefix
+            | BinaryOperator::Postfix
+            | BinaryOperator::NotPostfix => {}
+        }
+    }
+}
+
+fn check_namespaces(list: &List<NamespaceFilter<'_>>, cx: &mut Cx<'_>) {
+    if let Some(extra) = list.items.get(limit::NAMESPACE_FILTERS) {
+        cx.report(codes::too_many_filters(
+            "`matchNamespaces`",
+            list.items.len(),
+            limit::NAMESPACE_FILTERS,
+            extra.span(),
+        ));
+    }
+    for filter in &list.items {
+        let Some(values) = &filter.values else { continue };
+        if let Some(extra) = values.items.get(limit::INLINE_VALUES) {
+            cx.report(codes::too_many_values(
+                "matchNamespaces",
+                values.items.len(),
+                limit::INLINE_VALUES,
+                extra.span,
+            ));
+        }
+        check_empty(
+            values.items.is_empty() && !values.poisoned,
+            filter.operator.map(|op| op.value),
+            values.span,
+            cx,
+        );
+        for value in &values.items {
+            let is_inode = parse_decimal(value.value).is_ok_and(|n| (0..=i128::from(u32::MAX)).contains(&n));
+            if value.value != "host_ns" && !(is_inode && !value.value.starts_with(['+', '-'])) {
+                cx.report(codes::bad_value(value.value, "an inode's number or `host_ns`", value.span));
+            }
+        }
+    }
+}
+
+fn check_namespace_changes(list: &List<NamespaceChangeFilter<'_>>, cx: &mut Cx<'_>) {
+    if let Some(extra) = list.items.get(1) {
+        cx.report(codes::too_many_filters("`matchNamespaceChanges`", list.items.len(), 1, extra.span()));
+    }
+    for value in
+        list.items.iter().filter_map(|filter| filter.values.as_ref()).flat_map(|values| &values.items)
+    {
+        if Namespace::parse_lenient(value.value).is_none() {
+            unknown_word::<Namespace>(*value, cx);
+        }
+    }
+}
+
+fn check_capabilities(list: &List<CapabilityFilter<'_>>, name: &str, cx: &mut Cx<'_>) {
+    // Tetragon: further entries break the selector's encoding (semantics 4.6).
+    if let Some(second) = list.items.get(1) {
+        let what = format!("a second entry of `{name}`");
+        cx.report(lints::ignored(&what, "Tetragon reads the first one only", second.span()));
+    }
+    for filter in &list.items {
+        let Some(values) = &filter.values else { continue };
+        check_empty(
+            values.items.is_empty() && !values.poisoned,
+            filter.operator.map(|op| op.value),
+            values.span,
+            cx,
+        );
+        for value in &values.items {
+            if Capability::parse_lenient(value.value).is_none() {
+                unknown_word::<Capability>(*value, cx);
+            }
+        }
+    }
+}
+
+fn unknown_word<V: Vocabulary>(value: Text<'_>, cx: &mut Cx<'_>) {
+    let nearest = crate::vocab::nearest(value.value, V::names());
+    cx.report(crate::diag::schema::unknown_word(V::WHAT, value.value, nearest, V::names(), value.span));
+}

@@ -1,0 +1,114 @@
+//! Values of operators that are checked but not compiled: comparisons, ranges, capabilities, substrings,
+//! file types (semantics 5.2, 5.6, 5.9).
+
+use super::number::parse_base0;
+use super::{int, text};
+use crate::diag::{arguments as codes, lints};
+use crate::policy::resolve::Cx;
+use crate::syntax::ast::read::Text;
+use crate::vocab::arg_type::{ArgType, FilterClass};
+use crate::vocab::capability::Capability;
+use crate::vocab::file_type::FileType;
+use crate::vocab::operator::Operator;
+use crate::vocab::{Vocabulary, limit, nearest};
+
+/// Whether the selector has room for the values.
+pub fn check_count(op: Operator, values: &[Text<'_>], cx: &mut Cx<'_>) {
+    if let Some(extra) = values.get(limit::INLINE_VALUES) {
+        cx.report(codes::too_many_values(op.name(), values.len(), limit::INLINE_VALUES, extra.span));
+    }
+}
+
+/// Numbers of the argument's type, or names of capabilities.
+pub fn check_numbers(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx<'_>) {
+    check_count(op, values, cx);
+    for &value in values {
+        match ty.filter_class() {
+            FilterClass::CapSet => check_capabilities(value, cx),
+            FilterClass::Int { signed, .. } => _ = int::parse(ty, signed, value, cx),
+            FilterClass::Text
+            | FilterClass::Buffer
+            | FilterClass::PathWithMode
+            | FilterClass::Path
+            | FilterClass::Sock
+            | FilterClass::Skb
+            | FilterClass::Sockaddr
+            | FilterClass::SockaddrUn
+            | FilterClass::Opaque
+            | FilterClass::Unknown => {}
+        }
+    }
+}
+
+/// A number, or names with commas between them.
+fn check_capabilities(value: Text<'_>, cx: &mut Cx<'_>) {
+    if parse_base0(value.value).is_ok_and(|n| n >= 0) {
+        return;
+    }
+    for name in value.value.split(',') {
+        if Capability::parse_lenient(name).is_none() {
+            let nearest = nearest(name.trim(), Capability::names());
+            let names = Capability::names();
+            cx.report(crate::diag::schema::unknown_word(
+                Capability::WHAT,
+                name.trim(),
+                nearest,
+                names,
+                value.span,
+            ));
+        }
+    }
+}
+
+/// `min:max`.
+pub fn check_ranges(op: Operator, ty: ArgType, bytes: u8, values: &[Text<'_>], cx: &mut Cx<'_>) {
+    check_count(op, values, cx);
+    let max = if bytes == 8 { i128::from(i64::MAX) } else { i128::from(u32::MAX) };
+    for value in values {
+        let ends = value.value.split_once(':').map(|(a, b)| (parse_base0(a), parse_base0(b)));
+        let Some((Ok(first), Ok(last))) = ends else {
+            cx.report(codes::bad_value(value.value, "`min:max`", value.span));
+            continue;
+        };
+        if [first, last].iter().any(|&n| n > max || n < i128::from(i64::MIN)) {
+            cx.report(codes::value_out_of_range(value.value, ty.name(), value.span));
+        } else if first > last {
+            cx.report(lints::value_never_matches(
+                value.value,
+                "the first number is above the second",
+                value.span,
+            ));
+        }
+    }
+}
+
+pub fn check_substrings(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx<'_>) {
+    for value in values {
+        if value.value.len() > limit::SUBSTRING_BYTES {
+            cx.report(codes::value_too_long(
+                op.name(),
+                value.value.len(),
+                limit::SUBSTRING_BYTES,
+                value.span,
+            ));
+        } else {
+            text::lint_nul(ty, *value, cx);
+        }
+    }
+}
+
+pub fn check_file_types(op: Operator, values: &[Text<'_>], cx: &mut Cx<'_>) {
+    check_count(op, values, cx);
+    for value in values {
+        if FileType::parse(value.value).is_none() {
+            let nearest = nearest(value.value, FileType::names());
+            cx.report(crate::diag::schema::unknown_word(
+                FileType::WHAT,
+                value.value,
+                nearest,
+                FileType::names(),
+                value.span,
+            ));
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `InMap` values: decimal numbers, ranges, and lists of syscalls (semantics 5.2, 1.8).
+
+use super::number::parse_decimal;
+use crate::diag::{arguments as codes, lints, schema};
+use crate::policy::resolve::Cx;
+use crate::policy::resolve::hooks::HookCx;
+use crate::policy::resolve::lists::{self, Members};
+use crate::syntax::ast::read::Text;
+use crate::vocab::arg_type::ArgType;
+use crate::vocab::hook::{HookKind, ListKind};
+
+pub fn check(
+    hook: &HookCx<'_, '_>,
+    ty: ArgType,
+    bytes: u8,
+    signed: bool,
+    values: &[Text<'_>],
+    cx: &mut Cx<'_>,
+) {
+    for &value in values {
+        if value.value.starts_with(lists::REFERENCE) {
+            check_list(hook, ty, value, cx);
+        } else {
+            check_numbers(ty, bytes, signed, value, cx);
+        }
+    }
+}
+
+fn check_numbers(ty: ArgType, bytes: u8, signed: bool, value: Text<'_>, cx: &mut Cx<'_>) {
+    let (first, last) = match value.value.split_once(':') {
+        Some((a, b)) => (a, b),
+        None => (value.value, value.value),
+    };
+    let (min, max): (i128, i128) =
+        if signed { (i64::MIN.into(), i64::MAX.into()) } else { (0, u64::MAX.into()) };
+    let parse = |text: &str| {
+        let is_signed = text.starts_with(['+', '-']);
+        parse_decimal(text).ok().filter(|n| (min..=max).contains(n) && (signed || !is_signed))
+    };
+    let (Some(first), Some(last)) = (parse(first), parse(last)) else {
+        cx.report(codes::bad_value(value.value, "a decimal number or `first:last`", value.span));
+        return;
+    };
+    let (low, high) = (first.min(last), first.max(last));
+    // Tetragon: the argument is looked up without its sign (semantics 5.2).
+    if low < 0 && bytes < 8 {
+        cx.report(lints::value_never_matches(
+            value.value,
+            "Tetragon looks the argument up without its sign",
+            value.span,
+        ));
+    } else if bytes < 8 && low >> (bytes * 8) != 0 {
+        cx.report(lints::value_never_matches(value.value, &format!("`{ty}` has {bytes} bytes"), value.span));
+    }
+    if high - low > i128::from(1u32 << 24) {
+        let why = "Tetragon writes out every number of the range";
+        cx.report(lints::ignored("so wide a range", why, value.span));
+    }
+}
+
+fn check_list(hook: &HookCx<'_, '_>, ty: ArgType, value: Text<'_>, cx: &mut Cx<'_>) {
+    match hook.kind {
+        HookKind::Tracepoint | HookKind::RawTracepoint => {}
+        HookKind::Kprobe | HookKind::Fentry | HookKind::Lsm | HookKind::Uprobe | HookKind::Usdt => {
+            cx.report(codes::list_outside_tracepoints(value.value, hook.kind.noun(), value.span));
+            return;
+        }
+    }
+    let Some(list) = hook.policy.lists.get(value, cx) else { return };
+    match lists::members(list) {
+        Members::Syscalls(_) | Members::Generated(ListKind::GeneratedSyscalls) => {}
+        Members::Symbols(_) | Members::Generated(ListKind::Syscalls | ListKind::GeneratedFtrace) => {
+            let name = list.name.map_or("", |name| name.value);
+            let diagnostic = schema::bad_list(name, "a list of syscalls is wanted here", value.span);
+            cx.report(diagnostic.label(lists::name_span(list), "this list holds other functions"));
+        }
+    }
+    if ty != ArgType::Syscall64 {
+        cx.report(codes::list_needs_syscall64(value.value, ty, value.span));
+    }
+}
