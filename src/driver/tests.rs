@@ -147,7 +147,7 @@ mod damage {
             for (from, to) in moves {
                 let line = lines[from % lines.len()];
                 let to = to % lines.len();
-                if (from + to) % 2 == 0 { lines[to] = line } else { lines.insert(to, line) }
+                if (from + to).is_multiple_of(2) { lines[to] = line } else { lines.insert(to, line) }
             }
             survives(lines.join("\n").as_bytes());
         }
