@@ -3,9 +3,8 @@
 use super::{Code, Diagnostic, Severity};
 use crate::source::Span;
 
-pub fn syntax(span: Span, what: &str, help: Option<&str>) -> Diagnostic {
-    let diagnostic =
-        Diagnostic::error(Code::YAML_SYNTAX, format!("invalid YAML: {what}")).label(span, "here");
+pub fn syntax(span: Span, what: &str, label: &str, help: Option<&str>) -> Diagnostic {
+    let diagnostic = Diagnostic::error(Code::YAML_SYNTAX, format!("invalid YAML: {what}")).label(span, label);
     match help {
         Some(help) => diagnostic.help(help),
         None => diagnostic,

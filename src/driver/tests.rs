@@ -58,3 +58,98 @@ fn no_policy_is_an_error_unless_meant() {
     policies(&Sources::default(), &input(false), &mut diags);
     assert_eq!(diags.iter().map(|d| d.code).collect::<Vec<_>>(), [Code::NO_POLICY]);
 }
+
+/// A policy that touches many fields, to be damaged.
+const SAMPLE: &str = r#"apiVersion: cilium.io/v1alpha1
+kind: TracingPolicyNamespaced
+metadata: {name: "a", namespace: shop, labels: {team: 'é'}}
+spec:
+  podSelector: {matchLabels: {app: "x"}, matchExpressions: [{key: k, operator: NotIn, values: [v]}]}
+  containerSelector: &c
+    matchExpressions: [{key: name, operator: In, values: [main]}]
+  options: [{name: policy-mode, value: monitor}]
+  lists: [{name: l, type: syscalls, values: [sys_openat]}]
+  kprobes:
+  - call: "security_bprm_creds_for_exec"
+    syscall: false
+    message: "m\n"
+    tags: [ "a.b" ]
+    return: true
+    returnArg: {index: 0, type: int}
+    args:
+    - {index: 0, type: "linux_binprm", label: l}
+    - {index: 1, type: uint64, resolve: "a.b[1]"}
+    selectors:
+    - matchPIDs: [{operator: NotIn, followForks: true, isNamespacePID: true, values: [0, 0x1f]}]
+      matchBinaries: [{operator: Prefix, values: ["/usr/bin"]}]
+      matchArgs:
+      - {index: 0, operator: "NotEqual", values: ["/usr/bin/sleep", "10.0.0.0/8", "1:2"]}
+      - {args: [1], operator: InRange, values: ["0x10:20"]}
+      matchActions: [{action: Override, argError: -1}, {action: Post, rateLimit: "1m"}]
+  - call: "list:l"
+    syscall: true
+"#;
+
+/// Runs everything that a text can go through, and says so if a place lies outside it.
+fn survives(bytes: &[u8]) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("p.yaml");
+    std::fs::write(&path, bytes).unwrap();
+    let input =
+        Input { paths: vec![path], threads: 1, allow_empty: false, resolve: ResolveOptions::default() };
+    let mut diags = Diagnostics::default();
+    let sources = read(&input, &mut std::io::empty(), &mut diags);
+    policies(&sources, &input, &mut diags);
+    for label in diags.iter().flat_map(|d| &d.labels) {
+        let text = &sources.get(label.span.source).text;
+        assert!(text.get(label.span.start as usize..label.span.end as usize).is_some(), "{label:?}");
+    }
+    let sorted = diags.sorted();
+    let mut out = Vec::new();
+    crate::diag::render::write(&mut out, &sorted, &sources, Default::default()).unwrap();
+    crate::diag::json::write(&mut out, &sorted, &sources).unwrap();
+    crate::diag::sarif::write(&mut out, &sorted, &sources).unwrap();
+    crate::diag::github::write(&mut out, &sorted, &sources).unwrap();
+    assert!(String::from_utf8(out).is_ok());
+}
+
+mod damage {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn any_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            survives(&bytes);
+        }
+
+        #[test]
+        fn a_damaged_policy_does_no_harm(
+            cuts in prop::collection::vec((0..SAMPLE.len(), 0usize..40), 1..4),
+            put in "[-?:,\\[\\]{}#&*!|>'\"\\n\\t éa0~]{0,4}",
+        ) {
+            let mut text = SAMPLE.to_string();
+            for (at, length) in cuts {
+                let start = text.floor_char_boundary(at.min(text.len()));
+                let end = text.floor_char_boundary((start + length).min(text.len()));
+                text.replace_range(start..end.max(start), &put);
+            }
+            survives(text.as_bytes());
+        }
+
+        /// Pieces of one place put into another: right YAML more often than damage by characters is.
+        #[test]
+        fn a_policy_with_its_parts_mixed_does_no_harm(moves in prop::collection::vec((0usize..60, 0usize..60), 1..6)) {
+            let mut lines: Vec<&str> = SAMPLE.lines().collect();
+            for (from, to) in moves {
+                let line = lines[from % lines.len()];
+                let to = to % lines.len();
+                if (from + to).is_multiple_of(2) { lines[to] = line } else { lines.insert(to, line) }
+            }
+            survives(lines.join("\n").as_bytes());
+        }
+    }
+}

@@ -102,7 +102,16 @@ impl<'s> Reader<'s> {
         let span = Span::new(self.source, start, end);
         diags.push(match error.kind() {
             ErrorKind::RecursionLimitExceeded => report::nested_too_deeply(span, MAX_DEPTH),
-            kind => report::syntax(span, &error.info().to_string(), syntax_help(kind, self.line(start))),
+            kind => {
+                let label = match kind {
+                    ErrorKind::UnclosedFlowCollection { .. } | ErrorKind::UnclosedQuotedScalar => {
+                        "opened here"
+                    }
+                    // All other kinds stand where the reader stopped.
+                    _ => "here",
+                };
+                report::syntax(span, &error.info().to_string(), label, syntax_help(kind, self.line(start)))
+            }
         });
     }
 

@@ -33,6 +33,7 @@ impl TabCheck {
             diags.push(report::syntax(
                 Span::new(source, at, at + 1),
                 "a tab cannot be used as indentation",
+                "here",
                 Some("indent with spaces"),
             ));
         }
