@@ -1,6 +1,7 @@
 //! Whole documents through reading and resolving.
 
 use super::*;
+use crate::diag::Code;
 use crate::policy::*;
 use crate::source::{SourceId, Sources};
 use crate::syntax::ast;
@@ -154,7 +155,7 @@ fn scopes_follow_the_table() {
     let all = ScopeTerm::Pods { namespace: None, pod: vec![], container: vec![] };
     assert_eq!(scope(""), [ScopeTerm::Host, all.clone()]);
     assert_eq!(scope("  hostSelector: {}\n"), [ScopeTerm::Host]);
-    assert_eq!(scope("  podSelector: {}\n"), [all.clone()]);
+    assert_eq!(scope("  podSelector: {}\n"), std::slice::from_ref(&all));
     assert_eq!(scope("  podSelector: {}\n  hostSelector: {}\n"), [ScopeTerm::Host, all.clone()]);
     assert_eq!(scope("  nodeSelector: {}\n"), [ScopeTerm::Host, all]);
     let main =
@@ -418,6 +419,12 @@ fn nothing_panics_on_odd_shapes() {
     }
 }
 
+/// What Tetragon refuses, and what it loads and does not do (semantics 10).
+mod rejections;
+
 /// Parity with Tetragon on a corpus of policies, in the folder that `TRACEFOLD_CORPUS` names: `accept/`
 /// loads there, `reject/` (with `REJECT.tsv`) does not, `templated/` holds placeholders.
 mod corpus;
+
+/// The examples on the pages of the codes.
+mod pages;
