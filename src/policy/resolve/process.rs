@@ -44,6 +44,7 @@ pub fn check(parts: &Parts<'_, '_>, cx: &mut Cx<'_>) {
         }
     }
     if let Some(filter) = parts.workloads {
+        cx.unchecked(FactKind::PolicyFilter, "", filter.span());
         for selector in [&filter.pod_selector, &filter.container_selector].into_iter().flatten() {
             workload::requirements(selector, cx);
         }

@@ -6,10 +6,12 @@ mod kernel;
 mod tracepoint;
 mod user;
 
+use rustc_hash::FxHashSet;
+
 use super::lists::Lists;
 use super::{Cx, args};
 use crate::diag::{lints, schema as codes};
-use crate::policy::{Hook, PolicyKind};
+use crate::policy::{Hook, HookCall, PolicyKind};
 use crate::source::Span;
 use crate::syntax::ast::objects::Spec;
 use crate::syntax::ast::read::{List, Text};
@@ -53,6 +55,7 @@ pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Hook> 
     for kprobe in spec.kprobes.iter().flat_map(|list| &list.items) {
         kernel::kprobe(&policy, HookKind::Kprobe, kprobe, &mut hooks, cx);
     }
+    note_hooked_twice(&hooks, cx);
     for fentry in spec.fentries.iter().flat_map(|list| &list.items) {
         kernel::kprobe(&policy, HookKind::Fentry, fentry, &mut vec![], cx);
     }
@@ -69,6 +72,21 @@ pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Hook> 
         user::check_usdt(&policy, usdt, cx);
     }
     hooks
+}
+
+/// Tetragon: refused where it attaches with kprobe.multi (semantics 2.1).
+fn note_hooked_twice(hooks: &[Hook], cx: &mut Cx<'_>) {
+    if hooks.len() < 2 {
+        return;
+    }
+    let mut seen: FxHashSet<&HookCall> = FxHashSet::default();
+    for hook in hooks {
+        if !seen.insert(&hook.call)
+            && let HookCall::Kprobe { function, .. } = &hook.call
+        {
+            cx.unchecked(super::facts::FactKind::HookedTwice, function, hook.span);
+        }
+    }
 }
 
 /// Tetragon: at most one section with hooks in it (semantics 0).

@@ -182,7 +182,10 @@ fn process_filters() {
         ),
         (s("matchCapabilities: [{operator: In, values: [cap_sys_admin]}]"), ""),
         (s("matchCapabilities: [{operator: In, values: [CAP_SYS_ADMN]}]"), "TF0106 error CAP_SYS_ADMN"),
-        (s("matchCapabilities: [{type: effective, operator: In, values: []}]"), "TF0106 error effective"),
+        (
+            s("matchCapabilities: [{type: effective, operator: In, values: [CAP_BPF]}]"),
+            "TF0106 error effective",
+        ),
         (
             s(
                 "matchCapabilityChanges: [{operator: In, values: [CAP_BPF]}, {operator: In, values: [CAP_BPF]}]",
