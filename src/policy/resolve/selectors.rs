@@ -34,7 +34,7 @@ pub fn resolve(
             cx.report(lints::unreachable_selector(written.span(), earlier));
         }
         let parts = match &written.macros {
-            Some(_) => Parts::expanded(written, hook.policy.spec, cx),
+            Some(_) => Parts::expanded(written, &hook.policy.macros, cx),
             None => Parts::of(written),
         };
         if parts.has_no_filter() && !written.incomplete {

@@ -428,3 +428,30 @@ mod corpus;
 
 /// The examples on the pages of the codes.
 mod pages;
+
+/// The largest documents that the reader lets through, wrong or repetitive in every line.
+#[test]
+fn work_grows_with_the_document_and_no_faster() {
+    let many = |n: usize, head: &str, item: &dyn Fn(usize) -> String| {
+        let mut text = format!("kind: TracingPolicy\nmetadata: {{name: a}}\nspec:\n{head}\n");
+        (0..n).for_each(|i| text.push_str(&item(i)));
+        text
+    };
+    let n = 20_000;
+    let texts = [
+        many(n, "  kprobes:", &|i| format!("  - {{call: sys_a{i}, sycall: {i}}}\n")),
+        many(n, "  kprobes:", &|_| "  - {call: sys_a}\n".to_string()),
+        many(n, "  lists:", &|i| format!("  - {{name: l{i}}}\n")),
+        many(n, "  selectorsMacros:", &|i| format!("    m{i}: {{macros: [m]}}\n")),
+        many(n, "  kprobes: [{call: sys_a, selectors: [{macros: [", &|i| format!("m{i}, ")) + "]}]}]",
+        many(n, "", &|i| format!("  unknown{i}: 1\n")),
+        many(n, "", &|_| "  loader: true\n".to_string()),
+        many(n, "  podSelector: {matchLabels: {", &|i| format!("a{}: b, ", i % 2)) + "}}",
+    ];
+    for text in texts {
+        let start = std::time::Instant::now();
+        run(&text, &ResolveOptions::default());
+        // Seconds even unoptimised and on a busy machine; a quadratic step would take minutes.
+        assert!(start.elapsed().as_secs() < 20, "{}", &text[..80]);
+    }
+}
