@@ -11,6 +11,7 @@ pub mod capability;
 pub mod file_type;
 pub mod filter;
 pub mod hook;
+pub mod kind;
 pub mod limit;
 pub mod namespace;
 pub mod network;
@@ -166,6 +167,7 @@ mod tests {
         round_trips::<namespace::Namespace>();
         round_trips::<file_type::FileType>();
         round_trips::<filter::FilterKind>();
+        round_trips::<kind::PolicyKind>();
         round_trips::<hook::HookKind>();
         round_trips::<hook::ListKind>();
         round_trips::<hook::DataSource>();

@@ -216,12 +216,12 @@ fn quoted(text: &str, max: usize) -> String {
 
 /// Spaces other than the common one, control and format characters are not.
 fn is_printed(c: char) -> bool {
-    c == ' '
-        || c.is_alphanumeric()
-        || !(c.is_whitespace() || c.is_control())
-            && !matches!(c as u32,
+    let is_format = matches!(
+        c as u32,
         0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x180e | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f
-        | 0xfeff | 0xfff0..=0xfffb | 0xe000..=0xf8ff | 0xe0000..=0x10ffff)
+            | 0xfeff | 0xfff0..=0xfffb | 0xe000..=0xf8ff | 0xe0000..=0x10ffff
+    );
+    c == ' ' || !c.is_whitespace() && !c.is_control() && !is_format
 }
 
 #[cfg(test)]
