@@ -107,6 +107,7 @@ codes! {
     0123 HOST_ONLY_HOOK "hook in a namespaced policy";
     0124 BAD_USER_PROBE "probe of a user program cannot be used";
     0125 LOADER_WITH_WORKLOAD "loader in a policy that selects workloads";
+    0197 LEFT_OUT "without counterpart in an artifact";
     0198 UNFILLED_VARIABLE "variable that is not filled in";
     0199 NOT_COMPILED "valid, but not compiled yet";
 

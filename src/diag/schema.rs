@@ -291,3 +291,9 @@ pub fn loader_with_workload(span: Span, selector: Option<Span>) -> Diagnostic {
         None => diagnostic.note("a namespaced policy selects the pods of its namespace"),
     }
 }
+
+/// Valid, and about Tetragon itself: it changes no verdict and no event. `label` says what it does there.
+pub fn left_out(what: &str, label: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(Code::LEFT_OUT, Severity::Note, format!("{what} is left out of the artifact"))
+        .label(span, label)
+}

@@ -71,11 +71,7 @@ pub struct Identity {
     pub name: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PolicyKind {
-    TracingPolicy,
-    TracingPolicyNamespaced,
-}
+pub use crate::vocab::kind::PolicyKind;
 
 /// Whether Override and Sigkill act, or are only reported (`policy-mode`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

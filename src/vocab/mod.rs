@@ -12,6 +12,7 @@ pub mod capability;
 pub mod file_type;
 pub mod filter;
 pub mod hook;
+pub mod kind;
 pub mod limit;
 pub mod namespace;
 pub mod network;
@@ -91,33 +92,52 @@ use vocabulary;
 /// no resemblance.
 pub fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Beyond this nobody mistyped a word, and the cost would be that of an attack.
-    if text.len() > 64 {
+    if text.len() > LONGEST {
         return None;
     }
-    let lower = text.to_ascii_lowercase();
-    names
-        .into_iter()
-        .map(|name| (edits(lower.as_bytes(), name.to_ascii_lowercase().as_bytes()), name))
-        .filter(|&(distance, name)| distance <= (name.len().max(lower.len()) / 3).clamp(1, 4))
-        .min_by_key(|&(distance, _)| distance)
-        .map(|(_, name)| name)
+    let mut best: Option<(usize, &str)> = None;
+    for name in names.into_iter().take(MOST_NAMES) {
+        let longer = name.len().max(text.len());
+        let allowed = (longer / 3).clamp(1, 4);
+        if name.len() > LONGEST || longer - name.len().min(text.len()) > allowed {
+            continue;
+        }
+        let distance = edits(text.as_bytes(), name.as_bytes());
+        if distance <= allowed && best.is_none_or(|(least, _)| distance < least) {
+            best = Some((distance, name));
+        }
+    }
+    best.map(|(_, name)| name)
 }
 
-/// Optimal string alignment distance.
+const LONGEST: usize = 64;
+/// A policy can name any number of lists and macros.
+const MOST_NAMES: usize = 200;
+
+/// Optimal string alignment distance, case aside; both of [`LONGEST`] bytes at most.
 fn edits(a: &[u8], b: &[u8]) -> usize {
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for (i, &x) in a.iter().enumerate() {
-        let mut row = vec![i + 1; b.len() + 1];
-        for (j, &y) in b.iter().enumerate() {
-            row[j + 1] = (above[j] + usize::from(x != y)).min(above[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && x == b[j - 1] && a[i - 1] == y {
-                row[j + 1] = row[j + 1].min(before[j - 1] + 1);
-            }
-        }
-        before = std::mem::replace(&mut above, row);
+    let mut rows = [[0usize; LONGEST + 1]; 3];
+    for (j, cell) in rows[0].iter_mut().enumerate() {
+        *cell = j;
     }
-    above[b.len()]
+    for i in 1..=a.len() {
+        let (above, row) = ((i - 1) % 3, i % 3);
+        rows[row][0] = i;
+        for j in 1..=b.len() {
+            let same = a[i - 1].eq_ignore_ascii_case(&b[j - 1]);
+            let mut least =
+                (rows[above][j - 1] + usize::from(!same)).min(rows[above][j] + 1).min(rows[row][j - 1] + 1);
+            let is_swap = i > 1
+                && j > 1
+                && a[i - 1].eq_ignore_ascii_case(&b[j - 2])
+                && a[i - 2].eq_ignore_ascii_case(&b[j - 1]);
+            if is_swap {
+                least = least.min(rows[(i + 1) % 3][j - 2] + 1);
+            }
+            rows[row][j] = least;
+        }
+    }
+    rows[a.len() % 3][b.len()]
 }
 
 #[cfg(test)]
@@ -148,6 +168,7 @@ mod tests {
         round_trips::<namespace::Namespace>();
         round_trips::<file_type::FileType>();
         round_trips::<filter::FilterKind>();
+        round_trips::<kind::PolicyKind>();
         round_trips::<hook::HookKind>();
         round_trips::<hook::ListKind>();
         round_trips::<hook::DataSource>();

@@ -125,21 +125,18 @@ fn resolve_one(
     if !op.value.is_compiled() {
         cx.not_compiled(&format!("operator `{}`", op.value), op.span);
     }
-    match op.value {
-        Operator::CelExpr if subject == Subject::Args => {
+    if op.value == Operator::CelExpr {
+        if subject == Subject::Args {
             values::check_expression(hook, op, written, cx);
-            return None;
-        }
-        Operator::CelExpr => {
+        } else {
             let why = "an expression is evaluated over `args` and in `matchArgs` only";
             cx.report(lints::filter_never_matches("`CelExpr`", why, op.span));
-            return None;
         }
-        Operator::CapabilitiesGained => {
-            check_capabilities_gained(hook, subject, op, written, cx);
-            return None;
-        }
-        _ => {}
+        return None;
+    }
+    if op.value == Operator::CapabilitiesGained {
+        check_capabilities_gained(hook, subject, op, written, cx);
+        return None;
     }
     let (arg, known) = target(hook, subject, written, cx)?;
     let ty = known.ty?;

@@ -161,6 +161,9 @@ pub fn resolve_returned(
         let what = format!("the returned value of {}", kind.noun());
         cx.report(codes::type_unusable(ty.value, &what, arg.ty.is_some(), "cannot be read here", ty.span));
     }
+    if !hooks_return && !incomplete {
+        cx.report(lints::ignored("`returnArg`", "the hook has no `return: true`", arg.span()));
+    }
     let known = KnownArg {
         index: arg.index.map(|index| index.value),
         ty: is_known.then_some(ty.value),
@@ -190,6 +193,9 @@ fn known(kind: HookKind, arg: &WrittenArg<'_>, cx: &mut Cx<'_>) -> KnownArg {
     }
     if let Some(source) = arg.source.filter(|source| !source.value.is_empty()) {
         check_source(kind, source, cx);
+    }
+    if let (None, Some(root)) = (resolve, arg.btf_type.or(arg.btf_type_module)) {
+        cx.report(lints::ignored("`btfType`", "there is no `resolve` that could start there", root.span));
     }
     check_copies(arg, max_data, cx);
     if let Some(ty) = known.ty
@@ -264,6 +270,9 @@ fn check_type(
     if refused {
         cx.report(codes::type_unusable(ty.value, kind.noun(), is_written, "cannot be read here", ty.span));
         return None;
+    }
+    if matches!(kind, HookKind::Uprobe | HookKind::Usdt) && ty.value == ArgType::String {
+        cx.unchecked(FactKind::Kfunc, "bpf_copy_from_user_str", ty.span);
     }
     let reads_nothing = match kind {
         HookKind::Usdt => matches!(ty.value, ArgType::Auto | ArgType::BpfCmd) && !has_resolve,

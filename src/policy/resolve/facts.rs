@@ -16,9 +16,12 @@ pub enum FactKind {
     BuildIds,
     ParentsMap,
     HookedTwice,
+    PolicyFilter,
+    Namespace,
+    Kfunc,
 }
 
-const KINDS: usize = FactKind::HookedTwice as usize + 1;
+const KINDS: usize = FactKind::Kfunc as usize + 1;
 
 /// Remembers what was reported.
 #[derive(Debug, Default)]
@@ -49,6 +52,14 @@ impl Facts {
             FactKind::ParentsMap => {
                 "whether the agent records parents' programs (--parents-map-enabled)".to_string()
             }
+            FactKind::PolicyFilter => {
+                "whether the agent can select workloads (--enable-k8s-api, --enable-policy-filter)"
+                    .to_string()
+            }
+            FactKind::Namespace => {
+                format!("the namespace of a policy that names none; `{name}` is filled in, as kubectl would")
+            }
+            FactKind::Kfunc => format!("whether the kernel has the function `{name}` for programs"),
             FactKind::HookedTwice => {
                 format!("whether `{name}` may be hooked twice (not where the agent uses kprobe.multi)")
             }

@@ -2,6 +2,7 @@
 //!
 //! Source: Kubernetes' rules for object names, as Tetragon 4fbfe2d applies them to files.
 
+use super::facts::FactKind;
 use super::{Cx, ResolveOptions};
 use crate::diag::schema as codes;
 use crate::policy::{Identity, PolicyKind};
@@ -58,7 +59,10 @@ fn namespace(
             cx.report(codes::namespace_on_cluster_kind(namespace.text, namespace.span));
             None
         }
-        (PolicyKind::TracingPolicyNamespaced, None) => Some(Some(options.namespace.clone())),
+        (PolicyKind::TracingPolicyNamespaced, None) => {
+            cx.unchecked(FactKind::Namespace, &options.namespace, metadata.span());
+            Some(Some(options.namespace.clone()))
+        }
         (PolicyKind::TracingPolicyNamespaced, Some(namespace)) => {
             if namespace.text.len() > NAMESPACE_BYTES || !is_dns_label(namespace.text) {
                 cx.report(codes::bad_name("metadata.namespace", namespace.text, LABEL, namespace.span));

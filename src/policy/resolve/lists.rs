@@ -3,6 +3,10 @@
 //! The first list of a name wins. A list is checked whether or not anything refers to it.
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/{lists_linux,syscall_list}.go` (semantics 1.8).
 
+use std::collections::hash_map::Entry;
+
+use rustc_hash::FxHashMap;
+
 use super::Cx;
 use super::facts::FactKind;
 use crate::diag::{lints, schema as codes};
@@ -21,35 +25,48 @@ const ABIS: [&str; 4] = ["x64", "i386", "arm64", "arm32"];
 
 /// The lists of a policy.
 pub struct Lists<'a, 'n> {
-    all: &'a [NamedList<'n>],
-    /// Some list may be missing from `all`.
+    by_name: FxHashMap<&'n str, &'a NamedList<'n>>,
+    /// Some list may be missing.
     incomplete: bool,
 }
 
 impl<'a, 'n> Lists<'a, 'n> {
     pub fn resolve(spec: &'a Spec<'n>, cx: &mut Cx<'_>) -> Lists<'a, 'n> {
         let all: &[NamedList<'n>] = spec.lists.as_ref().map_or(&[], |lists| &lists.items);
-        for (at, list) in all.iter().enumerate() {
+        let mut by_name = FxHashMap::default();
+        let mut incomplete = spec.incomplete || spec.lists.as_ref().is_some_and(|lists| lists.poisoned);
+        for list in all {
             check(list, cx);
-            let Some(name) = list.name else { continue };
-            if all[..at].iter().any(|other| other.name.is_some_and(|other| other.value == name.value)) {
-                cx.report(lints::ignored(
-                    "a second list of the same name",
-                    "the first one is used",
-                    name.span,
-                ));
+            let Some(name) = list.name else {
+                incomplete = true;
+                continue;
+            };
+            match by_name.entry(name.value) {
+                Entry::Occupied(_) => {
+                    cx.report(lints::ignored(
+                        "a second list of the same name",
+                        "the first one is used",
+                        name.span,
+                    ));
+                }
+                Entry::Vacant(entry) => _ = entry.insert(list),
             }
         }
-        let incomplete = spec.incomplete || spec.lists.as_ref().is_some_and(|lists| lists.poisoned);
-        Lists { all, incomplete }
+        Lists { by_name, incomplete }
+    }
+
+    /// The list of this name, if there is one.
+    pub fn find(&self, name: &str) -> Option<&'a NamedList<'n>> {
+        self.by_name.get(name).copied()
     }
 
     /// The list that `reference`, which begins with [`REFERENCE`], names.
     pub fn get(&self, reference: Text<'_>, cx: &mut Cx<'_>) -> Option<&'a NamedList<'n>> {
         let name = reference.value.strip_prefix(REFERENCE)?;
-        let found = self.all.iter().find(|list| list.name.is_some_and(|list| list.value == name));
-        if found.is_none() && !self.incomplete && self.all.iter().all(|list| list.name.is_some()) {
-            let names = self.all.iter().filter_map(|list| list.name).map(|name| name.value);
+        let found = self.find(name);
+        if found.is_none() && !self.incomplete {
+            let mut names: Vec<&str> = Vec::from_iter(self.by_name.keys().copied());
+            names.sort_unstable();
             cx.report(codes::unknown_list(name, nearest(name, names), reference.span));
         }
         found

@@ -3,6 +3,8 @@
 //! Expanded before anything else looks at a selector, so that no check depends on how it was written.
 //! Tetragon: decides mode and some refusals before expansion (semantics 4.12); that is a fault of order.
 
+use rustc_hash::FxHashMap;
+
 use super::Cx;
 use crate::diag::schema::{bad_macro, shown};
 use crate::source::Span;
@@ -12,6 +14,27 @@ use crate::syntax::ast::objects::{
 };
 use crate::syntax::ast::read::List;
 use crate::vocab::nearest;
+
+/// The macros of a policy.
+#[derive(Default)]
+pub struct Macros<'a, 'n> {
+    by_name: FxHashMap<&'a str, &'a Selector<'n>>,
+    /// In the order written.
+    names: Vec<&'a str>,
+    /// Some macro may be missing.
+    incomplete: bool,
+}
+
+impl<'a, 'n> Macros<'a, 'n> {
+    pub fn of(spec: &'a Spec<'n>) -> Macros<'a, 'n> {
+        let mut macros = Macros { incomplete: spec.incomplete, ..Macros::default() };
+        for (name, selector) in spec.selectors_macros.iter().flat_map(|macros| &macros.entries) {
+            macros.names.push(&name.value);
+            macros.by_name.insert(&name.value, selector);
+        }
+        macros
+    }
+}
 
 /// A selector with its macros taken over.
 pub struct Parts<'a, 'n> {
@@ -52,13 +75,12 @@ impl<'a, 'n> Parts<'a, 'n> {
     }
 
     /// The selector with what its macros add.
-    pub fn expanded(selector: &'a Selector<'n>, spec: &'a Spec<'n>, cx: &mut Cx<'_>) -> Parts<'a, 'n> {
+    pub fn expanded(selector: &'a Selector<'n>, macros: &Macros<'a, 'n>, cx: &mut Cx<'_>) -> Parts<'a, 'n> {
         let mut parts = Parts::of(selector);
         for name in selector.macros.iter().flat_map(|macros| &macros.items) {
-            let all = spec.selectors_macros.iter().flat_map(|macros| &macros.entries);
-            let Some((_, found)) = all.clone().find(|(key, _)| key.value == name.value) else {
-                if !spec.incomplete {
-                    let known = nearest(name.value, all.map(|(key, _)| &*key.value));
+            let Some(&found) = macros.by_name.get(name.value) else {
+                if !macros.incomplete {
+                    let known = nearest(name.value, macros.names.iter().copied());
                     let label = known
                         .map_or("`spec.selectorsMacros` has no such name".to_string(), |known| {
                             format!("did you mean `{known}`?")

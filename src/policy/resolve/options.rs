@@ -37,7 +37,10 @@ pub fn resolve(spec: &Spec<'_>, monitor: bool, cx: &mut Cx<'_>) -> Mode {
             PolicyOption::DisableKprobeMulti
             | PolicyOption::DisableUprobeMulti
             | PolicyOption::OverrideMethod
-            | PolicyOption::SleepablePreloadSize => {}
+            | PolicyOption::SleepablePreloadSize => {
+                let what = format!("option `{option}`");
+                cx.report(codes::left_out(&what, "says how Tetragon attaches or stores", name.span));
+            }
         }
     }
     if monitor { Mode::Monitor } else { mode }

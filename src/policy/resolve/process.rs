@@ -44,6 +44,7 @@ pub fn check(parts: &Parts<'_, '_>, cx: &mut Cx<'_>) {
         }
     }
     if let Some(filter) = parts.workloads {
+        cx.unchecked(FactKind::PolicyFilter, "", filter.span());
         for selector in [&filter.pod_selector, &filter.container_selector].into_iter().flatten() {
             workload::requirements(selector, cx);
         }
@@ -171,8 +172,9 @@ fn check_namespaces(list: &List<NamespaceFilter<'_>>, cx: &mut Cx<'_>) {
             cx,
         );
         for value in &values.items {
-            let is_inode = parse_decimal(value.value).is_ok_and(|n| (0..=i128::from(u32::MAX)).contains(&n));
-            if value.value != "host_ns" && !(is_inode && !value.value.starts_with(['+', '-'])) {
+            let has_sign = value.value.starts_with(['+', '-']);
+            let is_inode = parse_decimal(value.value).is_ok_and(|n| !has_sign && n <= i128::from(u32::MAX));
+            if value.value != "host_ns" && !is_inode {
                 cx.report(codes::bad_value(value.value, "an inode's number or `host_ns`", value.span));
             }
         }

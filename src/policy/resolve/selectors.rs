@@ -34,7 +34,7 @@ pub fn resolve(
             cx.report(lints::unreachable_selector(written.span(), earlier));
         }
         let parts = match &written.macros {
-            Some(_) => Parts::expanded(written, hook.policy.spec, cx),
+            Some(_) => Parts::expanded(written, &hook.policy.macros, cx),
             None => Parts::of(written),
         };
         if parts.has_no_filter() && !written.incomplete {
@@ -57,6 +57,9 @@ fn selector(
     cx: &mut Cx<'_>,
 ) -> Selector {
     report_uncompiled(parts, cx);
+    if let Some(label) = parts.written.label.filter(|label| !label.value.is_empty()) {
+        cx.report(codes::left_out("`label` of a selector", "names it in Tetragon's metrics", label.span));
+    }
     process::check(parts, cx);
     check_return_filters(hook, parts, cx);
     let filters = arg_filters::resolve(hook, parts, counts, cx);

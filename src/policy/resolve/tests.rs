@@ -1,6 +1,7 @@
 //! Whole documents through reading and resolving.
 
 use super::*;
+use crate::diag::Code;
 use crate::policy::*;
 use crate::source::{SourceId, Sources};
 use crate::syntax::ast;
@@ -154,7 +155,7 @@ fn scopes_follow_the_table() {
     let all = ScopeTerm::Pods { namespace: None, pod: vec![], container: vec![] };
     assert_eq!(scope(""), [ScopeTerm::Host, all.clone()]);
     assert_eq!(scope("  hostSelector: {}\n"), [ScopeTerm::Host]);
-    assert_eq!(scope("  podSelector: {}\n"), [all.clone()]);
+    assert_eq!(scope("  podSelector: {}\n"), std::slice::from_ref(&all));
     assert_eq!(scope("  podSelector: {}\n  hostSelector: {}\n"), [ScopeTerm::Host, all.clone()]);
     assert_eq!(scope("  nodeSelector: {}\n"), [ScopeTerm::Host, all]);
     let main =
@@ -418,6 +419,39 @@ fn nothing_panics_on_odd_shapes() {
     }
 }
 
+/// What Tetragon refuses, and what it loads and does not do (semantics 10).
+mod rejections;
+
 /// Parity with Tetragon on a corpus of policies, in the folder that `TRACEFOLD_CORPUS` names: `accept/`
 /// loads there, `reject/` (with `REJECT.tsv`) does not, `templated/` holds placeholders.
 mod corpus;
+
+/// The examples on the pages of the codes.
+mod pages;
+
+/// The largest documents that the reader lets through, wrong or repetitive in every line.
+#[test]
+fn work_grows_with_the_document_and_no_faster() {
+    let many = |n: usize, head: &str, item: &dyn Fn(usize) -> String| {
+        let mut text = format!("kind: TracingPolicy\nmetadata: {{name: a}}\nspec:\n{head}\n");
+        (0..n).for_each(|i| text.push_str(&item(i)));
+        text
+    };
+    let n = 20_000;
+    let texts = [
+        many(n, "  kprobes:", &|i| format!("  - {{call: sys_a{i}, sycall: {i}}}\n")),
+        many(n, "  kprobes:", &|_| "  - {call: sys_a}\n".to_string()),
+        many(n, "  lists:", &|i| format!("  - {{name: l{i}}}\n")),
+        many(n, "  selectorsMacros:", &|i| format!("    m{i}: {{macros: [m]}}\n")),
+        many(n, "  kprobes: [{call: sys_a, selectors: [{macros: [", &|i| format!("m{i}, ")) + "]}]}]",
+        many(n, "", &|i| format!("  unknown{i}: 1\n")),
+        many(n, "", &|_| "  loader: true\n".to_string()),
+        many(n, "  podSelector: {matchLabels: {", &|i| format!("a{}: b, ", i % 2)) + "}}",
+    ];
+    for text in texts {
+        let start = std::time::Instant::now();
+        run(&text, &ResolveOptions::default());
+        // Seconds even unoptimised and on a busy machine; a quadratic step would take minutes.
+        assert!(start.elapsed().as_secs() < 20, "{}", &text[..80]);
+    }
+}

@@ -5,6 +5,7 @@
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/k8s.go`, `pkg/policyfilter` (semantics 8.2).
 
 use super::Cx;
+use super::facts::FactKind;
 use crate::diag::{lints, workload as codes};
 use crate::policy::{Requirement, RequirementOp, Scope, ScopeTerm};
 use crate::source::Spanned;
@@ -27,6 +28,10 @@ pub fn resolve(spec: &Spec<'_>, namespace: Option<&str>, cx: &mut Cx<'_>) -> Sco
     // Schema rules allow only `{}`, and only in the cluster-wide kind.
     let host = spec.host_selector.is_some();
     let namespace = namespace.map(str::to_string);
+    for selector in [&spec.pod_selector, &spec.container_selector, &spec.host_selector].into_iter().flatten()
+    {
+        cx.unchecked(FactKind::PolicyFilter, "", selector.span());
+    }
     let any = match (pod, container) {
         (None, None) if namespace.is_some() => {
             vec![ScopeTerm::Pods { namespace, pod: vec![], container: vec![] }]

@@ -11,9 +11,10 @@ pub mod rules;
 pub mod schema;
 
 use crate::diag::Diagnostics;
-use crate::policy::PolicyKind;
 use crate::source::Span;
 use crate::syntax::yaml::{Node, NodeKind};
+use crate::vocab::Vocabulary;
+use crate::vocab::kind::PolicyKind;
 use objects::Policy;
 use read::{Read, Reader};
 
@@ -33,14 +34,11 @@ pub struct Document<'n> {
 pub fn read<'n>(root: &'n Node<'n>, diags: &mut Diagnostics) -> Option<Document<'n>> {
     let kind_node = kind_node(root)?;
     let NodeKind::Scalar { text, .. } = &kind_node.kind else { return None };
-    let kind = match &**text {
-        "TracingPolicy" => PolicyKind::TracingPolicy,
-        "TracingPolicyNamespaced" => PolicyKind::TracingPolicyNamespaced,
-        "TracingPolicyTemplate" | "TracingPolicyBinding" => {
+    let Some(kind) = PolicyKind::parse(text) else {
+        if matches!(&**text, "TracingPolicyTemplate" | "TracingPolicyBinding") {
             diags.push(crate::diag::schema::kind_not_compiled(text, kind_node.span));
-            return None;
         }
-        _ => return None,
+        return None;
     };
     let mut reader = Reader::new(diags);
     let mut policy = Policy::read(root, &mut reader)?;

@@ -447,6 +447,7 @@ object! {
         /// Whether the host's processes belong to it.
         host_selector: LabelSelector<'n> = "hostSelector";
     }
+    check rules::check_workloads;
 }
 
 object! {

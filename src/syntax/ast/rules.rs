@@ -2,7 +2,7 @@
 //!
 //! They test presence, not value: `symbols: []` beside `addrs` is refused as well.
 
-use super::objects::{Action, Kprobe, LabelSelector, Uprobe};
+use super::objects::{Action, Kprobe, LabelSelector, Uprobe, WorkloadFilter};
 use super::read::Reader;
 use crate::diag::schema as codes;
 use crate::source::Span;
@@ -29,6 +29,12 @@ pub fn check_uprobe(uprobe: &Uprobe<'_>, reader: &mut Reader<'_>) {
 
 pub fn check_action(action: &Action<'_>, reader: &mut Reader<'_>) {
     at_most_one(action.node, &["argNewSymbol", "argNewAddr", "argNewOffset"], reader);
+}
+
+pub fn check_workloads(filter: &WorkloadFilter<'_>, reader: &mut Reader<'_>) {
+    if let Some(selector) = &filter.host_selector {
+        check_host_selector(selector, reader);
+    }
 }
 
 /// Labels of a host are not known: only `{}` may be asked for.

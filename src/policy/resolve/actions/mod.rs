@@ -162,8 +162,7 @@ fn override_kprobe(
 /// The functions that the call stands for, as far as they are known.
 fn overridden<'a>(hook: &HookCx<'a, '_>, call: &'a str) -> Vec<&'a str> {
     let Some(name) = call.strip_prefix(lists::REFERENCE) else { return vec![call] };
-    let lists = hook.policy.spec.lists.iter().flat_map(|lists| &lists.items);
-    let list = lists.into_iter().find(|list| list.name.is_some_and(|own| own.value == name));
+    let list = hook.policy.lists.find(name);
     list.and_then(|list| list.values.as_ref())
         .iter()
         .flat_map(|values| values.items.iter().map(|v| v.value))

@@ -52,13 +52,8 @@ pub fn kprobe(
     let Some(call) = kprobe.call else { return };
     let names = function_names(policy, call, syscall, cx);
     for name in names {
-        let function = HookCall::Kprobe { function: name, syscall };
-        let is_hooked = into.iter().any(|hook| hook.call == function);
-        if is_hooked && let HookCall::Kprobe { function, .. } = &function {
-            cx.unchecked(FactKind::HookedTwice, function, call.span);
-        }
         into.push(Hook {
-            call: function,
+            call: HookCall::Kprobe { function: name, syscall },
             args: args.compiled.clone(),
             selectors: selectors.clone(),
             message: message.clone(),
@@ -70,9 +65,7 @@ pub fn kprobe(
 
 fn names_syscalls(policy: &PolicyCx<'_, '_>, call: Text<'_>) -> bool {
     let Some(name) = call.value.strip_prefix(lists::REFERENCE) else { return false };
-    let lists = policy.spec.lists.iter().flat_map(|lists| &lists.items);
-    let list = lists.into_iter().find(|list| list.name.is_some_and(|own| own.value == name));
-    list.is_some_and(|list| match lists::members(list) {
+    policy.lists.find(name).is_some_and(|list| match lists::members(list) {
         Members::Syscalls(_) | Members::Generated(crate::vocab::hook::ListKind::GeneratedSyscalls) => true,
         Members::Symbols(_) | Members::Generated(_) => false,
     })

@@ -6,10 +6,13 @@ mod kernel;
 mod tracepoint;
 mod user;
 
+use rustc_hash::FxHashSet;
+
 use super::lists::Lists;
+use super::macros::Macros;
 use super::{Cx, args};
 use crate::diag::{lints, schema as codes};
-use crate::policy::{Hook, PolicyKind};
+use crate::policy::{Hook, HookCall, PolicyKind};
 use crate::source::Span;
 use crate::syntax::ast::objects::Spec;
 use crate::syntax::ast::read::{List, Text};
@@ -21,6 +24,7 @@ use crate::vocab::limit;
 pub struct PolicyCx<'a, 'n> {
     pub spec: &'a Spec<'n>,
     pub lists: Lists<'a, 'n>,
+    pub macros: Macros<'a, 'n>,
     /// Something waits for `NotifyEnforcer`, or may do so.
     pub has_enforcers: bool,
 }
@@ -45,7 +49,7 @@ pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Hook> 
     let lists = Lists::resolve(spec, cx);
     let has_enforcers = spec.enforcers.as_ref().is_some_and(|list| !list.items.is_empty() || list.poisoned)
         || spec.incomplete;
-    let policy = PolicyCx { spec, lists, has_enforcers };
+    let policy = PolicyCx { spec, lists, macros: Macros::of(spec), has_enforcers };
     check_one_section(kind, spec, cx);
     enforcer::check(&policy, cx);
     check_loader(kind, spec, cx);
@@ -53,6 +57,7 @@ pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Hook> 
     for kprobe in spec.kprobes.iter().flat_map(|list| &list.items) {
         kernel::kprobe(&policy, HookKind::Kprobe, kprobe, &mut hooks, cx);
     }
+    note_hooked_twice(&hooks, cx);
     for fentry in spec.fentries.iter().flat_map(|list| &list.items) {
         kernel::kprobe(&policy, HookKind::Fentry, fentry, &mut vec![], cx);
     }
@@ -69,6 +74,21 @@ pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Hook> 
         user::check_usdt(&policy, usdt, cx);
     }
     hooks
+}
+
+/// Tetragon: refused where it attaches with kprobe.multi (semantics 2.1).
+fn note_hooked_twice(hooks: &[Hook], cx: &mut Cx<'_>) {
+    if hooks.len() < 2 {
+        return;
+    }
+    let mut seen: FxHashSet<&HookCall> = FxHashSet::default();
+    for hook in hooks {
+        if !seen.insert(&hook.call)
+            && let HookCall::Kprobe { function, .. } = &hook.call
+        {
+            cx.unchecked(super::facts::FactKind::HookedTwice, function, hook.span);
+        }
+    }
 }
 
 /// Tetragon: at most one section with hooks in it (semantics 0).
@@ -145,7 +165,7 @@ fn message(written: Option<Text<'_>>, cx: &mut Cx<'_>) -> Option<String> {
     if message.value.len() > limit::MESSAGE_BYTES {
         cx.report(lints::text_truncated("message", message.value.len(), limit::MESSAGE_BYTES, message.span));
     }
-    Some(cut(message.value, limit::MESSAGE_BYTES).to_string())
+    Some(quoted(message.value, limit::MESSAGE_BYTES))
 }
 
 fn tags(written: Option<&List<Text<'_>>>, cx: &mut Cx<'_>) -> Vec<String> {
@@ -158,12 +178,62 @@ fn tags(written: Option<&List<Text<'_>>>, cx: &mut Cx<'_>) -> Vec<String> {
         if tag.value.len() > limit::TAG_BYTES {
             cx.report(lints::text_truncated("tags", tag.value.len(), limit::TAG_BYTES, tag.span));
         }
-        tags.push(cut(tag.value, limit::TAG_BYTES).to_string());
+        tags.push(quoted(tag.value, limit::TAG_BYTES));
     }
     tags
 }
 
-/// At most `max` bytes, cut between characters.
-fn cut(text: &str, max: usize) -> &str {
-    &text[..text.floor_char_boundary(max)]
+/// The first `max` bytes as Go's `%q` writes them, without the quotes around: `"`, `\\` and what cannot be
+/// printed are escaped, a character that was cut in two byte by byte.
+fn quoted(text: &str, max: usize) -> String {
+    let bytes = &text.as_bytes()[..text.len().min(max)];
+    let mut quoted = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\x07' => quoted.push_str("\\a"),
+                '\x08' => quoted.push_str("\\b"),
+                '\x0b' => quoted.push_str("\\v"),
+                '\x0c' => quoted.push_str("\\f"),
+                '\n' => quoted.push_str("\\n"),
+                '\r' => quoted.push_str("\\r"),
+                '\t' => quoted.push_str("\\t"),
+                '"' | '\\' => quoted.extend(['\\', c]),
+                c if (c as u32) < 0x20 || c == '\x7f' => quoted.push_str(&format!("\\x{:02x}", c as u32)),
+                c if !is_printed(c) && (c as u32) < 0x1_0000 => {
+                    quoted.push_str(&format!("\\u{:04x}", c as u32))
+                }
+                c if !is_printed(c) => quoted.push_str(&format!("\\U{:08x}", c as u32)),
+                c => quoted.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            quoted.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    quoted
+}
+
+/// Spaces other than the common one, control and format characters are not.
+fn is_printed(c: char) -> bool {
+    let is_format = matches!(
+        c as u32,
+        0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x180e | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f
+            | 0xfeff | 0xfff0..=0xfffb | 0xe000..=0xf8ff | 0xe0000..=0x10ffff
+    );
+    c == ' ' || !c.is_whitespace() && !c.is_control() && !is_format
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_message_is_quoted_as_go_does() {
+        assert_eq!(quoted("a \"b\" \\ \n\t\x07\x01\x7f", 256), r#"a \"b\" \\ \n\t\a\x01\x7f"#);
+        assert_eq!(quoted("grün 日本 é", 256), "grün 日本 é");
+        assert_eq!(quoted("a\u{a0}b\u{200b}\u{feff}", 256), r"a\u00a0b\u200b\ufeff");
+        assert_eq!(quoted("aü", 2), r"a\xc3", "cut inside a character");
+        assert_eq!(quoted("abc", 2), "ab");
+    }
 }

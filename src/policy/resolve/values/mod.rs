@@ -9,6 +9,7 @@ mod set;
 mod text;
 
 use super::Cx;
+use super::facts::FactKind;
 use super::hooks::HookCx;
 use crate::diag::{arguments as codes, lints};
 use crate::policy::Test;
@@ -59,7 +60,11 @@ pub fn resolve(
         }
         // Ranges and sets work on integers alone.
         (ValueKind::Range | ValueKind::Set, _) => {}
-        (ValueKind::SubString, _) => other::check_substrings(op.value, ty, values, cx),
+        (ValueKind::SubString, _) => {
+            let kfunc = if op.value == Operator::SubString { "bpf_strnstr" } else { "bpf_strncasestr" };
+            cx.unchecked(FactKind::Kfunc, kfunc, op.span);
+            other::check_substrings(op.value, ty, values, cx);
+        }
         (ValueKind::Port, _) => network::check_ports(values, cx),
         (ValueKind::Address, _) => network::check_addresses(values, cx),
         (ValueKind::Protocol, _) => network::check_named::<Protocol>(values, cx),
