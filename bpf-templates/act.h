@@ -63,16 +63,22 @@ static long round_any(u64 round, struct frame *f)
 	ACT_ROUND(f, row_any);
 }
 
+INLINE void start(struct frame *f)
+{
+	u64 zero = unknown_zero();
+	f->pc = f->set->code;
+	f->ret = f->signal = zero;
+}
 /* All rows are plain bitsets. */
 STENCIL(act_bits)(struct frame *f)
 {
-	f->pc = f->set->code;
+	start(f);
 	loop(ACT_ROUNDS, round_bits, f, 0);
 	return 0;
 }
 STENCIL(act_any)(struct frame *f)
 {
-	f->pc = f->set->code;
+	start(f);
 	loop(ACT_ROUNDS, round_any, f, 0);
 	return 0;
 }

@@ -5,8 +5,8 @@
 /* A workload inside a workload is one more level: five of them. */
 #define NESTED 5
 
-/* The slot of the cgroup or, if the table does not have it, NULL. */
-INLINE struct cgroup_slot *cgroup_slot(u64 id)
+/* The cgroup's value; without an entry: no set, no further level. */
+INLINE u32 cgroup_value(u64 id)
 {
 	u64 hash = id * CGROUP_HASH;
 	PATCHED_SHR(hash, CGROUP_SHIFT);
@@ -15,45 +15,50 @@ INLINE struct cgroup_slot *cgroup_slot(u64 id)
 	for (int probe = 0; probe < CGROUP_PROBES; probe++, slot++) {
 		u64 found = slot->id;
 		if (!found)
-			return NULL;
+			break;
 		if (found == id)
-			return slot;
+			return slot->value;
 	}
-	return NULL;
+	return SET_NONE;
 }
 
 /*
  * Looks the process's ancestor up at the lowest level at which there are workloads, then at the levels that the
  * entries name; the deepest entry with a set wins.  A process outside every such subtree pays for one lookup.
- * Leaves if nothing applies.  Starts the frame.
+ * Leaves if nothing applies.
  */
 STENCIL(scope_set)(struct frame *f, u64 heads)
 {
-	u32 level = ((struct node_header *)node)->low_level;
-	u64 head = heads;
+	u64 head = heads, id;
+	u32 level = ((struct node_header *)node)->low_level, value;
+
+	if (!level)
+		goto chosen;
+	/* 0, "above that level", is what a free slot holds. */
+	id = get_current_ancestor_cgroup_id(level);
+	if (!id)
+		goto chosen;
+	value = cgroup_value(id);
+	if (value == SET_NONE)
+		goto chosen;
 	NO_UNROLL
-	for (int nested = 0; nested < NESTED && level; nested++) {
-		u64 id = get_current_ancestor_cgroup_id(level);
-		/* 0, "above that level", is what a free slot holds. */
-		if (!id)
-			break;
-		struct cgroup_slot *slot = cgroup_slot(id);
-		if (!slot)
-			break;
-		u32 value = slot->value, set = value & SET_NONE;
+	for (int nested = 1;; nested++) {
+		u32 set = value & SET_NONE;
 		if (set != SET_NONE)
 			head = heads + set * 4;
 		level = value >> 24;
+		if (!level || nested == NESTED)
+			break;
+		id = get_current_ancestor_cgroup_id(level);
+		if (!id)
+			break;
+		value = cgroup_value(id);
 	}
+chosen:
 	head = node_u32(head);
 	if (!head)
 		return 1;
-	u64 zero = unknown_zero();
 	f->set = at_node(head);
-	f->slot = NULL;
-	f->key = 0;
-	f->unreadable = 0;
-	f->signal = f->ret = zero;
 	/* All of them: decision words choose the dimension. */
 	__builtin_memset(f->ids, 0, sizeof(f->ids));
 	return 0;

@@ -12,6 +12,9 @@
 STENCIL(claim)(struct frame *f, u64 slots, u64 size)
 {
 	u32 key = 0;
+	f->slot = NULL;
+	f->key = 0;
+	f->unreadable = 0;
 	char *base = map_lookup_elem(&scratch, &key);
 	if (!base)
 		return 0;

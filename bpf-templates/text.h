@@ -19,19 +19,17 @@ INLINE void text_done(struct frame *f, struct text *text, u64 number, u64 pos, i
 	text->len = TEXT_MAX - pos;
 }
 
-/* Whole words of the name, merged into what stands behind it; ends where the mount, the task's root or the text does. */
+/* Whole words of the name, merged into what stands behind it.  Ends where the mount, the task's root or the text does. */
 struct typed_write {
-	struct dentry *dentry;
-	u64 mount_root, root_dentry, root_mount, mount;
+	struct dentry *dentry, *mount_root, *stop;
 	struct text *text;
 	u32 pos;
 };
 static long write_round(u64 round, struct typed_write *w)
 {
 	struct dentry *dentry = w->dentry, *parent;
-	struct text *text = w->text;
 	u64 pos = w->pos;
-	if ((u64)dentry == w->mount_root || ((u64)dentry == w->root_dentry && w->mount == w->root_mount))
+	if (dentry == w->stop || dentry == w->mount_root)
 		return 1;
 	u32 len = dentry->d_name.len;
 	parent = dentry->d_parent;
@@ -41,7 +39,7 @@ static long write_round(u64 round, struct typed_write *w)
 	pos -= len;
 	OPAQUE(pos);
 	pos &= TEXT_MAX - 1;
-	u64 *to = (void *)text->bytes + pos;
+	u64 *to = (void *)w->text->bytes + pos;
 	if (len <= 8) {
 		to[0] = (to[0] & ~mask) | (name[0] & mask);
 	} else {
@@ -61,7 +59,7 @@ static long write_round(u64 round, struct typed_write *w)
 	pos--;
 	OPAQUE(pos);
 	pos &= TEXT_MAX - 1;
-	text->bytes[pos] = '/';
+	w->text->bytes[pos] = '/';
 	w->pos = pos;
 	w->dentry = parent;
 	return 0;
@@ -69,25 +67,21 @@ static long write_round(u64 round, struct typed_write *w)
 
 STENCIL(text_of_path_typed)(struct frame *f, u64 k, u64 number)
 {
-	struct path *path = (void *)f->args[k];
-	struct dentry *leaf = path->dentry, *dentry = leaf;
-	struct vfsmount *mount = path->mnt;
+	struct path *path = (void *)f->args[k], *task_root = &get_current_task_btf()->fs->root;
+	struct dentry *leaf = path->dentry, *dentry = leaf, *root_dentry = task_root->dentry;
+	struct vfsmount *mount = path->mnt, *root_mount = task_root->mnt;
+	struct dentry *mount_root = mount->mnt_root;
 	struct text *text = text_of(f, number);
-	u64 d, m, r, pos = TEXT_MAX;
+	u64 pos = TEXT_MAX;
 	union {
 		struct typed_write typed;
 		struct walk probed;
 	} u;
 
 	if (text) {
-		struct fs_struct *fs = get_current_task_btf()->fs;
-		struct dentry *root_dentry = fs->root.dentry;
-		struct vfsmount *root_mount = fs->root.mnt;
 		u.typed.dentry = dentry;
-		u.typed.mount_root = (u64)mount->mnt_root;
-		u.typed.root_dentry = (u64)root_dentry;
-		u.typed.root_mount = (u64)root_mount;
-		u.typed.mount = (u64)mount;
+		u.typed.mount_root = mount_root;
+		u.typed.stop = mount == root_mount ? root_dentry : mount_root;
 		u.typed.text = text;
 		u.typed.pos = TEXT_MAX + unknown_zero();
 		loop(WALK_ROUNDS, write_round, &u.typed, 0);
@@ -98,13 +92,13 @@ STENCIL(text_of_path_typed)(struct frame *f, u64 k, u64 number)
 			return 0;
 		}
 	}
-	d = (u64)dentry;
-	m = (u64)mount;
-	r = (u64)mount->mnt_root;
+	u64 d = (u64)dentry, m = (u64)mount, s = (u64)mount_root, rd = (u64)root_dentry, rm = (u64)root_mount;
 	NUMBER(d);
 	NUMBER(m);
-	NUMBER(r);
-	probe_from(&u.probed, WRITE, d, m, r, 0, 0, pos);
+	NUMBER(s);
+	NUMBER(rd);
+	NUMBER(rm);
+	probe_from(&u.probed, WRITE, d, m, s, rd, rm, 0, 0, pos);
 	u.probed.text = text;
 	loop(WALK_ROUNDS, walk_round, &u.probed, 0);
 	text_done(f, text, number, u.probed.pos, u.probed.status == WALK_ROOT && !unlinked_typed(leaf));
@@ -114,10 +108,14 @@ STENCIL(text_of_path_typed)(struct frame *f, u64 k, u64 number)
 STENCIL(text_of_path_probed)(struct frame *f, u64 k, u64 number)
 {
 	struct walk w;
+	struct path *task_root = &get_current_task_btf()->fs->root;
 	struct text *text = text_of(f, number);
+	u64 rd = (u64)task_root->dentry, rm = (u64)task_root->mnt;
 	u64 path = f->args[k], leaf = read_u64(path + FIELD_OFFSET(struct path, dentry)),
 	    mount = read_u64(path + FIELD_OFFSET(struct path, mnt));
-	probe_from(&w, WRITE, leaf, mount, read_u64(mount + FIELD_OFFSET(struct vfsmount, mnt_root)), 0, 0, TEXT_MAX);
+	NUMBER(rd);
+	NUMBER(rm);
+	probe_from(&w, WRITE, leaf, mount, read_u64(mount + FIELD_OFFSET(struct vfsmount, mnt_root)), rd, rm, 0, 0, TEXT_MAX);
 	w.text = text;
 	loop(WALK_ROUNDS, walk_round, &w, 0);
 	text_done(f, text, number, w.pos, w.status == WALK_ROOT && !unlinked_probed(leaf));

@@ -38,14 +38,15 @@ INLINE u64 edge_size(u32 len)
 	return sizeof(struct edge) + ((len + 7) & ~7u);
 }
 /*
- * One component of at most 31 bytes; WORD(i) loads word i of its name, only when it is needed.  Yields 1 if an edge
- * took it or another edge is to be tried; `taken` says which; 0 if the node has no such edge.
+ * One component of at most 31 bytes; WORD(i) loads word i of its name, only when it is needed.  What becomes of it:
+ * an edge takes it, or another edge of the node is to be tried, or the node has no such edge.
  */
-#define COMPONENT(len, WORD, reference, id, taken) ({ \
-	u64 at_ = reference, first_; \
+enum { TAKEN, NEXT_EDGE, NO_EDGE };
+#define COMPONENT(len, WORD, reference, id) ({ \
+	u64 at_ = reference, first_ = WORD(0), x_; \
+	int result_ = NO_EDGE; \
 	if (reference & REF_HASH) { \
 		u64 k_ = ((struct hash_node *)at_tables(reference))->k, mask_ = last_word_mask(len), h_; \
-		first_ = WORD(0); \
 		if (len <= 8) { \
 			h_ = (first_ & mask_) * k_; \
 		} else { \
@@ -66,40 +67,37 @@ INLINE u64 edge_size(u32 len)
 	} \
 	at_ = table_offset(at_); \
 	struct edge *e_ = (void *)tables + at_; \
-	u32 len_weight_ = e_->len_weight, next_ = e_->next; \
-	taken = 0; \
-	if ((len_weight_ & 0xff) == len) { \
-		u64 x_ = WORD(0) ^ e_->words[0]; \
-		do { \
-			if (len > 8) { \
+	u32 len_weight_ = e_->len_weight; \
+	do { \
+		if ((len_weight_ & 0xff) != len) \
+			break; \
+		x_ = first_ ^ e_->words[0]; \
+		if (len > 8) { \
+			if (x_) \
+				break; \
+			x_ = WORD(1) ^ e_->words[1]; \
+			if (len > 16) { \
 				if (x_) \
 					break; \
-				x_ = WORD(1) ^ e_->words[1]; \
-				if (len > 16) { \
+				x_ = WORD(2) ^ e_->words[2]; \
+				if (len > 24) { \
 					if (x_) \
 						break; \
-					x_ = WORD(2) ^ e_->words[2]; \
-					if (len > 24) { \
-						if (x_) \
-							break; \
-						x_ = WORD(3) ^ e_->words[3]; \
-					} \
+					x_ = WORD(3) ^ e_->words[3]; \
 				} \
 			} \
-			if (!(x_ & e_->mask)) \
-				taken = 1; \
-		} while (0); \
-	} \
-	int more_ = 1; \
-	if (taken) { \
+		} \
+		if (!(x_ & e_->mask)) \
+			result_ = TAKEN; \
+	} while (0); \
+	if (result_ == TAKEN) { \
 		id += len_weight_ >> 8; \
-		reference = next_; \
-	} else if (next_ & EDGE_MORE) { \
+		reference = e_->next; \
+	} else if (e_->next & EDGE_MORE) { \
 		reference = at_ + edge_size(len_weight_ & 0xff); \
-	} else { \
-		more_ = 0; \
+		result_ = NEXT_EDGE; \
 	} \
-	more_; \
+	result_; \
 })
 
 /* ---- probe reads ---- */
@@ -235,15 +233,15 @@ static long walk_round(u64 round, struct walk *w)
 		if (len >= INLINE_NAME)
 			return match_long(w, name, len, parent, u.piece);
 		u32 reference = w->reference, id = w->id;
-		int taken;
 #define READ_WORD(i) (u.part.inline_name[i])
-		if (!COMPONENT(len, READ_WORD, reference, id, taken)) {
+		int result = COMPONENT(len, READ_WORD, reference, id);
+		if (result == NO_EDGE) {
 			w->status = WALK_MISS;
 			return 1;
 		}
 		w->reference = reference;
 		w->id = id;
-		if (taken)
+		if (result == TAKEN)
 			w->dentry = parent;
 		return 0;
 	}
@@ -276,13 +274,10 @@ static long walk_round(u64 round, struct walk *w)
 }
 
 /* ---- exact paths ---- */
-INLINE void probe_from(struct walk *w, u32 job, u64 dentry, u64 mount, u64 mount_root, u32 reference, u32 id, u32 pos)
+INLINE void probe_from(struct walk *w, u32 job, u64 dentry, u64 mount, u64 mount_root, u64 root_dentry, u64 root_mount,
+		       u32 reference, u32 id, u32 pos)
 {
 	u64 zero = unknown_zero();
-	struct fs_struct *fs = get_current_task_btf()->fs;
-	u64 root_dentry = (u64)fs->root.dentry, root_mount = (u64)fs->root.mnt;
-	NUMBER(root_dentry);
-	NUMBER(root_mount);
 	w->dentry = dentry;
 	w->mount = mount;
 	w->mount_root = mount_root;
@@ -300,76 +295,63 @@ INLINE void probe_from(struct walk *w, u32 job, u64 dentry, u64 mount, u64 mount
 
 STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension)
 {
-	struct path *path = (void *)f->args[k];
-	struct dentry *leaf = path->dentry, *dentry = leaf, *mount_root;
-	struct vfsmount *mount = path->mnt;
+	struct path *path = (void *)f->args[k], *task_root = &get_current_task_btf()->fs->root;
+	struct dentry *leaf = path->dentry, *dentry = leaf, *root_dentry = task_root->dentry, *stop = root_dentry;
+	struct vfsmount *mount = path->mnt, *root_mount = task_root->mnt;
 	u64 name = inline_name_offset();
-	u32 reference = root, id = 1, i;
-	struct walk w;
+	u32 reference = root, id = 1;
 
-	mount_root = mount->mnt_root;
+	/*
+	 * In the mount of the task's root the walk ends there; what lies beside or above it runs into the file system's
+	 * root, whose name "/" no edge has.  In another mount it ends where that begins.
+	 */
+	if (mount != root_mount)
+		stop = mount->mnt_root;
 	NO_UNROLL
-	for (i = 0; i < WALK_INLINE; i++) {
-		if (dentry == mount_root)
-			goto top;
+	for (u32 i = 0; i < WALK_INLINE; i++) {
+		if (dentry == stop) {
+			if (mount != root_mount)
+				break;
+			if (reference & EDGE_ACCEPT && !unlinked_typed(leaf))
+				f->ids[dimension] = id;
+			return 0;
+		}
 		u32 len = dentry->d_name.len;
 		if (len >= INLINE_NAME)
 			break;
 		void *words = (void *)dentry + name;
-		int taken;
 #define LOAD_WORD(i) (((u64 *)words)[i])
-		if (!COMPONENT(len, LOAD_WORD, reference, id, taken)) {
-			/* A name that no policy has: where the root is does not matter. */
-			if (!i)
-				return 0;
-			goto miss;
-		}
-		if (taken)
+		int result = COMPONENT(len, LOAD_WORD, reference, id);
+		if (result == NO_EDGE)
+			return 0;
+		if (result == TAKEN)
 			dentry = dentry->d_parent;
 	}
-	goto on;
-top: {
-	struct fs_struct *fs = get_current_task_btf()->fs;
-	struct dentry *root_dentry = fs->root.dentry;
-	struct vfsmount *root_mount = fs->root.mnt;
-	if (dentry == root_dentry && mount == root_mount) {
-		if (reference & EDGE_ACCEPT && !unlinked_typed(leaf))
-			f->ids[dimension] = id;
-		return 0;
-	}
-	if (root_mount->mnt_root != root_dentry)
-		goto again;
-	goto on;
-}
-miss: {
-	/* Only in a chroot to a plain directory can the path have ended before. */
-	struct fs_struct *fs = get_current_task_btf()->fs;
-	if (fs->root.mnt->mnt_root == fs->root.dentry)
-		return 0;
-}
-again:
-	dentry = leaf;
-	reference = root;
-	id = 1;
-on: {
-	u64 d = (u64)dentry, m = (u64)mount, r = (u64)mount_root;
+
+	struct walk w;
+	u64 d = (u64)dentry, m = (u64)mount, s = (u64)mount->mnt_root, rd = (u64)root_dentry, rm = (u64)root_mount;
 	NUMBER(d);
 	NUMBER(m);
-	NUMBER(r);
-	probe_from(&w, MATCH, d, m, r, reference, id, 0);
+	NUMBER(s);
+	NUMBER(rd);
+	NUMBER(rm);
+	probe_from(&w, MATCH, d, m, s, rd, rm, reference, id, 0);
 	loop(WALK_ROUNDS, walk_round, &w, 0);
 	if (w.status == WALK_ROOT && w.reference & EDGE_ACCEPT && !unlinked_typed(leaf))
 		f->ids[dimension] = w.id;
 	return 0;
 }
-}
 
 STENCIL(walk_probed)(struct frame *f, u64 k, u64 root, u64 dimension)
 {
 	struct walk w;
+	struct path *task_root = &get_current_task_btf()->fs->root;
+	u64 rd = (u64)task_root->dentry, rm = (u64)task_root->mnt;
 	u64 path = f->args[k], leaf = read_u64(path + FIELD_OFFSET(struct path, dentry)),
 	    mount = read_u64(path + FIELD_OFFSET(struct path, mnt));
-	probe_from(&w, MATCH, leaf, mount, read_u64(mount + FIELD_OFFSET(struct vfsmount, mnt_root)), root, 1, 0);
+	NUMBER(rd);
+	NUMBER(rm);
+	probe_from(&w, MATCH, leaf, mount, read_u64(mount + FIELD_OFFSET(struct vfsmount, mnt_root)), rd, rm, root, 1, 0);
 	loop(WALK_ROUNDS, walk_round, &w, 0);
 	if (w.status == WALK_ROOT && w.reference & EDGE_ACCEPT && !unlinked_probed(leaf))
 		f->ids[dimension] = w.id;
