@@ -165,15 +165,6 @@ impl Type {
         })
     }
 
-    /// Variables of a section, as (type id of the variable, offset, size).
-    pub fn variables(&self) -> impl Iterator<Item = (TypeId, u32, u32)> {
-        let records: &[Word] = if self.kind == Kind::DataSec { &self.words } else { &[] };
-        records.chunks_exact(3).filter_map(|record| match record {
-            [Word::Type(ty), Word::Number(offset), Word::Number(size)] => Some((*ty, *offset, *size)),
-            _ => None,
-        })
-    }
-
     /// Element type and number of elements of an array.
     pub fn array(&self) -> Option<(TypeId, u32)> {
         match (self.kind, &self.words[..]) {
@@ -341,14 +332,6 @@ impl Btf {
         self.types.iter().enumerate().map(|(index, ty)| (index as u32 + 1, ty))
     }
 
-    pub fn len(&self) -> usize {
-        self.types.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.types.is_empty()
-    }
-
     pub fn find(&self, kind: Kind, name: &str) -> Option<TypeId> {
         self.types().find(|(_, ty)| ty.kind == kind && ty.name == name).map(|(id, _)| id)
     }
@@ -362,14 +345,14 @@ impl Btf {
     }
 
     /// The id of `ty`, which is added whether or not there is an equal one.
-    pub fn add_unmerged(&mut self, ty: Type) -> TypeId {
+    pub(super) fn add_unmerged(&mut self, ty: Type) -> TypeId {
         self.types.push(ty);
         self.types.len() as u32
     }
 
     pub fn add_int(&mut self, name: &str, bytes: u32, signed: bool) -> TypeId {
         let mut ty = Type::new(Kind::Int, name, bytes);
-        ty.words.push(Word::Number(u32::from(signed) << 24 | bytes * 8));
+        ty.words.push(Word::Number((u32::from(signed) << 24) | (bytes * 8)));
         self.add(ty)
     }
 
@@ -604,7 +587,7 @@ mod tests {
         let mut btf = sample();
         let ptr = btf.types().find(|(_, t)| t.kind == Kind::Ptr).unwrap().0;
         let new = btf.prune([ptr]).unwrap();
-        assert_eq!(btf.len(), 2);
+        assert_eq!(btf.types.len(), 2);
         assert_eq!(btf.get(new.new_id(ptr).unwrap()).unwrap().size_or_type, 1);
         assert!(new.new_id(3).is_err());
         assert_eq!(new.new_id(0), Ok(0));

@@ -136,7 +136,9 @@ fn parse_subsection(
             let mut record = [0; 4];
             for at in 0..record_bytes as usize / 4 {
                 let word = words.next().ok_or(CUT)?;
-                record.get_mut(at).map(|slot| *slot = word);
+                if let Some(field) = record.get_mut(at) {
+                    *field = word;
+                }
             }
             let [place, a, b, c] = record;
             if place % 8 != 0 {

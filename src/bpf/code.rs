@@ -139,6 +139,14 @@ impl Code {
         })
     }
 
+    /// Functions that it calls or takes the address of, in order, each as often as it stands there.
+    pub fn called(&self) -> impl Iterator<Item = &str> {
+        self.ops().filter_map(|op| match &op.reference {
+            Some(Reference::Function(name)) => Some(name.as_str()),
+            Some(Reference::Map(_) | Reference::Variable { .. }) | None => None,
+        })
+    }
+
     /// Number of labels handed out; label numbers are below it.
     pub fn label_count(&self) -> usize {
         self.labels as usize

@@ -11,7 +11,7 @@ use super::btf::{Btf, Kind};
 use super::code::{Code, Label, Op};
 use super::error::Error;
 use super::inline::inline;
-use super::insn::{self, ADD, ALU32, ALU64, FP, Insn, JMP, JNE};
+use super::insn::{self, ALU32, FP, Insn, JMP32, JNE};
 use super::peephole;
 use super::stencil::StencilObject;
 
@@ -193,7 +193,8 @@ impl Composer<'_> {
         self.code.bind(end);
         if let Some(place) = leave {
             let label = self.label(place);
-            self.code.push(Op::to(Insn { op: JMP | JNE, ..Insn::default() }, label));
+            // An `int`: what is in the upper half of r0 means nothing.
+            self.code.push(Op::to(Insn { op: JMP32 | JNE, ..Insn::default() }, label));
         }
         self.ctx_in_r1 = false;
         Ok(())
@@ -229,7 +230,7 @@ pub fn patch(code: &mut Code, function: &str, values: &BTreeMap<Patch, i64>) -> 
 fn put_immediate(op: &mut Op, value: i64) -> Option<()> {
     const SHIFTS: [u8; 3] = [insn::LSH, insn::RSH, insn::ARSH];
     let insn = &mut op.insn;
-    let width = if matches!(insn.class(), ALU32 | insn::JMP32) { 32 } else { 64 };
+    let width = if matches!(insn.class(), ALU32 | JMP32) { 32 } else { 64 };
     if insn.is_alu() && SHIFTS.contains(&insn.operation()) && !(0..width).contains(&value) {
         return None;
     }
@@ -247,31 +248,9 @@ fn put_immediate(op: &mut Op, value: i64) -> Option<()> {
     Some(())
 }
 
-/// Bytes of stack that `code` uses, as the kernel counts them, or more.
-pub fn stack_bytes(code: &Code) -> u32 {
-    let ops: Vec<&Op> = code.ops().collect();
-    let lowest = ops.iter().enumerate().map(|(at, op)| {
-        let insn = op.insn;
-        match insn.class() {
-            insn::LDX if insn.src == FP => i32::from(insn.off),
-            insn::ST | insn::STX if insn.dst == FP => i32::from(insn.off),
-            ALU64 if insn.reads() & 1 << FP != 0 => address_offset(&ops[at + 1..], insn.dst),
-            _ => 0,
-        }
-    });
-    lowest.min().unwrap_or(0).unsigned_abs()
-}
-
-/// The constant that is added to a register which holds the frame pointer, before anything else uses it.
-fn address_offset(ops: &[&Op], register: u8) -> i32 {
-    ops.iter()
-        .find(|op| (op.insn.reads() | op.insn.writes()) & 1 << register != 0)
-        .filter(|op| op.insn.op == ALU64 | ADD)
-        .map_or(0, |op| op.insn.imm)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::insn::ALU64;
     use super::*;
 
     fn and(class: u8, imm: i32) -> Op {

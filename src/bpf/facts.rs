@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use super::btf::{Btf, Kind, TypeId};
 use super::code::{Code, Reference};
 use super::error::Error;
-use super::link::deepest_stack;
 use super::object_file::{DataSection, Function, ObjectFile, TEXT};
+use super::stack;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectFacts {
@@ -143,7 +143,7 @@ fn program_facts(
         functions: counted,
         subprograms: reached.len() as u32,
         line_records,
-        stack_bytes: deepest_stack(&program.name, &program.code, &callees, 0)?,
+        stack_bytes: stack::deepest(&program.name, &program.code, &callees)?,
         maps,
         kernel_names,
     })

@@ -23,6 +23,7 @@ mod object_file;
 mod peephole;
 mod read_back;
 mod specialise;
+mod stack;
 mod stencil;
 mod stub;
 

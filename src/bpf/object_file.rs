@@ -295,7 +295,7 @@ impl<'a> CodeSection<'a> {
         let end = symbol.address.checked_add(symbol.size);
         let range = end.and_then(|end| self.data.get(symbol.address as usize..end as usize));
         let bytes = range.ok_or_else(|| wrong("the symbol leaves its section"))?;
-        if symbol.address % SLOT as u64 != 0 {
+        if !symbol.address.is_multiple_of(SLOT as u64) {
             return Err(wrong("the symbol is about half an instruction"));
         }
         let first = (symbol.address / 8) as u32;
@@ -339,7 +339,7 @@ fn set_note(code: &mut Code, slot: u32, text: &str) {
 }
 
 fn slot_at(data: &[u8], at: u64) -> Option<Insn> {
-    if at % SLOT as u64 != 0 {
+    if !at.is_multiple_of(SLOT as u64) {
         return None;
     }
     Some(Insn::decode(*data.get(usize::try_from(at).ok()?..)?.first_chunk()?))

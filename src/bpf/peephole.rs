@@ -12,8 +12,15 @@ use super::insn::{self, ADD, ALU32, ALU64, GOTO};
 use super::specialise;
 
 /// Rewrites in order; each says whether it changed anything.
-const REWRITES: [fn(&mut Code, &Flow) -> bool; 6] =
-    [specialise::run, decide_tests, drop_unreachable, drop_jumps_to_next, join_additions, drop_dead_writes];
+const REWRITES: [fn(&mut Code, &Flow) -> bool; 7] = [
+    specialise::run,
+    decide_tests,
+    drop_unreachable,
+    drop_jumps_to_next,
+    join_additions,
+    drop_repeated_values,
+    drop_dead_writes,
+];
 
 /// More rounds than any composition has needed; each one is worth having on its own.
 const ROUNDS: usize = 32;
@@ -53,8 +60,8 @@ fn decide_tests(code: &mut Code, flow: &Flow) -> bool {
             label
         }))
     };
-    for at in 0..code.items.len() {
-        let (Item::Op(op), Some(known)) = (&code.items[at], before[at]) else { continue };
+    for (at, known) in before.into_iter().enumerate() {
+        let (Item::Op(op), Some(known)) = (&code.items[at], known) else { continue };
         let (insn, target, after) = (op.insn, op.target, known.after(op));
         if let Some(target) = target {
             let through = jump_chain_end(code, flow, target);
@@ -172,13 +179,26 @@ fn join_additions(code: &mut Code, _: &Flow) -> bool {
     drop_items(code, &dropped)
 }
 
+/// Constants that their register holds already.
+fn drop_repeated_values(code: &mut Code, flow: &Flow) -> bool {
+    let known = constants::before(code, flow);
+    let repeats = |op: &Op, known: &Registers| {
+        let value = known.get(op.insn.dst);
+        matches!(op.insn.class(), ALU32 | ALU64 | insn::LD) && value.is_some() && known.result(op) == value
+    };
+    let dropped: Vec<usize> = (code.items.iter().zip(&known).enumerate())
+        .filter_map(|(at, pair)| match pair {
+            (Item::Op(op), Some(known)) if repeats(op, known) => Some(at),
+            _ => None,
+        })
+        .collect();
+    drop_items(code, &dropped)
+}
+
 /// Results of arithmetic that nobody reads afterwards.
 fn drop_dead_writes(code: &mut Code, flow: &Flow) -> bool {
     let live = flow.live_after(code);
-    let only_computes = |op: &Op| match op.insn.class() {
-        ALU32 | ALU64 | insn::LD => true,
-        _ => false,
-    };
+    let only_computes = |op: &Op| matches!(op.insn.class(), ALU32 | ALU64 | insn::LD);
     let dropped: Vec<usize> = code
         .items
         .iter()

@@ -18,7 +18,7 @@ use super::error::Error;
 use super::facts::{ObjectFacts, facts_of};
 use super::flow::Flow;
 use super::insn::{CALL, Insn, JMP};
-use super::link::LICENSE;
+use super::link::{DATA_MAX, LICENSE};
 use super::object_file::{ObjectFile, elf_error, parse_elf};
 
 /// Reads an object that is to be trusted: with this crate's reader and with aya-obj.
@@ -54,7 +54,8 @@ fn compare_maps(ours: &ObjectFacts, theirs: &aya_obj::Object) -> Result<(), Erro
     const ARRAY: u32 = 2;
     for (section, _, bytes) in &ours.variables {
         let [.., value, _, _] = expected.entry(section.name()).or_insert([ARRAY, 4, 0, 1, 0]);
-        *value = value.next_multiple_of(8) + bytes;
+        *value = value.saturating_add(7) / 8 * 8;
+        *value = value.saturating_add(*bytes);
     }
     let found: BTreeMap<&str, [u32; 5]> = theirs
         .maps
@@ -186,6 +187,10 @@ const KNOWN_TO_AYA: &[u8; 9] = b"fentry.s/";
 
 fn parse_with_aya(bytes: &[u8]) -> Result<aya_obj::Object, Error> {
     let copy = with_known_sections(bytes)?;
+    // aya-obj allocates what a section without bytes in the file claims to be.
+    if parse_elf(bytes)?.sections().any(|section| section.size() > u64::from(DATA_MAX)) {
+        return Err(Error::TooLarge("a section"));
+    }
     guarded(|| aya_obj::Object::parse(&copy))?.map_err(|error| Error::ReadBack(with_causes(&error)))
 }
 

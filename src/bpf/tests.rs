@@ -286,7 +286,7 @@ fn small() -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn a_damaged_stencil_object_never_panics(changes in arb_changes()) {
