@@ -22,7 +22,15 @@ pub struct Shape {
 
 impl Default for Shape {
     fn default() -> Shape {
-        Shape { policies: 1000, distinct: 500, per_policy: 10, long: false, cover: false, lsm: false, seed: 1 }
+        Shape {
+            policies: 1000,
+            distinct: 500,
+            per_policy: 10,
+            long: false,
+            cover: false,
+            lsm: false,
+            seed: 1,
+        }
     }
 }
 
@@ -46,9 +54,30 @@ const DIRECTORIES: [&str; 16] = [
 ];
 
 const NAMES: [&str; 24] = [
-    "sh", "bash", "python3.11", "node", "java", "nginx", "redis-server", "postgres", "envoy", "curl", "tini",
-    "pg_isready", "gunicorn", "celery", "ruby", "haproxy", "vault", "kubectl", "entrypoint", "healthcheck", "migrate",
-    "worker", "cat", "sed",
+    "sh",
+    "bash",
+    "python3.11",
+    "node",
+    "java",
+    "nginx",
+    "redis-server",
+    "postgres",
+    "envoy",
+    "curl",
+    "tini",
+    "pg_isready",
+    "gunicorn",
+    "celery",
+    "ruby",
+    "haproxy",
+    "vault",
+    "kubectl",
+    "entrypoint",
+    "healthcheck",
+    "migrate",
+    "worker",
+    "cat",
+    "sed",
 ];
 
 /// Numbers that look random and are the same everywhere (SplitMix64).
@@ -89,7 +118,9 @@ pub fn pool(shape: &Shape) -> Vec<String> {
             round => format!("{base}-{round}.{}", number % 10),
         }
     };
-    let lengthened = |number: usize| if shape.long && number % 2 == 1 { lengthen(&path(number), number) } else { path(number) };
+    let lengthened = |number: usize| {
+        if shape.long && number % 2 == 1 { lengthen(&path(number), number) } else { path(number) }
+    };
     (0..shape.distinct).map(lengthened).collect()
 }
 

@@ -36,7 +36,8 @@ pub fn find() -> Result<Vec<Case>, String> {
 }
 
 fn read(name: &str, directory: &Path) -> Result<Case, String> {
-    let text = std::fs::read_to_string(directory.join("steps.yaml")).map_err(|e| format!("steps.yaml: {e}"))?;
+    let text =
+        std::fs::read_to_string(directory.join("steps.yaml")).map_err(|e| format!("steps.yaml: {e}"))?;
     let script: Script = serde_saphyr::from_str(&text).map_err(|e| format!("steps.yaml: {e}"))?;
     let always: &[&str] =
         if script.no_loader { &["steps.yaml"] } else { &["steps.yaml", "policy.yaml", "workloads.yaml"] };
@@ -45,7 +46,9 @@ fn read(name: &str, directory: &Path) -> Result<Case, String> {
         match step {
             Step::Load(load) => {
                 wanted.extend((!load.policy.is_empty()).then(|| format!("policy-{}.yaml", load.policy)));
-                wanted.extend((!load.workloads.is_empty()).then(|| format!("workloads-{}.yaml", load.workloads)));
+                wanted.extend(
+                    (!load.workloads.is_empty()).then(|| format!("workloads-{}.yaml", load.workloads)),
+                );
             }
             Step::Reload(workloads) => wanted.push(format!("workloads-{workloads}.yaml")),
             _ => {}
@@ -118,7 +121,10 @@ pub fn base(series: &str) -> Result<Initramfs, String> {
     initramfs.program("/init", &own)?;
     initramfs.program("/bin/loader", &loader()?)?;
     let module = vm::kernel_dir(series).join("overlay.ko");
-    initramfs.file("/modules/overlay.ko", std::fs::read(&module).map_err(|e| format!("{}: {e}", module.display()))?);
+    initramfs.file(
+        "/modules/overlay.ko",
+        std::fs::read(&module).map_err(|e| format!("{}: {e}", module.display()))?,
+    );
     for directory in ["/proc", "/sys", "/dev", "/tmp"] {
         initramfs.directory(directory);
     }
@@ -135,7 +141,11 @@ fn loader() -> Result<PathBuf, String> {
         .args(if cfg!(debug_assertions) { None } else { Some("--release") })
         .status()
         .map_err(|e| format!("cargo: {e}"))?;
-    if built.success() && loader.exists() { Ok(loader) } else { Err("the loader example cannot be built".to_owned()) }
+    if built.success() && loader.exists() {
+        Ok(loader)
+    } else {
+        Err("the loader example cannot be built".to_owned())
+    }
 }
 
 /// What came of a case on one kernel: nothing, or everything that was wrong.

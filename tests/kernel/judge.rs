@@ -121,7 +121,17 @@ fn agrees(expected: &ExpectedEvent, got: &Value) -> bool {
 fn describe(script: &Script, step: usize) -> String {
     match script.steps.get(step) {
         Some(what) => {
-            let mut text = serde_json::to_string(what).unwrap_or_default();
+            let mut value = serde_json::to_value(what).unwrap_or_default();
+            if let Some(Value::Object(fields)) =
+                value.as_object_mut().and_then(|step| step.values_mut().next())
+            {
+                fields.retain(|_, field| {
+                    !matches!(field, Value::Null | Value::Bool(false))
+                        && *field != ""
+                        && *field != Value::Array(Vec::new())
+                });
+            }
+            let mut text = value.to_string();
             if text.len() > 300 {
                 text = text.chars().take(300).chain("...".chars()).collect();
             }
@@ -145,7 +155,8 @@ mod checks {
         serde_saphyr::from_str(&format!("shows: x\nsteps:\n{steps}")).unwrap()
     }
 
-    const DENIED: &str = "- exec: {in: /a, path: /x, expect: EPERM, events: [{policy: p, action: Override}]}\n";
+    const DENIED: &str =
+        "- exec: {in: /a, path: /x, expect: EPERM, events: [{policy: p, action: Override}]}\n";
 
     fn reports(outcome: &str, events: &[&str]) -> Vec<Report> {
         let mut all = vec![Report::Acted { step: 0, pid: 7, outcome: outcome.into() }];
@@ -162,9 +173,12 @@ mod checks {
 
     pub fn each_difference_is_found() {
         let other = r#"{"policy":"q","action":"Override","pid":7}"#;
-        for (outcome, events) in
-            [("ENOEXEC", vec![EVENT]), ("EPERM", vec![]), ("EPERM", vec![EVENT, EVENT]), ("EPERM", vec![other])]
-        {
+        for (outcome, events) in [
+            ("ENOEXEC", vec![EVENT]),
+            ("EPERM", vec![]),
+            ("EPERM", vec![EVENT, EVENT]),
+            ("EPERM", vec![other]),
+        ] {
             assert_eq!(judge(&script(DENIED), &reports(outcome, &events)).len(), 1, "{outcome} {events:?}");
         }
         assert_eq!(judge(&script(DENIED), &reports("EPERM", &[EVENT, r#"{"lost":1}"#])).len(), 1);

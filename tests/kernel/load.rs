@@ -74,7 +74,8 @@ fn artifact_objects(artifact: &Path) -> Result<BTreeMap<String, (Vec<u8>, Object
     let manifest: Value = serde_json::from_slice(&manifest).map_err(|e| e.to_string())?;
     let mut objects = BTreeMap::new();
     for program in manifest["programs"].as_array().ok_or("no programs in the manifest")? {
-        let text = |value: &Value| value.as_str().map(str::to_owned).ok_or(format!("not a string in {program}"));
+        let text =
+            |value: &Value| value.as_str().map(str::to_owned).ok_or(format!("not a string in {program}"));
         let file = text(&program["object"]["path"])?;
         let bytes = std::fs::read(artifact.join(&file)).map_err(|e| format!("{file}: {e}"))?;
         let path = format!("/{file}");
@@ -128,7 +129,10 @@ fn with_aya(object: &Object) -> Result<(), String> {
             text.push_str(&format!(": {inner}"));
             source = inner.source();
         }
-        format!("aya: {}", text.chars().rev().take(2000).collect::<Vec<_>>().into_iter().rev().collect::<String>())
+        format!(
+            "aya: {}",
+            text.chars().rev().take(2000).collect::<Vec<_>>().into_iter().rev().collect::<String>()
+        )
     };
     let mut loaded = aya::EbpfLoader::new().load_file(&object.path).map_err(|e| describe(&e))?;
     let btf = aya::Btf::from_sys_fs().map_err(|e| describe(&e))?;

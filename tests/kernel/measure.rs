@@ -116,11 +116,24 @@ fn run(shape: &Shape, artifact: &str) -> Run {
     ];
     let stacked: Vec<usize> = STACKED.into_iter().filter(|k| *k <= shape.policies).collect();
     for k in &stacked {
-        events.push(event(&format!("{k} policies, allowed"), &format!("/pods/stacked-{k}"), &pool[0], "ENOEXEC"));
-        events.push(event(&format!("{k} policies, denied by all"), &format!("/pods/stacked-{k}"), "/usr/bin/unknown", "EPERM"));
+        events.push(event(
+            &format!("{k} policies, allowed"),
+            &format!("/pods/stacked-{k}"),
+            &pool[0],
+            "ENOEXEC",
+        ));
+        events.push(event(
+            &format!("{k} policies, denied by all"),
+            &format!("/pods/stacked-{k}"),
+            "/usr/bin/unknown",
+            "EPERM",
+        ));
     }
     let workload = |k: &usize| {
-        format!("- {{cgroup: /pods/stacked-{k}, namespace: n, pod: p{k}, labels: {{{}}}, container: c, repo: r}}\n", labels(*k))
+        format!(
+            "- {{cgroup: /pods/stacked-{k}, namespace: n, pod: p{k}, labels: {{{}}}, container: c, repo: r}}\n",
+            labels(*k)
+        )
     };
     let workloads = format!("workloads:\n{}", stacked.iter().map(workload).collect::<String>());
     Run { name: format!("N = {}", shape.policies), artifact: artifact.into(), workloads, events }
@@ -192,13 +205,19 @@ pub fn guest(port: &Port, plan: &Plan) {
 }
 
 fn measure_all(port: &Port, plan: &Plan) -> Result<(), String> {
-    std::fs::write("/proc/sys/kernel/bpf_stats_enabled", "1").map_err(|e| format!("bpf_stats_enabled: {e}"))?;
+    std::fs::write("/proc/sys/kernel/bpf_stats_enabled", "1")
+        .map_err(|e| format!("bpf_stats_enabled: {e}"))?;
     for event in plan.runs.iter().flat_map(|run| &run.events) {
         guest::executable(&event.path, b"not a program\n").map_err(|e| format!("{}: {e}", event.path))?;
     }
     let empty = {
         let attached = attach_empty(&plan.hook)?;
-        let event = Event { name: String::new(), cgroup: "/".into(), path: "/usr/bin/x00000".into(), expect: "ENOEXEC".into() };
+        let event = Event {
+            name: String::new(),
+            cgroup: "/".into(),
+            path: "/usr/bin/x00000".into(),
+            expect: "ENOEXEC".into(),
+        };
         cost(&[attached.program], &event)?
     };
     for run in &plan.runs {
@@ -222,7 +241,10 @@ fn measure_all(port: &Port, plan: &Plan) -> Result<(), String> {
         loader.signal(libc::SIGTERM);
         loader.end()?;
     }
-    port.data("measure", json!({"run": plan.runs[0].name, "event": "(an empty program)", "net": empty.round() as i64}));
+    port.data(
+        "measure",
+        json!({"run": plan.runs[0].name, "event": "(an empty program)", "net": empty.round() as i64}),
+    );
     Ok(())
 }
 
@@ -234,7 +256,11 @@ fn cost(programs: &[u32], event: &Event) -> Result<f64, String> {
             if guest::join_cgroup(&event.cgroup, 0).is_err() {
                 return 1;
             }
-            (0..times).map(|_| guest::exec(&act)).all(|got| got.as_ref() == Ok(&event.expect)).then_some(0).unwrap_or(2)
+            (0..times)
+                .map(|_| guest::exec(&act))
+                .all(|got| got.as_ref() == Ok(&event.expect))
+                .then_some(0)
+                .unwrap_or(2)
         })
         .map_err(|e| e.to_string())?;
         match guest::wait(pid) {
@@ -303,7 +329,14 @@ fn attach_empty(hook: &str) -> Result<Attached, String> {
         options.expected_attach_type = libbpf_sys::BPF_LSM_MAC;
         options.attach_btf_id = u32::from(libbpf_rs::btf::BtfType::from(*function).type_id()) as _;
         let (kind, length) = (libbpf_sys::BPF_PROG_TYPE_LSM, program.len() as _);
-        let fd = libbpf_sys::bpf_prog_load(kind, c"empty".as_ptr(), c"GPL".as_ptr(), program.as_ptr(), length, &mut options);
+        let fd = libbpf_sys::bpf_prog_load(
+            kind,
+            c"empty".as_ptr(),
+            c"GPL".as_ptr(),
+            program.as_ptr(),
+            length,
+            &mut options,
+        );
         if fd < 0 {
             return Err(format!("the empty program does not load: {}", std::io::Error::last_os_error()));
         }

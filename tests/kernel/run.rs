@@ -31,7 +31,10 @@ pub fn trials(arguments: &Arguments) -> Result<Vec<Trial>, String> {
         let mut groups: BTreeMap<(bool, Option<String>), Vec<Case>> = BTreeMap::new();
         for case in &cases {
             if wanted(arguments, &name(series, case)) {
-                groups.entry((case.script.preempt_full, case.script.lsm.clone())).or_default().push(case.clone());
+                groups
+                    .entry((case.script.preempt_full, case.script.lsm.clone()))
+                    .or_default()
+                    .push(case.clone());
             }
         }
         for ((preempt_full, lsm), cases) in groups {
@@ -88,7 +91,9 @@ fn play(boot: &Boot, cases: &[Case]) -> BTreeMap<String, Verdict> {
         }
     }
     while !left.is_empty() {
-        let task = Task::Cases { cases: left.iter().map(|number| (*number, cases[*number].script.clone())).collect() };
+        let task = Task::Cases {
+            cases: left.iter().map(|number| (*number, cases[*number].script.clone())).collect(),
+        };
         initramfs.file("/task.json", serde_json::to_vec(&task).unwrap_or_default());
         let mut reports: BTreeMap<usize, Vec<Report>> = BTreeMap::new();
         let mut current = left[0];
@@ -103,7 +108,9 @@ fn play(boot: &Boot, cases: &[Case]) -> BTreeMap<String, Verdict> {
         });
         eprintln!("kernel {}: {} cases in {:.1} s", boot.series, reports.len(), ended.seconds);
         let finished = |number: &usize| {
-            reports.get(number).is_some_and(|all| all.iter().any(|report| matches!(report, Report::End { .. })))
+            reports
+                .get(number)
+                .is_some_and(|all| all.iter().any(|report| matches!(report, Report::End { .. })))
         };
         for number in left.iter().filter(|number| finished(number)) {
             verdicts.insert(cases[*number].name.clone(), verdict_of(&cases[*number], &reports[number]));

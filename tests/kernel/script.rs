@@ -220,7 +220,9 @@ impl Step {
     /// Outcome and events that the step demands, if it is one that acts.
     pub fn expectation(&self) -> Option<(&str, Option<&[ExpectedEvent]>)> {
         match self {
-            Step::Exec(act) | Step::Open(act) | Step::Syscall(act) => Some((&act.expect, act.events.as_deref())),
+            Step::Exec(act) | Step::Open(act) | Step::Syscall(act) => {
+                Some((&act.expect, act.events.as_deref()))
+            }
             Step::Load(_)
             | Step::Reload(_)
             | Step::KillLoader(_)
@@ -248,20 +250,41 @@ impl Step {
 #[serde(rename_all = "camelCase")]
 pub enum Report {
     /// A case begins.
-    Begin { case: usize },
+    Begin {
+        case: usize,
+    },
     /// An acting step was taken: ENOEXEC and the like, `ok`, `ran`, or a signal's name.
-    Acted { step: usize, pid: u32, outcome: String },
+    Acted {
+        step: usize,
+        pid: u32,
+        outcome: String,
+    },
     /// A storm was joined: how often each outcome was seen.
-    Joined { step: usize, counts: BTreeMap<String, u64> },
+    Joined {
+        step: usize,
+        counts: BTreeMap<String, u64>,
+    },
     /// The loader wrote a line on standard output, or on standard error.
-    Loader { line: String },
-    LoaderError { line: String },
+    Loader {
+        line: String,
+    },
+    LoaderError {
+        line: String,
+    },
     /// A step could not be taken, or went wrong in a way that has no outcome.
-    Failed { step: usize, why: String },
+    Failed {
+        step: usize,
+        why: String,
+    },
     /// The case is over; what it left has been removed.
-    End { case: usize },
+    End {
+        case: usize,
+    },
     /// Free data of special guests (measurements, load tests).
-    Data { name: String, value: serde_json::Value },
+    Data {
+        name: String,
+        value: serde_json::Value,
+    },
 }
 
 /// What the guest is to do; stands in the initramfs as `/task.json`.

@@ -29,7 +29,8 @@ use std::sync::atomic::Ordering::Relaxed;
 pub fn start(storm: &Storm) -> io::Result<Running> {
     // SAFETY: a new anonymous mapping, zeroed, which is a valid Shared; it is never unmapped.
     let shared = unsafe {
-        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+        let (protection, flags) =
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
         libc::mmap(std::ptr::null_mut(), size_of::<Shared>(), protection, flags, -1, 0)
     };
     if shared == libc::MAP_FAILED {

@@ -140,7 +140,9 @@ fn follow(boot: &Boot, child: &mut Child, on_line: &mut dyn FnMut(&str)) -> Resu
             Ok(line) if line == FAREWELL => return Ok(()),
             Ok(line) => on_line(&line),
             Err(mpsc::RecvTimeoutError::Timeout) => return Err(format!("no end after {:?}", boot.timeout)),
-            Err(mpsc::RecvTimeoutError::Disconnected) => return Err("the machine stopped before its work was done".into()),
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                return Err("the machine stopped before its work was done".into());
+            }
         }
     }
 }

@@ -50,7 +50,11 @@ fn text(value: &str) -> CString {
 }
 
 fn outcome(result: libc::c_long) -> String {
-    if result >= 0 { "ok".to_owned() } else { errno_name(io::Error::last_os_error().raw_os_error().unwrap_or(0)) }
+    if result >= 0 {
+        "ok".to_owned()
+    } else {
+        errno_name(io::Error::last_os_error().raw_os_error().unwrap_or(0))
+    }
 }
 
 pub fn exec(act: &Act) -> Result<String, String> {
@@ -59,7 +63,9 @@ pub fn exec(act: &Act) -> Result<String, String> {
     let environment = [std::ptr::null()];
     if act.file == Origin::Path && act.way == Way::Path {
         // SAFETY: a NUL-terminated path and two NULL-terminated vectors that outlive the call.
-        return Ok(outcome(unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) }.into()));
+        return Ok(outcome(
+            unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) }.into(),
+        ));
     }
     let fd = descriptor(act).map_err(|e| format!("{:?} {}: {e}", act.file, act.path))?;
     let (directory, name, flags) = match act.way {
@@ -124,7 +130,9 @@ fn descriptor(act: &Act) -> io::Result<RawFd> {
     };
     match act.file {
         Origin::Path => checked(unsafe { libc::open(path.as_ptr(), libc::O_RDONLY) }),
-        Origin::Memfd => checked(unsafe { libc::memfd_create(path.as_ptr(), 0) }).and_then(filled).and_then(reopened),
+        Origin::Memfd => {
+            checked(unsafe { libc::memfd_create(path.as_ptr(), 0) }).and_then(filled).and_then(reopened)
+        }
         Origin::Tmpfile => {
             checked(unsafe { libc::open(path.as_ptr(), libc::O_TMPFILE | libc::O_RDWR, 0o755) })
                 .and_then(filled)

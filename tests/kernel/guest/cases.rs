@@ -127,7 +127,8 @@ impl<'a> Stage<'a> {
         for line in text.lines() {
             if let Some((_, path)) = line.split_once("cgroup:") {
                 let path = path.split([',', '}']).next().unwrap_or("").trim().trim_matches('"');
-                around::cgroup(path.trim_start_matches(around::CGROUPS)).map_err(|e| format!("{path}: {e}"))?;
+                around::cgroup(path.trim_start_matches(around::CGROUPS))
+                    .map_err(|e| format!("{path}: {e}"))?;
             }
         }
         let to = format!("{}/workloads.current", self.directory);
@@ -155,7 +156,8 @@ impl<'a> Stage<'a> {
         if !status.success() {
             return Err(format!("at SIGTERM the loader ended with {status}: {words}"));
         }
-        let left: Vec<_> = fs::read_dir(PINS).into_iter().flatten().flatten().map(|pin| pin.file_name()).collect();
+        let left: Vec<_> =
+            fs::read_dir(PINS).into_iter().flatten().flatten().map(|pin| pin.file_name()).collect();
         if left.is_empty() { Ok(()) } else { Err(format!("the loader left pinned: {left:?}")) }
     }
 

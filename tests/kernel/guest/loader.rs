@@ -96,5 +96,8 @@ impl Loader {
 }
 
 fn read_lines(from: impl Read) -> impl Iterator<Item = String> {
-    BufReader::new(from).split(b'\n').map_while(Result::ok).map(|line| String::from_utf8_lossy(&line).into_owned())
+    BufReader::new(from)
+        .split(b'\n')
+        .map_while(Result::ok)
+        .map(|line| String::from_utf8_lossy(&line).into_owned())
 }

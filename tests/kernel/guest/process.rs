@@ -1,8 +1,8 @@
 //! Processes that act: forked, never exec'ed, so that a policy under test cannot keep the test itself from running.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::FromRawFd;
-use std::fs::File;
 
 /// Both ends of a pipe: read, write.
 pub fn pipe() -> io::Result<(File, File)> {

@@ -40,9 +40,11 @@ pub fn power_off() -> ! {
 }
 
 pub fn mount(source: &str, at: &str, kind: &str, flags: libc::c_ulong, data: &str) -> io::Result<()> {
-    let [source, at, kind, data] = [source, at, kind, data].map(|text| CString::new(text).unwrap_or_default());
+    let [source, at, kind, data] =
+        [source, at, kind, data].map(|text| CString::new(text).unwrap_or_default());
     // SAFETY: all four are NUL-terminated strings that outlive the call.
-    let done = unsafe { libc::mount(source.as_ptr(), at.as_ptr(), kind.as_ptr(), flags, data.as_ptr().cast()) };
+    let done =
+        unsafe { libc::mount(source.as_ptr(), at.as_ptr(), kind.as_ptr(), flags, data.as_ptr().cast()) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
@@ -122,8 +124,27 @@ pub fn smallest_program() -> Vec<u8> {
     let (base, entry, size) = (0x40_0000_u64, 0x40_0078_u64, 0x78 + code.len() as u64);
     let mut elf = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
     for (value, width) in [
-        (2, 2), (62, 2), (1, 4), (entry, 8), (64, 8), (0, 8), (0, 4), (64, 2), (56, 2), (1, 2), (0, 2), (0, 2), (0, 2),
-        (1, 4), (5, 4), (0, 8), (base, 8), (base, 8), (size, 8), (size, 8), (0x1000, 8),
+        (2, 2),
+        (62, 2),
+        (1, 4),
+        (entry, 8),
+        (64, 8),
+        (0, 8),
+        (0, 4),
+        (64, 2),
+        (56, 2),
+        (1, 2),
+        (0, 2),
+        (0, 2),
+        (0, 2),
+        (1, 4),
+        (5, 4),
+        (0, 8),
+        (base, 8),
+        (base, 8),
+        (size, 8),
+        (size, 8),
+        (0x1000, 8),
     ] {
         elf.extend_from_slice(&u64::to_le_bytes(value)[..width]);
     }
