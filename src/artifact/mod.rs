@@ -1,1 +1,17 @@
+//! What stands on disk: the manifest and the images it names, written by the compiler and read by its proof,
+//! by `inspect`, `report` and a loader.
+//!
+//! Turns bytes into checked types and back. Assumes nothing about what it reads: damage is a typed error with
+//! file and reason, never a panic. Knows no policy document, no kernel and no cluster; what only the node knows
+//! (cgroup ids, which workload runs where) comes in as values, see [`node`].
 
+pub mod digest;
+pub mod image;
+pub mod manifest;
+pub mod node;
+pub mod read;
+pub mod scope;
+pub mod scope_block;
+
+/// The hand-kept twin of `bpf-templates/abi.h`.
+pub mod abi;

@@ -1,1 +1,3 @@
+//! Plan to bytes: programs, maps and manifest, proved and written.
 
+pub mod write;

@@ -1,0 +1,233 @@
+//! Numbers and byte places of `bpf-templates/abi.h`: what compiler, programs and loader agree on.
+//!
+//! Turns values into words and words into values, one word at a time; larger shapes are put together by
+//! [`emit::lower::tables`](crate::emit::lower::tables) and taken apart by whoever reads them.
+//! Everything is little endian. Readers return `None` outside the bytes given and never panic.
+//! Not here: any decision about what a table holds.
+//!
+//! Source: `bpf-templates/abi.h`; the test at the foot compares every number of the two.
+
+/// Bytes behind a region's last maskable place, so that fixed offsets up to this need no check.
+pub const REGION_TAIL: u32 = 512;
+/// The three low bits of a reference.
+pub const REF_FLAGS: u32 = 7;
+
+pub const TABLES_MAGIC: u32 = 0x4c42_5446;
+pub const TABLES_ABI: u32 = 1;
+/// Reference of the edge that no component equals.
+pub const EDGE_NONE: u32 = 16;
+/// In an edge's `next` or in an automaton's root reference: a path may begin here.
+pub const EDGE_ACCEPT: u32 = 1;
+pub const REF_HASH: u32 = 2;
+/// In an edge's `next`: another edge of the same node follows.
+pub const EDGE_MORE: u32 = 4;
+/// Longest component that an edge can hold, which is also the longest that a kernel can.
+pub const COMPONENT_MAX: usize = 255;
+/// Edges that a node holds without a hash.
+pub const LINEAR_EDGES: usize = 3;
+/// Weights are below this.
+pub const WEIGHT_LIMIT: u32 = 1 << 24;
+/// Bits of a hash that select a slot, and that select a displacement.
+pub const SLOT_BITS: u32 = 21;
+pub const BUCKET_BITS: u32 = 21;
+
+pub const TRIE_LABEL_MAX: usize = 64;
+pub const TEXT_MAX: usize = 4096;
+
+pub const NODE_MAGIC: u32 = 0x444f_4e46;
+pub const NODE_ABI: u32 = 1;
+pub const CGROUP_HASH: u64 = 0x9E37_79B9_7F4A_7C15;
+pub const CGROUP_PROBES: u32 = 8;
+pub const CGROUP_SPARE: u32 = 8;
+pub const SET_NONE: u32 = 0x00ff_ffff;
+pub const SET_DEFAULT: u32 = 0;
+
+pub const ROW_LIST: u32 = 1;
+pub const ROW_INVERT: u32 = 2;
+
+pub const WORD_END: u64 = 0;
+pub const WORD_TEST: u64 = 1;
+pub const WORD_ACT: u64 = 2;
+pub const WORD_SKIP: u64 = 3;
+pub const ACT_POST: u32 = 0x10;
+pub const ACT_OVERRIDE: u32 = 0x20;
+pub const ACT_SIGKILL: u32 = 0x40;
+
+pub const EVENT_ARGS: u32 = 5;
+pub const EVENT_ENTRIES: u32 = 32;
+pub const EVENT_POLICY: u32 = 1;
+pub const EVENT_TEXT: u32 = 2;
+pub const EVENT_UNREADABLE: u32 = 1;
+pub const SCRATCH_SLOTS: u32 = 2;
+
+/// Defines `struct $name` of `abi.h`: the offset of each field, and the size without flexible arrays.
+macro_rules! layout {
+    ($($(#[$doc:meta])* $name:ident, $size:literal { $($field:ident = $offset:literal),* $(,)? })*) => {
+        $(
+            $(#[$doc])*
+            pub mod $name {
+                $(pub const $field: usize = $offset;)*
+                pub const SIZE: usize = $size;
+            }
+        )*
+        #[cfg(test)]
+        const LAYOUTS: &[(&str, usize, &[(&str, usize)])] =
+            &[$((stringify!($name), $size, &[$((stringify!($field), $offset)),*])),*];
+    };
+}
+
+layout! {
+    tables_header, 80 { MAGIC = 0, ABI = 4, LEN = 8, PAD = 12, ZERO = 16 }
+    edge, 16 { NEXT = 0, LEN_WEIGHT = 4, MASK = 8, WORDS = 16 }
+    hash_node, 24 { K = 0, SLOTS = 8, BUCKETS = 12, MASK = 16, PAD = 20, DISP = 24 }
+    trie_node, 8 { ATOM = 0, LABEL_LEN = 4, FIRST = 5, COUNT = 6, LABEL = 8 }
+    int_table, 8 { COUNT = 0, PAD = 4, VALUES = 8 }
+    node_header, 64 { MAGIC = 0, ABI = 4, GENERATION = 8, LOW_LEVEL = 12, LOST = 16, PAD = 24 }
+    cgroup_slot, 16 { ID = 0, VALUE = 8, PAD = 12 }
+    set_block, 8 { NEEDS = 0, CODE = 4, QUIET = 8 }
+    event, 88 {
+        KIND = 0, ARG = 2, FLAGS = 3, GENERATION = 4, OPERATION = 8, TEXT_LEN = 12, TEXT_AREA = 14, KEY = 16,
+        CGROUP = 24, PID = 32, TID = 36, ENTRIES = 40, PAD = 44, ARGS = 48,
+    }
+}
+
+/// The mask of a region that holds `len` bytes: every multiple of 8 below the next power of two, flags off.
+/// `None` if no `u32` can be it.
+pub fn region_mask(len: usize) -> Option<u32> {
+    let limit = len.max(8).checked_next_power_of_two()?;
+    u32::try_from(limit - 1).ok().map(|m| m & !REF_FLAGS)
+}
+
+/// How many bytes a region with this mask has in memory.
+pub fn region_size(mask: u32) -> usize {
+    (mask | REF_FLAGS) as usize + 1 + REGION_TAIL as usize
+}
+
+pub fn u8_at(bytes: &[u8], at: usize) -> Option<u8> {
+    bytes.get(at).copied()
+}
+
+pub fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+pub fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+pub fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// The bytes of a component or a label, zero padded, as the words that are compared and hashed.
+pub fn words(text: &[u8]) -> impl Iterator<Item = u64> + '_ {
+    text.chunks(8).map(|chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_le_bytes(word)
+    })
+}
+
+/// Which bytes of a component's last word belong to it.
+pub fn last_word_mask(len: usize) -> u64 {
+    match len % 8 {
+        0 => u64::MAX,
+        n => (1 << (8 * n)) - 1,
+    }
+}
+
+pub fn len_weight(len: u8, weight: u32) -> u32 {
+    debug_assert!(weight < WEIGHT_LIMIT);
+    u32::from(len) | weight << 8
+}
+
+pub fn edge_len(len_weight: u32) -> u8 {
+    len_weight as u8
+}
+
+pub fn edge_weight(len_weight: u32) -> u32 {
+    len_weight >> 8
+}
+
+/// Of a component's words, in a `hash_node` with this `k`.
+pub fn component_hash(words: impl Iterator<Item = u64>, k: u64) -> u64 {
+    let h = words.fold(0u64, |h, w| (h ^ w).wrapping_mul(k));
+    (h ^ h >> 32).wrapping_mul(k)
+}
+
+/// Which entry of `disp` a hash selects.
+pub fn hash_bucket(h: u64, buckets: u32) -> u32 {
+    (h >> 22) as u32 & buckets
+}
+
+/// Which of the slots is the only candidate.
+pub fn hash_slot(h: u64, disp: u16, mask: u32) -> u32 {
+    ((h >> 43) as u32 ^ u32::from(disp)) & mask
+}
+
+/// What an ACT word says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Act {
+    /// [`ACT_POST`], [`ACT_OVERRIDE`], [`ACT_SIGKILL`].
+    pub flags: u32,
+    pub selector: u8,
+    /// What the hook returns, with [`ACT_OVERRIDE`].
+    pub value: i16,
+    pub policy: u32,
+}
+
+/// One word of the decision lists. Behind an ACT stands one more word, a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Word {
+    End,
+    /// If the dimension's atom is not in the row, the next `skip` words are passed over.
+    Test {
+        dimension: u8,
+        skip: u16,
+        row: u32,
+    },
+    Act(Act),
+    Skip(u16),
+}
+
+impl Word {
+    pub fn encode(self) -> u64 {
+        match self {
+            Word::End => WORD_END,
+            Word::Test { dimension, skip, row } => {
+                WORD_TEST | u64::from(dimension) << 8 | u64::from(skip) << 16 | u64::from(row) << 32
+            }
+            Word::Act(act) => {
+                WORD_ACT
+                    | u64::from(act.flags & 0xf0)
+                    | u64::from(act.selector) << 8
+                    | u64::from(act.value as u16) << 16
+                    | u64::from(act.policy) << 32
+            }
+            Word::Skip(skip) => WORD_SKIP | u64::from(skip) << 16,
+        }
+    }
+
+    /// `None` for a word that [`encode`](Word::encode) never gives.
+    pub fn decode(word: u64) -> Option<Word> {
+        let (second, third, high) = ((word >> 8) as u8, (word >> 16) as u16, (word >> 32) as u32);
+        let decoded = match word & 0xf {
+            WORD_END => Word::End,
+            WORD_TEST => Word::Test { dimension: second, skip: third, row: high },
+            WORD_ACT => Word::Act(Act {
+                flags: word as u32 & 0xf0,
+                selector: second,
+                value: third as i16,
+                policy: high,
+            }),
+            WORD_SKIP => Word::Skip(third),
+            _ => return None,
+        };
+        let known = match decoded {
+            Word::Act(act) => act.flags & !(ACT_POST | ACT_OVERRIDE | ACT_SIGKILL) == 0,
+            Word::End | Word::Test { .. } | Word::Skip(_) => true,
+        };
+        (known && decoded.encode() == word).then_some(decoded)
+    }
+}
+

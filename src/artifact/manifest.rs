@@ -1,0 +1,579 @@
+//! `manifest.json`: what an artifact holds and how a loader brings it to life, as data.
+//!
+//! Turns these types into canonical JSON ([`Manifest::to_json`]) and back ([`Manifest::from_json`]). The same
+//! value gives the same bytes: keys in the order of declaration, no floats, one line an element of the large
+//! arrays, a newline at the end. Reading is strict: an unknown or repeated field, a number of another layout,
+//! a name that does not follow from its digest, a reference to nothing are each refused ([`check`]).
+//!
+//! Names of fields are camelCase; the schema is `manifest.schema.json`, generated from here. A change that an
+//! older loader would misread raises [`SCHEMA_VERSION`].
+//!
+//! Deliberately not here: bytes of objects and images (see [`super::read`]), and anything that only the node
+//! knows.
+
+pub mod check;
+mod events;
+pub mod json;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::digest::{Digest, FileRef};
+pub use check::ManifestError;
+
+pub const SCHEMA_VERSION: u32 = 1;
+/// Name of the file in the artifact's folder.
+pub const FILE_NAME: &str = "manifest.json";
+/// `tool.name` of every manifest; how a folder is recognised as an artifact.
+pub const TOOL_NAME: &str = "tracefold";
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Manifest {
+    pub schema_version: u32,
+    pub tool: Tool,
+    pub abi: Abi,
+    pub target: Target,
+    /// What a node must have. A loader refuses a node without it.
+    pub requires: Vec<Requirement>,
+    /// The hooked operations, in ascending order of number.
+    pub operations: Vec<Operation>,
+    pub programs: Vec<Program>,
+    pub maps: Vec<Map>,
+    pub node: NodeRegion,
+    /// Which workloads policies apply to, each distinct selector once, in ascending order of number.
+    pub scopes: Vec<Scope>,
+    /// In order of identity (kind, namespace, name): of several overrides, the first one's value counts.
+    pub policies: Vec<Policy>,
+    pub events: Events,
+    /// One step after the other; a loader may do more between them, but not exchange them.
+    pub load_order: Vec<LoadStep>,
+    pub limits: Vec<Limit>,
+    pub conflicts: Vec<Conflict>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tool {
+    pub name: String,
+    pub version: String,
+}
+
+/// Each number rises when the bytes it stands for change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Abi {
+    pub tables: u32,
+    pub node: u32,
+    pub event: u32,
+    pub scope_blocks: u32,
+    pub map_image: u32,
+}
+
+/// What was compiled for; fixed defaults or the user's words, never taken from a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Target {
+    pub arch: String,
+    /// The kernel that forecasts are made for.
+    pub kernel: String,
+    /// The oldest kernel that the programs are made for.
+    pub oldest_kernel: String,
+    pub cpus: u32,
+    pub pods: u32,
+    pub preempt: String,
+    pub allow_fmod_ret_race: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Requirement {
+    pub feature: Feature,
+    pub reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Feature {
+    /// cgroup v2 alone; elsewhere every process has the root's id.
+    Cgroup2Unified,
+    /// `bpf` stands in /sys/kernel/security/lsm; without it lsm programs attach and never run.
+    BpfLsm,
+    /// /sys/kernel/btf/vmlinux.
+    KernelBtf,
+    /// Not `preempt=full`: fmod_ret programs would be skipped.
+    NoFullPreemption,
+    /// kprobes can be attached.
+    Kprobes,
+}
+
+/// What several policies have in common: a hook and the arguments read there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Operation {
+    /// Stands in every event.
+    pub number: u32,
+    /// For people, such as `lsm:bprm_check_security`.
+    pub name: String,
+    /// Arguments that the program reads; events carry them at these positions.
+    pub args: Vec<OperationArg>,
+    /// What one dimension decides stands in one bit of a set block's `needs`: at most 32.
+    pub dimensions: Vec<Dimension>,
+    /// Image of the map `tables`.
+    pub tables: FileRef,
+    /// Decision lists and quiet rows of each scope; for the loader, no kernel map.
+    pub scope_blocks: FileRef,
+    /// Where this operation's `u32 heads[set]` begins in the node region.
+    pub heads_offset: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OperationArg {
+    /// Position in the hooked function; also in an event's `args`, and its `arg`.
+    pub index: u32,
+    /// As in a policy's `args[].type`.
+    #[serde(rename = "type")]
+    pub ty: String,
+}
+
+/// One thing that conditions test, in one way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Dimension {
+    pub subject: Subject,
+    pub family: Family,
+    /// Values that policies name. Atom 0 is any other value, `atoms + 1` one that cannot be read.
+    pub atoms: u32,
+    /// Reference of the dimension's table in the tables image; 0 if nothing has to be looked up.
+    pub root: u32,
+    /// The walk cannot tell "other" from "cannot be read": a quiet row holds atom 0 only if it holds both.
+    pub merges_unreadable: bool,
+    /// Which rows the program can read; it is made for the one or the other.
+    pub rows: RowForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum RowForm {
+    /// Plain bits, one an atom; neither lists nor inverted rows.
+    Bits,
+    /// Bits or lists, inverted or not.
+    Any,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Subject {
+    /// The argument at this position.
+    Argument(u32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Family {
+    /// Whole paths.
+    Path,
+    /// Whole strings.
+    Text,
+    Prefix,
+    Postfix,
+    Int,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Program {
+    /// Each program's own; load order and alternatives use it.
+    pub name: String,
+    pub operation: u32,
+    pub role: Role,
+    pub object: FileRef,
+    pub section: String,
+    pub symbol: String,
+    #[serde(rename = "type")]
+    pub ty: ProgramType,
+    pub attach: Attach,
+    /// Slot of the PROG_ARRAY that a body is reached through; absent for a stub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<u32>,
+    /// Loaders that can take the object.
+    pub loaders: Vec<Loader>,
+    /// Other ways to hook the operation, best first, and why this one was taken.
+    pub alternatives: Vec<Alternative>,
+    pub forecast: Forecast,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// Attached and pinned; only tail-calls slot 0.
+    Stub,
+    /// Replaced with each generation; never attached.
+    Body,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProgramType {
+    Kprobe,
+    Lsm,
+    Tracing,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Attach {
+    pub kind: AttachKind,
+    /// Kernel function, or LSM hook without prefix.
+    pub target: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttachKind {
+    Kprobe,
+    Lsm,
+    FmodRet,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loader {
+    Libbpf,
+    Aya,
+    CiliumEbpf,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Alternative {
+    pub attach: Attach,
+    /// Name of the program that a loader may take instead; absent if it was not made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    pub reason: String,
+}
+
+/// Kernel memory on the target's kernel and CPU count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Forecast {
+    /// What the kernel itself shows.
+    pub memlock_bytes: u64,
+    /// What it really takes.
+    pub charged_bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Map {
+    /// Each map's own; load order uses it.
+    pub name: String,
+    /// How objects name it: a variable of `.maps`, or a data section.
+    pub declared: String,
+    /// The operation whose objects use it; absent if all objects share one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<u32>,
+    #[serde(rename = "type")]
+    pub ty: MapType,
+    pub key_size: u32,
+    pub value_size: u32,
+    pub max_entries: u32,
+    /// `BPF_F_*`, as created.
+    pub flags: u32,
+    pub owner: Owner,
+    /// What fills it. For the map `tables` the file is the value's beginning, the rest is zero; for any other
+    /// one it is a map image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<FileRef>,
+    /// Name below the loader's pin folder; absent if it is not pinned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<String>,
+    /// Frozen once it is filled.
+    pub freeze: bool,
+    pub forecast: Forecast,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Owner {
+    /// Filled from an image, never written again.
+    Static,
+    /// Filled by the loader or the programs.
+    Runtime,
+}
+
+/// Map types that an artifact can hold; [`MapType::number`] is the kernel's `BPF_MAP_TYPE_*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MapType {
+    Hash,
+    Array,
+    ProgArray,
+    PercpuArray,
+    Ringbuf,
+}
+
+impl MapType {
+    pub const ALL: [MapType; 5] =
+        [MapType::Hash, MapType::Array, MapType::ProgArray, MapType::PercpuArray, MapType::Ringbuf];
+
+    /// Source: Linux 6.12, include/uapi/linux/bpf.h, enum bpf_map_type.
+    pub fn number(self) -> u32 {
+        match self {
+            MapType::Hash => 1,
+            MapType::Array => 2,
+            MapType::ProgArray => 3,
+            MapType::PercpuArray => 6,
+            MapType::Ringbuf => 27,
+        }
+    }
+}
+
+/// Where things stand in the map `node` (`bpf-templates/abi.h`). Programs have these numbers as immediates, so
+/// a region cannot grow on the node. Computed by [`super::node::layout`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NodeRegion {
+    /// Length of the map's value: `mask + 1 + REGION_TAIL`.
+    pub bytes: u32,
+    /// References are masked with it; `mask + 1` is a power of two.
+    pub mask: u32,
+    pub cgroups_offset: u32,
+    /// A power of two; spare slots follow.
+    pub cgroup_slots: u32,
+    /// Entries of each operation's `heads`.
+    pub sets: u32,
+    /// Set blocks and rows stand from here up to `mask`.
+    pub blocks_offset: u32,
+}
+
+/// Which workloads: those that any term describes (rules in [`super::scope`]).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scope {
+    pub number: u32,
+    pub any: Vec<ScopeTerm>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ScopeTerm {
+    Host(HostTerm),
+    Pods(PodTerm),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HostTerm {
+    /// Always true: every process that is in no known pod container.
+    pub host: bool,
+}
+
+/// Containers for which every requirement holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PodTerm {
+    /// Absent: any namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Of the pod's labels.
+    pub pod: Vec<LabelRequirement>,
+    /// Of the container's `name` and `repo`.
+    pub container: Vec<LabelRequirement>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LabelRequirement {
+    pub key: String,
+    pub op: LabelOp,
+    /// Empty for `Exists` and `DoesNotExist`.
+    pub values: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum LabelOp {
+    In,
+    NotIn,
+    Exists,
+    DoesNotExist,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Policy {
+    /// Stands in events and counts; kept from build to build, so gaps are allowed and order means nothing.
+    pub number: u32,
+    pub kind: PolicyKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    pub name: String,
+    /// As given on the command line, or below the folder given there.
+    pub file: String,
+    /// Of the policy's document.
+    pub sha256: Digest,
+    pub mode: Mode,
+    /// Number of its scope.
+    pub scope: u32,
+    pub hooks: Vec<PolicyHook>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum PolicyKind {
+    TracingPolicy,
+    TracingPolicyNamespaced,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Mode {
+    Enforce,
+    /// Override and Sigkill are reported, not done.
+    Monitor,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PolicyHook {
+    pub operation: u32,
+    /// `file:line` of the hook.
+    pub source: String,
+    /// Number that events give the hook's first selector; its others follow. Not 0 only if the policy has an
+    /// earlier hook on the same operation.
+    pub first_selector: u32,
+    pub selectors: Vec<PolicySelector>,
+    pub args: Vec<PolicyArg>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    pub tags: Vec<String>,
+    /// Why the operation is attached the way it is, where that is not what the policy wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attach_reason: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PolicySelector {
+    /// `file:line`.
+    pub source: String,
+    pub action: Action,
+}
+
+/// The action that events name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum Action {
+    Post,
+    NoPost,
+    Override,
+    Sigkill,
+}
+
+/// An argument that the policy lists, hence one that its events show.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PolicyArg {
+    pub index: u32,
+    #[serde(rename = "type")]
+    pub ty: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// Layout of a ring buffer record, for loaders that do not have `abi.h`. Offsets and sizes are in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Events {
+    pub header_bytes: u32,
+    pub fields: Vec<EventField>,
+    /// Parts of the 64-bit entries behind the text.
+    pub entry: Vec<EntryField>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EventField {
+    pub name: String,
+    pub offset: u32,
+    pub bytes: u32,
+    /// More than 1 for an array.
+    pub count: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EntryField {
+    pub name: String,
+    pub shift: u32,
+    pub bits: u32,
+    pub signed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LoadStep {
+    pub step: Step,
+    /// Of a map (`createMap`, `fillMap`, `freezeMap`) or a program (the others).
+    pub name: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Step {
+    CreateMap,
+    /// From its image, or, for the map `node`, by the loader.
+    FillMap,
+    FreezeMap,
+    LoadProgram,
+    /// The body becomes what its operation's stub calls.
+    SetSlot,
+    Attach,
+}
+
+/// A limit and how much of it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Limit {
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<u32>,
+    pub used: u64,
+    pub max: u64,
+}
+
+/// Policies that would override one call with different values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Conflict {
+    pub operation: u32,
+    /// Numbers, the winner first.
+    pub policies: Vec<u32>,
+    pub reason: String,
+}
+
+impl Manifest {
+    /// The operation of that number.
+    pub fn operation(&self, number: u32) -> Option<&Operation> {
+        self.operations.binary_search_by_key(&number, |o| o.number).ok().map(|i| &self.operations[i])
+    }
+
+    /// The scope of that number.
+    pub fn scope(&self, number: u32) -> Option<&Scope> {
+        self.scopes.binary_search_by_key(&number, |s| s.number).ok().map(|i| &self.scopes[i])
+    }
+
+    pub fn map(&self, name: &str) -> Option<&Map> {
+        self.maps.iter().find(|m| m.name == name)
+    }
+
+    pub fn program(&self, name: &str) -> Option<&Program> {
+        self.programs.iter().find(|p| p.name == name)
+    }
+
+    /// Numbers of the scopes that hold the host, ascending: the default set.
+    pub fn host_scopes(&self) -> Vec<u32> {
+        let holds_host = |s: &&Scope| s.any.iter().any(|term| matches!(term, ScopeTerm::Host(_)));
+        self.scopes.iter().filter(holds_host).map(|s| s.number).collect()
+    }
+}

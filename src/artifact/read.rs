@@ -1,0 +1,234 @@
+//! Opens an artifact: from a folder or from memory, everything checked before anything is used.
+//!
+//! Turns the bytes of an artifact into its manifest, files and scope blocks. Guarantees: the manifest passed
+//! [`Manifest::check`], every file it names is there with the digest and size it gives, images are of the map
+//! or operation they belong to, and decision lists name policies and selectors that exist. Files that the
+//! manifest does not name are not looked at. Damage is an [`ArtifactError`] with file and reason.
+//!
+//! Reads files here and nowhere else in this folder. What programs do is not judged (the proof does that).
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::abi::Word;
+use super::digest::{FileRef, Files};
+use super::image::{self, ImageError, MapImage, refused};
+use super::manifest::{self, Manifest, Map, Operation};
+use super::scope_block::{DecisionList, ScopeBlocks};
+
+/// Name of the report in the artifact's folder.
+pub const REPORT_FILE: &str = "report.json";
+/// Manifests and reports are JSON that is read at once; none is as long as this.
+const JSON_MAX_BYTES: u64 = 1 << 30;
+
+/// What is wrong with an artifact, and in which of its files.
+#[derive(Debug)]
+pub struct ArtifactError {
+    /// Below the artifact's folder.
+    pub file: String,
+    pub reason: Reason,
+}
+
+#[derive(Debug)]
+pub enum Reason {
+    /// It cannot be read.
+    Unreadable(io::Error),
+    /// It is not what it has to be.
+    Damaged(String),
+}
+
+impl fmt::Display for ArtifactError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            Reason::Unreadable(error) => write!(f, "`{}` cannot be read: {error}", self.file),
+            Reason::Damaged(reason) => write!(f, "`{}` is damaged: {reason}", self.file),
+        }
+    }
+}
+
+impl std::error::Error for ArtifactError {}
+
+/// An artifact that is intact.
+#[derive(Clone, Debug)]
+pub struct Artifact {
+    pub manifest: Manifest,
+    /// JSON.
+    pub report: Vec<u8>,
+    pub files: Files,
+    /// Of the manifest's operations, in their order.
+    pub scope_blocks: Arc<[ScopeBlocks]>,
+}
+
+impl Artifact {
+    /// # Errors
+    /// The first file that cannot be read or is damaged.
+    pub fn open(folder: &Path) -> Result<Artifact, ArtifactError> {
+        let manifest = read_file(folder, manifest::FILE_NAME, None)?;
+        let report = read_file(folder, REPORT_FILE, None)?;
+        Artifact::from_parts(&manifest, report, |file| read_file(folder, &file.path, Some(file.bytes)))
+    }
+
+    /// From the bytes of manifest and report, and a way to get the other files; each is asked for once.
+    ///
+    /// # Errors
+    /// As [`Artifact::open`].
+    pub fn from_parts(
+        manifest: &[u8],
+        report: Vec<u8>,
+        mut get: impl FnMut(&FileRef) -> Result<Vec<u8>, ArtifactError>,
+    ) -> Result<Artifact, ArtifactError> {
+        let manifest =
+            Manifest::from_json(manifest).map_err(|e| damaged(manifest::FILE_NAME, e.to_string()))?;
+        if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&report) {
+            return Err(damaged(REPORT_FILE, error.to_string()));
+        }
+        let mut files = Files::default();
+        for file in named_files(&manifest) {
+            match files.get(file) {
+                Some(content) if content.len() as u64 == file.bytes => continue,
+                Some(_) => return Err(damaged(&file.path, "the manifest gives it two sizes")),
+                None => {}
+            }
+            let content = get(file)?;
+            if content.len() as u64 != file.bytes {
+                return Err(wrong_size(&file.path, content.len() as u64, file.bytes));
+            }
+            if !file.holds(&content) {
+                return Err(damaged(&file.path, "its SHA-256 digest is not the one in the manifest"));
+            }
+            files.insert(file, content);
+        }
+        check_maps(&manifest, &files)?;
+        let blocks = manifest.operations.iter().map(|operation| scope_blocks(&manifest, operation, &files));
+        let scope_blocks = blocks.collect::<Result<_, _>>()?;
+        Ok(Artifact { manifest, report, files, scope_blocks })
+    }
+
+    /// Content of a file that the manifest names; empty for another one.
+    pub fn content(&self, file: &FileRef) -> &[u8] {
+        self.files.get(file).unwrap_or_default()
+    }
+}
+
+fn named_files(manifest: &Manifest) -> impl Iterator<Item = &FileRef> {
+    let objects = manifest.programs.iter().map(|program| &program.object);
+    let images = manifest.maps.iter().filter_map(|map| map.image.as_ref());
+    let operations = manifest.operations.iter().flat_map(|o| [&o.tables, &o.scope_blocks]);
+    objects.chain(images).chain(operations)
+}
+
+/// The image of an operation's map `tables` is a value; every other one is a map image.
+fn check_maps(manifest: &Manifest, files: &Files) -> Result<(), ArtifactError> {
+    for operation in &manifest.operations {
+        let map = manifest.maps.iter().find(|map| is_tables(map, operation)).ok_or_else(|| {
+            damaged(manifest::FILE_NAME, format!("operation {} has no map of its tables", operation.number))
+        })?;
+        let content = files.get(&operation.tables).unwrap_or_default();
+        image::check_tables(content, map.value_size).map_err(|e| damaged(&operation.tables.path, e.0))?;
+    }
+    for map in &manifest.maps {
+        let Some(file) = &map.image else { continue };
+        if manifest.operations.iter().any(|operation| is_tables(map, operation)) {
+            continue;
+        }
+        let read = MapImage::read(files.get(file).unwrap_or_default());
+        let image = read.map_err(|e| damaged(&file.path, e.0))?;
+        let shape = image::Shape {
+            ty: map.ty,
+            key_size: map.key_size,
+            value_size: map.value_size,
+            max_entries: map.max_entries,
+        };
+        if image.shape != shape {
+            return Err(damaged(&file.path, format!("not an image of the map `{}`", map.name)));
+        }
+    }
+    Ok(())
+}
+
+fn is_tables(map: &Map, operation: &Operation) -> bool {
+    map.operation == Some(operation.number) && map.image.as_ref() == Some(&operation.tables)
+}
+
+fn scope_blocks(
+    manifest: &Manifest,
+    operation: &Operation,
+    files: &Files,
+) -> Result<ScopeBlocks, ArtifactError> {
+    let file = &operation.scope_blocks;
+    let atoms: Vec<u32> = operation.dimensions.iter().map(|d| d.atoms).collect();
+    let read = ScopeBlocks::read(files.get(file).unwrap_or_default(), operation.number, &atoms);
+    let checked = read.and_then(|blocks| check_blocks(manifest, operation, &blocks).map(|()| blocks));
+    checked.map_err(|e| damaged(&file.path, e.0))
+}
+
+/// Every list belongs to a policy of its scope, and its actions name that policy's selectors.
+fn check_blocks(manifest: &Manifest, operation: &Operation, blocks: &ScopeBlocks) -> Result<(), ImageError> {
+    for scope in blocks.scopes() {
+        if manifest.scope(scope).is_none() {
+            return Err(ImageError(format!("the manifest has no scope {scope}")));
+        }
+        let lists = blocks.block(scope).unwrap_or_default().lists;
+        for list in lists {
+            check_list(manifest, operation.number, scope, &list)
+                .map_err(|e| ImageError(format!("block of scope {scope}: {e}")))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_list(
+    manifest: &Manifest,
+    operation: u32,
+    scope: u32,
+    list: &DecisionList,
+) -> Result<(), ImageError> {
+    let policy = manifest.policies.get(list.rank as usize).filter(|policy| policy.scope == scope);
+    let policy = policy.ok_or_else(|| refused("a list of a policy that the scope does not have"))?;
+    let hooks = policy.hooks.iter().filter(|hook| hook.operation == operation);
+    let selectors: usize = hooks.map(|hook| hook.selectors.len()).sum();
+    let mut words = list.words.iter();
+    while let Some(&word) = words.next() {
+        let Some(Word::Act(act)) = Word::decode(word) else { continue };
+        // The count behind it.
+        words.next();
+        if act.policy != policy.number || usize::from(act.selector) >= selectors {
+            return Err(refused("an action of a selector that its policy does not have"));
+        }
+    }
+    Ok(())
+}
+
+fn read_file(folder: &Path, file: &str, bytes: Option<u64>) -> Result<Vec<u8>, ArtifactError> {
+    let unreadable = |error| ArtifactError { file: file.into(), reason: Reason::Unreadable(error) };
+    let path = folder.join(file);
+    // Before it is opened, which would wait for ever if it were a pipe.
+    let found = fs::metadata(&path).map_err(unreadable)?;
+    if !found.is_file() {
+        return Err(damaged(file, "not a regular file"));
+    }
+    match bytes {
+        Some(bytes) if found.len() != bytes => return Err(wrong_size(file, found.len(), bytes)),
+        None if found.len() > JSON_MAX_BYTES => return Err(damaged(file, "longer than any such file can be")),
+        Some(_) | None => {}
+    }
+    let mut content = Vec::new();
+    // A file that grows meanwhile is noticed by its size.
+    let opened = fs::File::open(&path).map_err(unreadable)?;
+    opened.take(found.len() + 1).read_to_end(&mut content).map_err(unreadable)?;
+    Ok(content)
+}
+
+fn wrong_size(file: &str, found: u64, expected: u64) -> ArtifactError {
+    damaged(file, format!("it has {found} bytes, the manifest says {expected}"))
+}
+
+fn damaged(file: &str, reason: impl Into<String>) -> ArtifactError {
+    ArtifactError { file: file.into(), reason: Reason::Damaged(reason.into()) }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
