@@ -79,7 +79,8 @@ impl Printer {
         let found = self.policies.get(&act.policy).and_then(|policy| {
             let hook = policy.hooks.iter().find(|hook| {
                 let first = hook.first_selector;
-                hook.operation == record.operation && (first..first + hook.selectors.len() as u32).contains(&act.selector.into())
+                hook.operation == record.operation
+                    && (first..first + hook.selectors.len() as u32).contains(&act.selector.into())
             })?;
             Some((policy, hook, u32::from(act.selector) - hook.first_selector))
         });

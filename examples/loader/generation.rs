@@ -12,7 +12,9 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use libbpf_rs::{MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject, RingBuffer, RingBufferBuilder};
+use libbpf_rs::{
+    MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject, RingBuffer, RingBufferBuilder,
+};
 use tracefold::artifact::abi;
 use tracefold::artifact::manifest::{Manifest, Map, Program, Role, Step};
 use tracefold::artifact::node::{Node, NodeError, Workload, Write};
@@ -60,7 +62,8 @@ impl Generation {
 
     /// What the operation's stub is to call.
     pub fn body(&self, operation: u32) -> Outcome<BorrowedFd<'_>> {
-        let object = self.bodies.get(&operation).ok_or_else(|| format!("operation {operation} has no body"))?;
+        let object =
+            self.bodies.get(&operation).ok_or_else(|| format!("operation {operation} has no body"))?;
         let program = object.progs().next().ok_or("a body without a program")?;
         // SAFETY: the descriptor belongs to the object, which outlives the borrow of `self`.
         Ok(unsafe { BorrowedFd::borrow_raw(program.as_fd().as_raw_fd()) })
@@ -101,9 +104,11 @@ impl Shared {
     /// Loads the program's object, its maps filled from their images.
     pub fn load(&mut self, artifact: &Artifact, program: &Program) -> Outcome<Object> {
         let failed = |what: &str| format!("{} ({}): {what}", program.name, program.object.path);
-        let bytes = artifact.file(&program.object)?;
-        let mut open: OpenObject =
-            ObjectBuilder::default().name("tracefold")?.open_memory(bytes).map_err(|e| failed(&e.to_string()))?;
+        let bytes = artifact.content(&program.object);
+        let mut open: OpenObject = ObjectBuilder::default()
+            .name("tracefold")?
+            .open_memory(bytes)
+            .map_err(|e| failed(&e.to_string()))?;
         let mut frozen = Vec::new();
         for mut map in open.maps_mut() {
             let declared = declared_name(&map.name().to_string_lossy());
@@ -120,7 +125,7 @@ impl Shared {
             map.set_map_flags(described.flags)?;
             map.set_max_entries(described.max_entries)?;
             if let Some(image) = &described.image {
-                let mut content = artifact.file(image)?.to_vec();
+                let mut content = artifact.content(image).to_vec();
                 content.resize(value as usize, 0);
                 map.set_initial_value(&content).map_err(|e| failed(&format!("`{declared}`: {e}")))?;
             }
@@ -144,7 +149,8 @@ impl Shared {
 
     fn take(&mut self, declared: &str) -> Outcome<MapHandle> {
         let found = self.0.iter().find(|(_, map)| declared_name(&map.name().to_string_lossy()) == declared);
-        let name = found.map(|(name, _)| name.clone()).ok_or_else(|| format!("no object declares `{declared}`"))?;
+        let name =
+            found.map(|(name, _)| name.clone()).ok_or_else(|| format!("no object declares `{declared}`"))?;
         self.0.remove(&name).ok_or_else(|| "a map is gone".into())
     }
 }
@@ -178,7 +184,9 @@ impl Region {
         // SAFETY: a new mapping of the whole value, at an address that the kernel chooses.
         let start = unsafe { libc::mmap(std::ptr::null_mut(), bytes, protection, libc::MAP_SHARED, fd, 0) };
         if start == libc::MAP_FAILED {
-            return Err(format!("the node region cannot be mapped: {}", std::io::Error::last_os_error()).into());
+            return Err(
+                format!("the node region cannot be mapped: {}", std::io::Error::last_os_error()).into()
+            );
         }
         Ok(Region { start: start.cast(), bytes })
     }
@@ -202,12 +210,16 @@ impl Region {
         unsafe {
             match (<[u8; 4]>::try_from(&write.bytes[..]), <[u8; 8]>::try_from(&write.bytes[..])) {
                 (Ok(word), _) if at % 4 == 0 => {
-                    (*self.start.add(at).cast::<AtomicU32>()).store(u32::from_le_bytes(word), Ordering::Release);
+                    (*self.start.add(at).cast::<AtomicU32>())
+                        .store(u32::from_le_bytes(word), Ordering::Release);
                 }
                 (_, Ok(word)) if at % 8 == 0 => {
-                    (*self.start.add(at).cast::<AtomicU64>()).store(u64::from_le_bytes(word), Ordering::Release);
+                    (*self.start.add(at).cast::<AtomicU64>())
+                        .store(u64::from_le_bytes(word), Ordering::Release);
                 }
-                _ => std::ptr::copy_nonoverlapping(write.bytes.as_ptr(), self.start.add(at), write.bytes.len()),
+                _ => {
+                    std::ptr::copy_nonoverlapping(write.bytes.as_ptr(), self.start.add(at), write.bytes.len())
+                }
             }
         }
         std::sync::atomic::fence(Ordering::Release);

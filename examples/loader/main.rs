@@ -136,7 +136,8 @@ fn report(generation: &Generation, pins: &Pins, last: &mut Option<[u64; 3]>, at_
     let now = [generation.lost(), failed_tail_calls, recursion_misses];
     if at_the_end || (*last != Some(now) && now != [0; 3]) {
         let [lost, failed, missed] = now;
-        say(&serde_json::json!({"lost": lost, "failedTailCalls": failed, "recursionMisses": missed}).to_string());
+        say(&serde_json::json!({"lost": lost, "failedTailCalls": failed, "recursionMisses": missed})
+            .to_string());
         *last = Some(now);
     }
 }

@@ -88,9 +88,9 @@ impl Pins {
             }
         }
         self.retire(manifest);
-        self.pin_over(&mut generation.ring_map.try_clone()?, RING)?;
+        self.pin_over(&generation.ring_map, RING)?;
         // Last: an earlier loader that finds another generation here knows that all operations have been switched.
-        self.pin_over(&mut generation.node_map.try_clone()?, GENERATION)
+        self.pin_over(&generation.node_map, GENERATION)
     }
 
     /// An earlier run's stub of the operation, if there is one and it is not known yet.
@@ -112,7 +112,14 @@ impl Pins {
             }
         }
         let slots = slots.ok_or_else(|| failed("not the link of a stub".into()))?;
-        self.stubs.push(Stub { operation: operation.name.clone(), link, program, slots, missed, _object: None });
+        self.stubs.push(Stub {
+            operation: operation.name.clone(),
+            link,
+            program,
+            slots,
+            missed,
+            _object: None,
+        });
         Ok(())
     }
 
@@ -128,20 +135,24 @@ impl Pins {
         let of_type = |wanted: fn(&MapHandle) -> bool| {
             object.maps().filter_map(|map| MapHandle::try_from(&map).ok()).find(wanted)
         };
-        let slots = of_type(|map| map.map_type() == MapType::ProgArray).ok_or_else(|| failed("no slots".into()))?;
+        let slots =
+            of_type(|map| map.map_type() == MapType::ProgArray).ok_or_else(|| failed("no slots".into()))?;
         let missed = of_type(|map| map.map_type() != MapType::ProgArray);
         set_slot(&slots, generation.body(operation.number)?).map_err(|e| failed(e.to_string()))?;
         for map in object.maps() {
             let name = map.name().to_string_lossy().into_owned();
             let described = artifact.manifest.maps.iter().find(|described| {
-                described.declared == name && described.operation.is_none_or(|number| number == operation.number)
+                described.declared == name
+                    && described.operation.is_none_or(|number| number == operation.number)
             });
             if let Some(Map { pin: Some(pin), .. }) = described {
-                MapHandle::try_from(&map)?.pin(self.folder.join(pin)).map_err(|e| failed(format!("pin {pin}: {e}")))?;
+                MapHandle::try_from(&map)?
+                    .pin(self.folder.join(pin))
+                    .map_err(|e| failed(format!("pin {pin}: {e}")))?;
                 self.made.insert(pin.clone());
             }
         }
-        let mut stub = object.progs_mut().next().ok_or_else(|| failed("no program".into()))?;
+        let stub = object.progs_mut().next().ok_or_else(|| failed("no program".into()))?;
         let attached = match program.attach.kind {
             AttachKind::Lsm => stub.attach_lsm(),
             AttachKind::Kprobe => stub.attach_kprobe(false, &program.attach.target),
@@ -160,7 +171,8 @@ impl Pins {
 
     /// Takes off what no operation of the artifact needs any more.
     fn retire(&mut self, manifest: &Manifest) {
-        let wanted: BTreeSet<&str> = manifest.operations.iter().map(|operation| operation.name.as_str()).collect();
+        let wanted: BTreeSet<&str> =
+            manifest.operations.iter().map(|operation| operation.name.as_str()).collect();
         let pins: Vec<String> = self.earlier.iter().chain(&self.made).cloned().collect();
         for pin in pins {
             let operation = pin.rsplit_once('-').map(|(operation, _)| operation);
@@ -174,10 +186,10 @@ impl Pins {
     }
 
     /// Pins a map in place of another one, in one step.
-    fn pin_over(&mut self, map: &mut MapHandle, name: &str) -> Outcome<()> {
+    fn pin_over(&mut self, map: &MapHandle, name: &str) -> Outcome<()> {
         let (new, at) = (self.folder.join(format!("{name}-new")), self.folder.join(name));
         let _ = std::fs::remove_file(&new);
-        map.pin(&new).map_err(|e| format!("pin {}: {e}", new.display()))?;
+        MapHandle::try_from(map)?.pin(&new).map_err(|e| format!("pin {}: {e}", new.display()))?;
         std::fs::rename(&new, &at).map_err(|e| format!("pin {}: {e}", at.display()))?;
         self.made.insert(name.to_owned());
         Ok(())

@@ -23,7 +23,10 @@ fn check_feature(feature: Feature) -> Result<(), String> {
         Feature::BpfLsm => {
             let list = "/sys/kernel/security/lsm";
             let active = std::fs::read_to_string(list).map_err(|e| format!("{list} cannot be read ({e})"))?;
-            has(active.trim().split(',').any(|lsm| lsm == "bpf"), &format!("`bpf` is not among the node's LSMs ({active})"))
+            has(
+                active.trim().split(',').any(|lsm| lsm == "bpf"),
+                &format!("`bpf` is not among the node's LSMs ({active})"),
+            )
         }
         Feature::KernelBtf => has(Path::new("/sys/kernel/btf/vmlinux").exists(), "the kernel shows no BTF"),
         Feature::NoFullPreemption => not_fully_preemptible(),
@@ -47,11 +50,15 @@ fn cgroup2_is_unified() -> Result<(), String> {
 fn not_fully_preemptible() -> Result<(), String> {
     let mode = "/sys/kernel/debug/sched/preempt";
     match std::fs::read_to_string(mode) {
-        Ok(modes) => has(!modes.contains("(full)") && !modes.contains("(lazy)"), "the node runs preempt=full"),
+        Ok(modes) => {
+            has(!modes.contains("(full)") && !modes.contains("(lazy)"), "the node runs preempt=full")
+        }
         Err(error) => {
             let version = std::fs::read_to_string("/proc/version").map_err(|e| e.to_string())?;
             if version.contains("PREEMPT_DYNAMIC") {
-                return Err(format!("cannot tell whether the node runs preempt=full ({mode}: {error}; mount debugfs)"));
+                return Err(format!(
+                    "cannot tell whether the node runs preempt=full ({mode}: {error}; mount debugfs)"
+                ));
             }
             has(!version.contains(" PREEMPT"), "the kernel is built fully preemptible")
         }
