@@ -16,7 +16,7 @@ pub fn judge(script: &Script, reports: &[Report]) -> Vec<String> {
     let mut acted: BTreeMap<usize, (u32, &str)> = BTreeMap::new();
     let mut joined = BTreeMap::new();
     let mut events: BTreeMap<u32, Vec<Value>> = BTreeMap::new();
-    let mut ended = false;
+    let (mut ended, mut lost) = (false, 0);
     for report in reports {
         match report {
             Report::Acted { step, pid, outcome } => {
@@ -25,7 +25,7 @@ pub fn judge(script: &Script, reports: &[Report]) -> Vec<String> {
             Report::Joined { step, counts } => {
                 joined.insert(*step, counts);
             }
-            Report::Loader { line } => judge_line(line, &mut events, &mut wrong),
+            Report::Loader { line } => judge_line(line, &mut events, &mut lost, &mut wrong),
             Report::Failed { step, why } => wrong.push(format!("{}: {why}", describe(script, *step))),
             Report::End { .. } => ended = true,
             Report::Begin { .. } | Report::LoaderError { .. } | Report::Data { .. } => {}
@@ -54,13 +54,16 @@ pub fn judge(script: &Script, reports: &[Report]) -> Vec<String> {
         }
     }
     judge_events(script, &acted, &events, &mut wrong);
+    if (lost > 0) != script.loses {
+        wrong.push(format!("the loader reports {lost} lost events"));
+    }
     if !ended {
         wrong.push("the guest did not come to the end of the case".to_owned());
     }
     wrong
 }
 
-fn judge_line(line: &str, events: &mut BTreeMap<u32, Vec<Value>>, wrong: &mut Vec<String>) {
+fn judge_line(line: &str, events: &mut BTreeMap<u32, Vec<Value>>, lost: &mut u64, wrong: &mut Vec<String>) {
     if line == "ready" {
         return;
     }
@@ -72,7 +75,8 @@ fn judge_line(line: &str, events: &mut BTreeMap<u32, Vec<Value>>, wrong: &mut Ve
         events.entry(pid).or_default().push(value);
         return;
     }
-    for counter in ["lost", "failedTailCalls", "recursionMisses"] {
+    *lost = value.get("lost").and_then(Value::as_u64).unwrap_or(*lost);
+    for counter in ["failedTailCalls", "recursionMisses"] {
         if value.get(counter).and_then(Value::as_u64).unwrap_or(0) != 0 {
             wrong.push(format!("the loader reports {line}"));
         }

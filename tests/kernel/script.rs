@@ -26,6 +26,9 @@ pub struct Script {
     /// No policies and no loader: what the machine answers by itself.
     #[serde(default)]
     pub no_loader: bool,
+    /// Events get lost in this case, and the loader must say so.
+    #[serde(default)]
+    pub loses: bool,
     /// More arguments for `tracefold compile`.
     #[serde(default)]
     pub flags: Vec<String>,
@@ -41,6 +44,11 @@ pub enum Step {
     Reload(String),
     /// SIGKILL to the loader.
     KillLoader(None_),
+    /// SIGSTOP and SIGCONT to the loader, which then reads no events for a while.
+    PauseLoader(None_),
+    ResumeLoader(None_),
+    /// Changes one byte in the middle of a file of an artifact, or of the first file of a folder of it.
+    Damage(String),
     /// SIGTERM to the loader; it must end with 0 and leave nothing pinned. Stands at the end of every script.
     Unload(None_),
 
@@ -226,6 +234,9 @@ impl Step {
             Step::Load(_)
             | Step::Reload(_)
             | Step::KillLoader(_)
+            | Step::PauseLoader(_)
+            | Step::ResumeLoader(_)
+            | Step::Damage(_)
             | Step::Unload(_)
             | Step::File(_)
             | Step::Program(_)

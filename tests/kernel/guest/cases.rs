@@ -64,6 +64,9 @@ impl<'a> Stage<'a> {
             Step::Load(load) => self.load(load),
             Step::Reload(workloads) => self.reload(workloads),
             Step::KillLoader(_) => self.kill_loader(),
+            Step::PauseLoader(_) => self.signal_loader(libc::SIGSTOP),
+            Step::ResumeLoader(_) => self.signal_loader(libc::SIGCONT),
+            Step::Damage(path) => plain(damage(Path::new(&format!("{}/{path}", self.directory)))),
             Step::Unload(_) => self.unload(),
             Step::File(path) => plain(around::executable(path, NO_PROGRAM)),
             Step::Program(path) => plain(around::executable(path, &around::smallest_program())),
@@ -147,6 +150,11 @@ impl<'a> Stage<'a> {
         let loader = self.loader.take().ok_or("no loader runs")?;
         loader.signal(libc::SIGKILL);
         loader.end().map(drop)
+    }
+
+    fn signal_loader(&self, signal: i32) -> Result<(), String> {
+        self.loader.as_ref().ok_or("no loader runs")?.signal(signal);
+        Ok(())
     }
 
     fn unload(&mut self) -> Result<(), String> {
@@ -269,6 +277,19 @@ fn remove_pins(directory: &Path) -> std::io::Result<()> {
         if path.is_dir() { remove_pins(&path)? } else { fs::remove_file(&path)? }
     }
     fs::remove_dir(directory)
+}
+
+fn damage(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
+        return match fs::read_dir(path)?.next() {
+            Some(file) => damage(&file?.path()),
+            None => Err(std::io::ErrorKind::NotFound.into()),
+        };
+    }
+    let mut bytes = fs::read(path)?;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes)
 }
 
 /// How a process ended that said nothing: killed, or turned into a program that ran.

@@ -36,6 +36,7 @@ pub fn main() -> ! {
             Task::Measure(plan) => crate::measure::guest(&port, &plan),
         }
         port.line(FAREWELL);
+        port.drain();
         Ok(())
     });
     if let Err(why) = outcome {
@@ -77,7 +78,13 @@ impl Port {
     fn line(&self, text: &str) {
         if let Ok(mut port) = self.0.lock() {
             let _ = port.write_all(format!("{text}\n").as_bytes());
-            // SAFETY: the descriptor is open. Waits until the port has sent everything.
+        }
+    }
+
+    /// Waits until everything has been sent.
+    fn drain(&self) {
+        if let Ok(port) = self.0.lock() {
+            // SAFETY: the descriptor is open.
             unsafe { libc::tcdrain(port.as_raw_fd()) };
         }
     }
