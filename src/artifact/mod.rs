@@ -5,13 +5,13 @@
 //! file and reason, never a panic. Knows no policy document, no kernel and no cluster; what only the node knows
 //! (cgroup ids, which workload runs where) comes in as values, see [`node`].
 
+pub mod abi;
 pub mod digest;
+pub mod evaluate;
 pub mod image;
+pub mod judge;
 pub mod manifest;
 pub mod node;
 pub mod read;
 pub mod scope;
 pub mod scope_block;
-
-/// The hand-kept twin of `bpf-templates/abi.h`.
-pub mod abi;

@@ -1,1 +1,25 @@
+//! Instructions, stencil objects and ELF: from stencils and a list of steps to an object that a kernel takes.
+//!
+//! [`StencilObject::read`] takes what clang made apart; [`link`] composes a program from its stencils and writes
+//! an object; [`read_back`] takes an emitted object apart again, with other code, before it leaves the compiler.
+//! Knows no policy and no file: names, sizes and constants are the caller's.
+//! Guarantees: the same input gives the same bytes, no bytes make it panic, and what it does not understand it
+//! refuses ([`Error`]).
 
+mod btf;
+mod btf_ext;
+mod code;
+mod compose;
+mod elf;
+mod error;
+mod flow;
+mod inline;
+mod insn;
+mod link;
+mod peephole;
+mod stencil;
+
+pub use compose::{Patch, Place, Step};
+pub use error::Error;
+pub use link::{LICENSE, MapSize, ProgramSpec, link};
+pub use stencil::StencilObject;

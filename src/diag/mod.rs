@@ -3,6 +3,12 @@
 //! One cause gives one diagnostic; phases go on past it. A diagnostic is built by one constructor per
 //! [`Code`]; nothing outside this module writes prose for the user.
 
+pub mod codes;
+pub mod documents;
+pub mod files;
+pub mod suggest;
+pub mod yaml;
+
 use crate::source::Span;
 
 /// How much a diagnostic weighs.

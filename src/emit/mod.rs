@@ -1,3 +1,11 @@
-//! Plan to bytes: programs, maps and manifest, proved and written.
+//! Plan to bytes, read back and proved, written whole.
 
+pub mod assemble;
+mod describe;
+pub mod lower;
+mod scope_blocks;
+pub mod verify;
 pub mod write;
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,145 @@
+//! The oracle: what a policy set means, written as plainly as possible.
+//!
+//! Evaluates an event against a [`PolicySet`] straight from architecture's section on meaning. Shares no code
+//! with the rewrites, the plan or the lowering; it uses [`ir::choose`] to know where a hook is attached.
 
+mod program;
+mod workload;
+
+use crate::diag::Diagnostics;
+use crate::fold::ir::{self, Attach};
+use crate::policy::{Filter, Identity, Mode, PolicySet, Selector, ShownAction, Test};
+use crate::target::Target;
+use crate::vocab::arg_type::Class;
+
+pub use program::run_plan;
+pub use workload::{Workload, applies};
+
+/// One call of a hooked function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Where it happens.
+    pub attach: Attach,
+    /// By parameter of what is attached. Parameters that nobody reads may be missing.
+    pub args: Vec<Value>,
+    pub workload: Workload,
+}
+
+/// What an argument holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A register.
+    Int(u64),
+    /// A string without its NUL, or the path that the task sees.
+    Text(Vec<u8>),
+    /// A path or string that cannot be read.
+    Unreadable,
+}
+
+/// What one policy does about an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    pub policy: Identity,
+    /// Index into the policy's hooks.
+    pub hook: usize,
+    pub selector: u8,
+    pub post: bool,
+    pub shown: ShownAction,
+}
+
+/// What happens to the call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// The policies that act or report, in order of identity.
+    pub hits: Vec<Hit>,
+    /// What the hook returns: the first override in order of identity, else 0.
+    pub value: i32,
+    pub sigkill: bool,
+}
+
+/// The meaning of `set` for `event`.
+pub fn run(set: &PolicySet, target: &Target, event: &Event) -> Verdict {
+    let mut verdict = Verdict::default();
+    for policy in &set.policies {
+        if !applies(&set.scopes[policy.scope.0 as usize], &event.workload) {
+            continue;
+        }
+        for (h, hook) in policy.hooks.iter().enumerate() {
+            let Some(choice) = ir::choose(hook, target, &mut Diagnostics::default()) else { continue };
+            if choice.attach != event.attach {
+                continue;
+            }
+            let value = |filter: &Filter| {
+                let arg = &hook.args[filter.arg];
+                (arg.ty.class(), event.args.get(choice.param(arg.index) as usize))
+            };
+            let decides =
+                |s: &&Selector| s.filters.iter().all(|f| matches(set, f, s.actions.enforces(), value(f)));
+            let Some((index, selector)) = hook.selectors.iter().enumerate().find(|(_, s)| decides(s)) else {
+                continue;
+            };
+            let actions = &selector.actions;
+            let enforce = policy.mode == Mode::Enforce;
+            let kills = enforce && actions.signal.is_some();
+            let value = actions.override_value.filter(|&v| enforce && v != 0);
+            if let Some(v) = value
+                && verdict.value == 0
+            {
+                verdict.value = v;
+            }
+            verdict.sigkill |= kills;
+            if actions.post || kills || value.is_some() {
+                verdict.hits.push(Hit {
+                    policy: policy.identity.clone(),
+                    hook: h,
+                    selector: index as u8,
+                    post: actions.post,
+                    shown: actions.shown,
+                });
+            }
+        }
+    }
+    verdict
+}
+
+fn matches(set: &PolicySet, filter: &Filter, enforces: bool, value: (Option<Class>, Option<&Value>)) -> bool {
+    let (class, value) = value;
+    match value {
+        // A negated condition on what cannot be read holds where something is enforced: an allowlist
+        // must not let it through. Elsewhere it does not hold, as in Tetragon.
+        Some(Value::Unreadable) | None => filter.negated && enforces,
+        Some(value) => filter.negated != any_value(set, &filter.test, class, value),
+    }
+}
+
+fn any_value(set: &PolicySet, test: &Test, class: Option<Class>, value: &Value) -> bool {
+    match (test, value) {
+        (Test::Equal(values), Value::Text(text)) => values.iter().any(|&v| set.strings.get(v) == text),
+        (Test::Prefix(values), Value::Text(text)) => {
+            // Tetragon looks at the first 255 bytes, and an empty text begins with nothing.
+            let seen = &text[..text.len().min(255)];
+            !text.is_empty() && values.iter().any(|&v| seen.starts_with(set.strings.get(v)))
+        }
+        (Test::Postfix(values), Value::Text(text)) => {
+            let seen = &text[text.len() - text.len().min(127)..];
+            !text.is_empty() && values.iter().any(|&v| seen.ends_with(set.strings.get(v)))
+        }
+        (Test::Int(values), Value::Int(register)) => values.contains(&at_width(class, *register)),
+        (Test::Equal(_) | Test::Prefix(_) | Test::Postfix(_), Value::Int(_))
+        | (Test::Int(_), Value::Text(_))
+        | (_, Value::Unreadable) => false,
+    }
+}
+
+/// The register as the type sees it: its low bytes, extended by its sign.
+fn at_width(class: Option<Class>, register: u64) -> u64 {
+    match class {
+        Some(Class::Int { bytes: 1, signed: true }) => register as i8 as u64,
+        Some(Class::Int { bytes: 1, signed: false }) => u64::from(register as u8),
+        Some(Class::Int { bytes: 2, signed: true }) => register as i16 as u64,
+        Some(Class::Int { bytes: 2, signed: false }) => u64::from(register as u16),
+        Some(Class::Int { bytes: 4, signed: true }) => register as i32 as u64,
+        Some(Class::Int { bytes: 4, signed: false }) => u64::from(register as u32),
+        _ => register,
+    }
+}

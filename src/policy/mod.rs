@@ -42,6 +42,11 @@ impl Strings {
         StrId(self.all.insert_full(bytes.into()).0 as u32)
     }
 
+    /// The number of `bytes`, if they are a value of some policy.
+    pub fn find(&self, bytes: &[u8]) -> Option<StrId> {
+        self.all.get_index_of(bytes).map(|i| StrId(i as u32))
+    }
+
     pub fn get(&self, id: StrId) -> &[u8] {
         &self.all[id.0 as usize]
     }
@@ -83,6 +88,8 @@ pub struct Policy {
     pub file: SourceId,
     /// Of `metadata.name`.
     pub span: Span,
+    /// Of the whole document: its digest stands in the manifest.
+    pub document: Span,
     pub mode: Mode,
     pub scope: ScopeId,
     pub hooks: Vec<Hook>,

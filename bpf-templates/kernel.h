@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * The part of the kernel that stencils see: helpers by number, and only those fields that they read.  Offsets are
+ * relocated when the program is loaded.
+ */
+#pragma once
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef short s16;
+typedef int s32;
+typedef long long s64;
+#define NULL ((void *)0)
+
+enum { MAP_PERCPU_ARRAY = 6, MAP_RINGBUF = 27 };
+#define SEC(name) __attribute__((section(name), used))
+#define INLINE static inline __attribute__((always_inline))
+#define NO_UNROLL _Pragma("clang loop unroll(disable)")
+#define offsetof(type, member) __builtin_offsetof(type, member)
+/* clang knows nothing about x any more */
+#define OPAQUE(x) asm volatile("" : "+r"(x))
+/* The verifier takes x for a number, whatever pointer it was. */
+#define NUMBER(x) asm volatile("%0 = -%0; %0 = -%0" : "+r"(x))
+
+static void *(*map_lookup_elem)(void *map, const void *key) = (void *)1;
+static u64 (*ktime_get_ns)(void) = (void *)5;
+static u64 (*get_current_pid_tgid)(void) = (void *)14;
+static u64 (*get_current_cgroup_id)(void) = (void *)80;
+static long (*send_signal)(u32 sig) = (void *)109;
+static long (*probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
+static long (*probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
+static long (*probe_read_user_str)(void *to, u32 size, const void *from) = (void *)114;
+static long (*probe_read_kernel_str)(void *to, u32 size, const void *from) = (void *)115;
+static u64 (*get_current_ancestor_cgroup_id)(int level) = (void *)123;
+static long (*ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
+static struct task_struct *(*get_current_task_btf)(void) = (void *)158;
+static long (*loop)(u32 rounds, void *callback, void *state, u64 flags) = (void *)181;
+
+#define CORE __attribute__((preserve_access_index))
+struct hlist_bl_node {
+	struct hlist_bl_node *next, **pprev;
+} CORE;
+struct qstr {
+	union {
+		struct {
+			u32 hash, len;
+		} CORE;
+		u64 hash_len;
+	} CORE;
+	const u8 *name;
+} CORE;
+struct dentry {
+	struct hlist_bl_node d_hash;
+	struct dentry *d_parent;
+	struct qstr d_name;
+	u8 d_iname[32];
+} CORE;
+union shortname_store {
+	u8 string[40];
+};
+struct dentry___shortname { /* since 6.14, and in later stable kernels before it */
+	union shortname_store d_shortname;
+} CORE;
+struct vfsmount {
+	struct dentry *mnt_root;
+} CORE;
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+} CORE;
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+} CORE;
+struct file {
+	struct path f_path;
+} CORE;
+struct fs_struct {
+	struct path root;
+} CORE;
+struct task_struct {
+	struct fs_struct *fs;
+} CORE;
+struct linux_binprm {
+	struct file *file;
+} CORE;
+
+#define FIELD_OFFSET(type, field) __builtin_preserve_field_info(((type *)0)->field, 0)
+#define FIELD_EXISTS(type, field) __builtin_preserve_field_info(((type *)0)->field, 2)
+/* A name of up to 31 bytes stands inside its dentry. */
+#define INLINE_NAME 32
+INLINE u64 inline_name_offset(void)
+{
+	return FIELD_EXISTS(struct dentry, d_iname) ? FIELD_OFFSET(struct dentry, d_iname)
+						    : FIELD_OFFSET(struct dentry___shortname, d_shortname);
+}

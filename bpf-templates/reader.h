@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * From the raw argument in args[k] to the value that matchers and the event use.  `typed`: the argument is a BTF
+ * pointer (lsm, fmod_ret) and stays one; `probed`: it is an address (kprobe).
+ */
+#pragma once
+
+STENCIL(path_of_binprm_typed)(struct frame *f, u64 k)
+{
+	struct linux_binprm *binprm = (void *)f->args[k];
+	f->args[k] = (u64)&binprm->file->f_path;
+	return 0;
+}
+STENCIL(path_of_file_typed)(struct frame *f, u64 k)
+{
+	struct file *file = (void *)f->args[k];
+	f->args[k] = (u64)&file->f_path;
+	return 0;
+}
+STENCIL(path_of_path_typed)(struct frame *f, u64 k)
+{
+	return 0;
+}
+
+/* An address that cannot be read gives a path that cannot be read. */
+STENCIL(path_of_binprm_probed)(struct frame *f, u64 k)
+{
+	u64 file = read_u64(f->args[k] + FIELD_OFFSET(struct linux_binprm, file));
+	f->args[k] = file + FIELD_OFFSET(struct file, f_path);
+	return 0;
+}
+STENCIL(path_of_file_probed)(struct frame *f, u64 k)
+{
+	f->args[k] += FIELD_OFFSET(struct file, f_path);
+	return 0;
+}
+STENCIL(path_of_path_probed)(struct frame *f, u64 k)
+{
+	return 0;
+}
+
+#define INT_SIGNED 0x100
+/* Widens an argument of 1 to 8 bytes, whose upper half of the register may hold anything. */
+STENCIL(int_arg)(struct frame *f, u64 k, u64 type)
+{
+	u64 unused = 64 - (type & 0xff) * 8, value = f->args[k] << unused;
+	f->args[k] = type & INT_SIGNED ? (u64)((s64)value >> unused) : value >> unused;
+	return 0;
+}

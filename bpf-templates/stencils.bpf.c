@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * All stencils, in one object: the compiler takes from it what an operation needs.  See README.md.
+ */
+#include "kernel.h"
+#include "abi.h"
+#include "patch.h"
+#include "frame.h"
+
+#ifndef STENCIL
+#define STENCIL(name) __attribute__((noinline, used, section("stencil/" #name))) int name
+#endif
+
+#include "region.h"
+#include "scope.h"
+#include "scratch.h"
+#include "walk.h"
+#include "reader.h"
+#include "text.h"
+#include "act.h"
+#include "event.h"
+
+char license_[] SEC("license") = "Dual BSD/GPL";

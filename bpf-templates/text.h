@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * Texts of arguments: for events, for conditions on parts of a value, and to tell "another value" from "cannot be
+ * read".  Without a slot nothing is written, but whether a path can be read is still found out.
+ */
+#pragma once
+
+INLINE void text_done(struct frame *f, struct text *text, u64 number, u64 pos, int readable)
+{
+	if (!readable)
+		f->unreadable |= 1u << number;
+	if (!text)
+		return;
+	/* The root itself. */
+	if (readable && pos == TEXT_MAX) {
+		text->bytes[TEXT_MAX - 1] = '/';
+		pos--;
+	}
+	text->len = TEXT_MAX - pos;
+}
+
+/* Whole words of the name, merged into what stands behind it; ends where the mount, the task's root or the text does. */
+struct typed_write {
+	struct dentry *dentry;
+	u64 mount_root, root_dentry, root_mount, mount;
+	struct text *text;
+	u32 pos;
+};
+static long write_round(u64 round, struct typed_write *w)
+{
+	struct dentry *dentry = w->dentry, *parent;
+	struct text *text = w->text;
+	u64 pos = w->pos;
+	if ((u64)dentry == w->mount_root || ((u64)dentry == w->root_dentry && w->mount == w->root_mount))
+		return 1;
+	u32 len = dentry->d_name.len;
+	parent = dentry->d_parent;
+	if (len >= INLINE_NAME || !len || pos <= len || parent == dentry)
+		return 1;
+	u64 *name = (void *)dentry + inline_name_offset(), mask = last_word_mask(len);
+	pos -= len;
+	OPAQUE(pos);
+	pos &= TEXT_MAX - 1;
+	u64 *to = (void *)text->bytes + pos;
+	if (len <= 8) {
+		to[0] = (to[0] & ~mask) | (name[0] & mask);
+	} else {
+		to[0] = name[0];
+		if (len <= 16) {
+			to[1] = (to[1] & ~mask) | (name[1] & mask);
+		} else {
+			to[1] = name[1];
+			if (len <= 24) {
+				to[2] = (to[2] & ~mask) | (name[2] & mask);
+			} else {
+				to[2] = name[2];
+				to[3] = (to[3] & ~mask) | (name[3] & mask);
+			}
+		}
+	}
+	pos--;
+	OPAQUE(pos);
+	pos &= TEXT_MAX - 1;
+	text->bytes[pos] = '/';
+	w->pos = pos;
+	w->dentry = parent;
+	return 0;
+}
+
+STENCIL(text_of_path_typed)(struct frame *f, u64 k, u64 number)
+{
+	struct path *path = (void *)f->args[k];
+	struct dentry *leaf = path->dentry, *dentry = leaf;
+	struct vfsmount *mount = path->mnt;
+	struct text *text = text_of(f, number);
+	u64 d, m, r, pos = TEXT_MAX;
+	union {
+		struct typed_write typed;
+		struct walk probed;
+	} u;
+
+	if (text) {
+		struct fs_struct *fs = get_current_task_btf()->fs;
+		struct dentry *root_dentry = fs->root.dentry;
+		struct vfsmount *root_mount = fs->root.mnt;
+		u.typed.dentry = dentry;
+		u.typed.mount_root = (u64)mount->mnt_root;
+		u.typed.root_dentry = (u64)root_dentry;
+		u.typed.root_mount = (u64)root_mount;
+		u.typed.mount = (u64)mount;
+		u.typed.text = text;
+		u.typed.pos = TEXT_MAX;
+		loop(WALK_ROUNDS, write_round, &u.typed, 0);
+		dentry = u.typed.dentry;
+		pos = u.typed.pos;
+		if (dentry == root_dentry && mount == root_mount) {
+			text_done(f, text, number, pos, !unlinked_typed(leaf));
+			return 0;
+		}
+	}
+	d = (u64)dentry;
+	m = (u64)mount;
+	r = (u64)mount->mnt_root;
+	NUMBER(d);
+	NUMBER(m);
+	NUMBER(r);
+	probe_from(&u.probed, WRITE, d, m, r);
+	u.probed.text = text;
+	u.probed.pos = pos;
+	loop(WALK_ROUNDS, walk_round, &u.probed, 0);
+	text_done(f, text, number, u.probed.pos, u.probed.status == WALK_ROOT && !unlinked_typed(leaf));
+	return 0;
+}
+
+STENCIL(text_of_path_probed)(struct frame *f, u64 k, u64 number)
+{
+	struct walk w;
+	struct text *text = text_of(f, number);
+	u64 path = f->args[k], leaf = read_u64(path + FIELD_OFFSET(struct path, dentry)),
+	    mount = read_u64(path + FIELD_OFFSET(struct path, mnt));
+	probe_from(&w, WRITE, leaf, mount, read_u64(mount + FIELD_OFFSET(struct vfsmount, mnt_root)));
+	w.text = text;
+	loop(WALK_ROUNDS, walk_round, &w, 0);
+	text_done(f, text, number, w.pos, w.status == WALK_ROOT && !unlinked_probed(leaf));
+	return 0;
+}
+
+/* A walk knows only values that policies name; the text says whether the others can be read. */
+STENCIL(refine)(struct frame *f, u64 dimension, u64 unreadable, u64 number)
+{
+	if (f->unreadable >> number & 1 && !f->ids[dimension])
+		f->ids[dimension] = unreadable;
+	return 0;
+}

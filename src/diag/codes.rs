@@ -1,0 +1,185 @@
+//! The table of diagnostic codes. To add one: a row here, a page `codes/TFnnnn.md`, a constructor in the
+//! file of its area, and the tests then hold the page's examples against what the compiler really says.
+//!
+//! A code is never reused and never changes its meaning. Ranges: 00xx files and YAML (up to 0019: input or
+//! output that cannot be read or written) · 01xx schema · 02xx arguments and operators · 03xx workload ·
+//! 04xx actions · 05xx target and kernel features · 06xx limits and budgets · 07xx lints · 09xx internal.
+
+use super::Code;
+
+/// What is known of a code without an instance of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    pub code: Code,
+    /// Lowercase, without a full stop.
+    pub title: &'static str,
+    /// The name by which `--allow` and `--deny` know a lint.
+    pub lint: Option<&'static str>,
+    /// Markdown with the headings of [`HEADINGS`].
+    pub page: &'static str,
+}
+
+/// Every page has these, in this order. Examples fenced as `yaml` are tested: the wrong one must give
+/// exactly this code, the right one nothing.
+pub const HEADINGS: [&str; 4] = ["## What it means", "## Why it is reported", "## Wrong", "## Right"];
+
+macro_rules! codes {
+    ($($number:literal $name:ident $title:literal $(lint $lint:literal)? ;)*) => {
+        #[allow(clippy::zero_prefixed_literal)]
+        impl Code {
+            $(#[doc = $title] pub const $name: Code = Code($number);)*
+        }
+
+        /// Every code, in ascending order.
+        pub const ALL: &[Row] = &[$(Row {
+            code: Code::$name,
+            title: $title,
+            lint: None $(.or(Some($lint)))?,
+            page: include_str!(concat!("codes/TF", stringify!($number), ".md")),
+        }),*];
+    };
+}
+
+codes! {
+    // Input and output that cannot be read or written: exit status 3.
+    0001 UNREADABLE_FILE "file cannot be read";
+    0002 UNREADABLE_FOLDER "folder cannot be read";
+    0003 FILE_TOO_LARGE "file is too large";
+    0004 OUTPUT_NOT_WRITTEN "output cannot be written";
+
+    // Text.
+    0020 NOT_UTF8 "not UTF-8";
+    0021 CONTROL_CHARACTER "control character";
+
+    // YAML.
+    0030 YAML_SYNTAX "invalid YAML";
+    0031 NESTED_TOO_DEEPLY "nested too deeply";
+    0032 DOCUMENT_TOO_LARGE "document has too many values";
+    0033 EXCESSIVE_ALIASING "aliases expand to too many values";
+    0034 UNKNOWN_ANCHOR "alias without an anchor";
+    0035 RECURSIVE_ALIAS "anchor contains itself";
+    0036 BAD_MERGE "merge of something that is not a mapping";
+    0037 TAG_MISMATCH "value does not fit its tag";
+    0038 UNSUPPORTED_TAG "tag is not supported";
+    0039 UNKNOWN_TAG "tag has no meaning here";
+    0040 BAD_KEY "mapping key is not a simple value";
+
+    // Documents.
+    0050 NO_KIND "not a Kubernetes object";
+    0051 OTHER_DOCUMENT "document is not a policy";
+    0052 UNKNOWN_KIND "unknown kind";
+    0053 NO_POLICY "no policy found";
+    0054 BAD_LIST "list without items";
+    0055 UNEXPECTED_API_VERSION "policy with another API version";
+
+    // Schema.
+
+    // Arguments and operators.
+
+    // Workload.
+
+    // Actions.
+
+    // Target and kernel features.
+
+    // Limits and budgets.
+
+    // Lints.
+
+    // Internal.
+}
+
+/// The row of `code`; `None` for a number that no phase uses.
+pub fn row(code: Code) -> Option<&'static Row> {
+    ALL.binary_search_by_key(&code, |row| row.code).ok().map(|i| &ALL[i])
+}
+
+/// Reads `TF0030`, `tf0030` or `30`.
+pub fn parse(text: &str) -> Option<&'static Row> {
+    let text = text.trim();
+    let digits = match text.get(..2) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("TF") => &text[2..],
+        Some(_) | None => text,
+    };
+    let all_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    row(Code(digits.parse().ok().filter(|_| all_digits)?))
+}
+
+impl Code {
+    /// Whether it says that input or output could not be read or written, which has an exit status of its own.
+    pub fn is_io(self) -> bool {
+        self.0 < 20
+    }
+}
+
+/// The first example fenced as `yaml` under `heading` of a page.
+pub fn example(page: &'static str, heading: &str) -> Option<&'static str> {
+    let section = page.split_once(&format!("\n{heading}\n"))?.1;
+    let section = section.split("\n## ").next().unwrap_or(section);
+    let body = section.split_once("```yaml\n")?.1;
+    Some(body.split_once("```").map_or(body, |(example, _)| example))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_ascend_so_that_each_stands_once() {
+        for pair in ALL.windows(2) {
+            assert!(pair[0].code < pair[1].code, "{} and {}", pair[0].code, pair[1].code);
+        }
+    }
+
+    #[test]
+    fn titles_are_one_line_without_a_full_stop() {
+        for row in ALL {
+            assert!(!row.title.ends_with('.') && !row.title.contains('\n'), "{}", row.code);
+        }
+    }
+
+    #[test]
+    fn lints_and_only_lints_have_a_name() {
+        for row in ALL {
+            assert_eq!(row.lint.is_some(), (700..800).contains(&row.code.0), "{}", row.code);
+        }
+    }
+
+    #[test]
+    fn every_page_starts_with_its_code_and_has_the_headings_in_order() {
+        for row in ALL {
+            assert!(row.page.starts_with(&format!("# {}: {}\n", row.code, row.title)), "{}", row.code);
+            let found: Vec<&str> = row.page.lines().filter(|line| line.starts_with("## ")).collect();
+            assert_eq!(found, HEADINGS, "{}", row.code);
+        }
+    }
+
+    /// A page whose code has no row would be shown by nothing.
+    #[test]
+    fn every_page_has_a_code() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/diag/codes");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let code = name.strip_suffix(".md").and_then(parse);
+            assert!(code.is_some_and(|row| format!("{}.md", row.code) == name), "{name} has no row");
+        }
+    }
+
+    #[test]
+    fn a_code_is_read_in_the_usual_spellings_and_in_no_other() {
+        for text in ["TF0030", "tf0030", " 30 ", "TF30"] {
+            assert_eq!(parse(text).map(|row| row.code), Some(Code::YAML_SYNTAX), "{text}");
+        }
+        for text in ["", "TF", "TF00300", "XF0030", "TF+030", "TF9999", "TF0029", "ü30", "70000"] {
+            assert!(parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_example_is_the_fenced_text_of_its_own_section() {
+        let page = "# x\n\n## Wrong\n\nWords.\n\n```yaml\na: 1\n```\n\n## Right\n\n```text\nno\n```\n";
+        assert_eq!(example(page, "## Wrong"), Some("a: 1\n"));
+        assert_eq!(example(page, "## Right"), None);
+        assert_eq!(example(page, "## What it means"), None);
+    }
+}

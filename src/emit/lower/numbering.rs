@@ -1,0 +1,87 @@
+//! Which atom a value is, per dimension: what the table builders decided, in the form that predicates need.
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::policy::StrId;
+
+/// The atoms of one dimension: 0 is any other value, `1..=count` are values, then the one that cannot be read.
+#[derive(Clone, Debug, Default)]
+pub struct Numbering {
+    pub count: u32,
+    ints: IndexMap<u64, u32, FxBuildHasher>,
+    /// The values whose tests are true for an atom: of a prefix trie, a value holds for itself and for all
+    /// longer ones below it, which are numbered in a row.
+    strings: IndexMap<StrId, std::ops::Range<u32>, FxBuildHasher>,
+}
+
+impl Numbering {
+    /// Atom `i + 1` is `values[i]`.
+    pub fn of_ints(values: &[u64]) -> Numbering {
+        let ints = values.iter().enumerate().map(|(i, &v)| (v, i as u32 + 1)).collect();
+        Numbering { count: values.len() as u32, ints, ..Numbering::default() }
+    }
+
+    /// Each value is its own atom. Values that nothing can equal have none.
+    pub fn of_strings(ids: impl IntoIterator<Item = (StrId, u32)>, count: u32) -> Numbering {
+        Numbering {
+            count,
+            strings: ids.into_iter().map(|(s, id)| (s, id..id + 1)).collect(),
+            ..Numbering::default()
+        }
+    }
+
+    /// `sorted` are the values in byte order (of the reversed bytes for Postfix): atom `i + 1` is
+    /// `sorted[i]`, and what begins with it stands directly behind it.
+    pub fn of_prefixes(sorted: &[(StrId, Vec<u8>)]) -> Numbering {
+        let mut strings = IndexMap::default();
+        let mut open: Vec<usize> = vec![];
+        let mut ends = vec![0u32; sorted.len()];
+        for (i, (_, bytes)) in sorted.iter().enumerate() {
+            while open.last().is_some_and(|&o| !bytes.starts_with(&sorted[o].1)) {
+                ends[open.pop().expect("not empty")] = i as u32 + 1;
+            }
+            open.push(i);
+        }
+        for o in open {
+            ends[o] = sorted.len() as u32 + 1;
+        }
+        for (i, (id, _)) in sorted.iter().enumerate() {
+            strings.insert(*id, i as u32 + 1..ends[i]);
+        }
+        Numbering { count: sorted.len() as u32, strings, ..Numbering::default() }
+    }
+
+    pub fn int(&self, value: u64) -> Option<u32> {
+        self.ints.get(&value).copied()
+    }
+
+    /// The atoms for which a test for `value` is true; none if no input can have it.
+    pub fn atoms_under(&self, value: StrId) -> std::ops::Range<u32> {
+        self.strings.get(&value).cloned().unwrap_or(0..0)
+    }
+
+    pub fn unreadable(&self) -> u32 {
+        self.count + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_holds_for_the_longer_ones_and_for_nothing_beside_them() {
+        let sorted: Vec<(StrId, Vec<u8>)> = ["/a", "/a/b", "/a/c", "/ab", "/b"]
+            .iter()
+            .enumerate()
+            .map(|(i, s)| (StrId(i as u32), s.as_bytes().to_vec()))
+            .collect();
+        let n = Numbering::of_prefixes(&sorted);
+        assert_eq!(n.atoms_under(StrId(0)), 1..5);
+        assert_eq!(n.atoms_under(StrId(1)), 2..3);
+        assert_eq!(n.atoms_under(StrId(3)), 4..5);
+        assert_eq!(n.atoms_under(StrId(4)), 5..6);
+        assert_eq!(n.unreadable(), 6);
+    }
+}

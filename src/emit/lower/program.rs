@@ -1,0 +1,261 @@
+//! The program of an operation, as steps: which stencils run, in which order, with which numbers.
+//!
+//! Turns a unit and its lowered dimensions into [`Step`]s. Assumes the contracts of `bpf-templates/README.md`.
+//! Guarantees: a dimension is read at most once and only if the cgroup's set needs it; cheap ones come first
+//! and each may end the event; whatever is claimed is released on every way out; the verdict depends on no
+//! scratch memory but that of text matchers. What no policy uses is not there.
+
+use std::collections::BTreeMap;
+
+use super::{LoweredDimension, Matcher};
+use crate::bpf::{Place, Step};
+use crate::fold::ir::{AttachKind, Operation, Subject, SubjectId};
+use crate::fold::plan::Unit;
+use crate::target::Arch;
+use crate::vocab::arg_type::{ArgType, Class};
+use crate::vocab::attach::{self, Param};
+
+/// Rows of operations whose dimensions name more values than this may be lists.
+pub const MAX_BITS_VALUES: u32 = 4094;
+
+/// Numbers that the steps contain.
+#[derive(Clone, Copy, Debug)]
+pub struct Places {
+    /// Number of the operation, in every event.
+    pub operation: u32,
+    /// Where its heads stand in the node region.
+    pub heads: u32,
+    /// Bytes of one scratch slot, and how many there are.
+    pub slot_bytes: u32,
+    pub slots: u32,
+}
+
+const RELEASE: Place = Place(0);
+
+/// No text argument (`bpf-templates/event.h`).
+const NO_TEXT: i64 = 0xff;
+
+/// Whether rows of the operation may be lists or inverted.
+pub fn rows_may_be_lists(dimensions: &[LoweredDimension]) -> bool {
+    dimensions.iter().any(|d| d.count > MAX_BITS_VALUES)
+}
+
+pub fn steps(
+    operation: &Operation,
+    unit: &Unit,
+    dimensions: &[LoweredDimension],
+    places: Places,
+    arch: Arch,
+) -> Vec<Step> {
+    let mut body = Body { operation, unit, dimensions, places, arch, steps: vec![], next: 1, claimed: false, built: vec![false; unit.texts.len()] };
+    body.step("scope_set", &[i64::from(places.heads)], Some(Place::ALLOW));
+    body.load_arguments();
+    for d in 0..unit.dimensions.len() {
+        body.dimension(d);
+    }
+    body.act();
+    body.steps
+}
+
+struct Body<'a> {
+    operation: &'a Operation,
+    unit: &'a Unit,
+    dimensions: &'a [LoweredDimension],
+    places: Places,
+    arch: Arch,
+    steps: Vec<Step>,
+    next: u16,
+    claimed: bool,
+    /// Per text: built on every way to here.
+    built: Vec<bool>,
+}
+
+impl Body<'_> {
+    fn step(&mut self, name: &'static str, immediates: &[i64], leave: Option<Place>) {
+        self.steps.push(Step::stencil(name, immediates, leave));
+    }
+
+    fn place(&mut self) -> Place {
+        self.next += 1;
+        Place(self.next)
+    }
+
+    /// Every parameter that a policy declares, and the paths behind those that have one.
+    fn load_arguments(&mut self) {
+        let mut params: BTreeMap<u8, Subject> = BTreeMap::new();
+        for &subject in &self.operation.subjects {
+            params.entry(subject.param).or_insert(subject);
+        }
+        if self.operation.attach.syscall {
+            self.steps.push(Step::LoadContext { offset: pt_regs_offset(self.arch, 0), arg: 0 });
+            self.step("syscall_args", &[], None);
+        } else {
+            for &param in params.keys() {
+                let offset = match self.operation.attach.kind {
+                    AttachKind::Kprobe => pt_regs_offset(self.arch, param),
+                    AttachKind::Lsm | AttachKind::FmodRet => i16::from(param) * 8,
+                };
+                self.steps.push(Step::LoadContext { offset, arg: param });
+            }
+        }
+        for subject in params.into_values().filter(|s| matches!(s.ty.class(), Some(Class::Path))) {
+            if let Some(name) = reader(subject.ty, self.typed(subject)) {
+                self.step(name, &[i64::from(subject.param)], None);
+            }
+        }
+    }
+
+    /// Whether the kernel's types say that the parameter is what the policy declares.
+    fn typed(&self, subject: Subject) -> bool {
+        let declared = match subject.ty {
+            ArgType::LinuxBinprm => Param::LinuxBinprm,
+            ArgType::File => Param::File,
+            ArgType::Path => Param::Path,
+            _ => return false,
+        };
+        self.operation.attach.kind == AttachKind::Lsm
+            && attach::lsm_hook(&self.operation.attach.target)
+                .is_some_and(|h| h.params.get(subject.param as usize) == Some(&declared))
+    }
+
+    fn dimension(&mut self, d: usize) {
+        let dimension = &self.unit.dimensions[d];
+        let lowered = &self.dimensions[d];
+        let subject = self.operation.subject(dimension.subject);
+        let text = self.unit.texts.iter().position(|&t| t == dimension.subject);
+        let is_text_matcher = !matches!(lowered.matcher, Matcher::Walk | Matcher::Ints);
+        if is_text_matcher {
+            self.claim();
+        }
+        let end = (!dimension.always).then(|| self.place());
+        if let Some(end) = end {
+            self.step("unneeded", &[d as i64], Some(end));
+        }
+        let (param, root, unreadable) =
+            (i64::from(subject.param), i64::from(lowered.root), i64::from(lowered.count + 1));
+        match (lowered.matcher, text) {
+            (Matcher::Ints, _) => {
+                self.step("int_arg", &[param, int_type(subject)], None);
+                self.step("int_lookup", &[param, root, d as i64], None);
+            }
+            (Matcher::Walk, _) => {
+                let name = if self.typed(subject) { "walk_typed" } else { "walk_probed" };
+                self.step(name, &[param, root, d as i64], None);
+            }
+            (Matcher::TrieEqual | Matcher::TriePrefix | Matcher::TriePostfix, text) => {
+                let number = text.expect("a text matcher has a text subject");
+                if !self.built[number] {
+                    self.build_text(dimension.subject, number);
+                    self.built[number] = dimension.always;
+                }
+                let name = match lowered.matcher {
+                    Matcher::TrieEqual => "trie_equal",
+                    Matcher::TriePrefix => "trie_prefix",
+                    _ => "trie_postfix",
+                };
+                self.step(name, &[number as i64, root, d as i64, unreadable], None);
+            }
+        }
+        let leave = if self.claimed { RELEASE } else { Place::ALLOW };
+        let quiet = if rows_may_be_lists(self.dimensions) { "quiet_any" } else { "quiet_bits" };
+        self.step(quiet, &[d as i64], Some(leave));
+        if let Some(end) = end {
+            self.steps.push(Step::Bind(end));
+        }
+    }
+
+    fn claim(&mut self) {
+        if !std::mem::replace(&mut self.claimed, true) {
+            self.step("claim", &[i64::from(self.places.slots), i64::from(self.places.slot_bytes)], None);
+        }
+    }
+
+    fn build_text(&mut self, subject: SubjectId, number: usize) {
+        let subject = self.operation.subject(subject);
+        let name = match subject.ty.class() {
+            Some(Class::Path) if self.typed(subject) => "text_of_path_typed",
+            Some(Class::Path) => "text_of_path_probed",
+            _ if self.operation.attach.syscall => "text_of_user_string",
+            _ => "text_of_either_string",
+        };
+        self.step(name, &[i64::from(subject.param), number as i64], None);
+    }
+
+    /// Something may happen: everything that an event shows is read, then the decision lists run.
+    fn act(&mut self) {
+        self.claim();
+        for (number, &subject) in self.unit.texts.iter().enumerate() {
+            if !self.built[number] {
+                self.build_text(subject, number);
+            }
+        }
+        for (d, lowered) in self.dimensions.iter().enumerate() {
+            if lowered.matcher == Matcher::Walk {
+                let subject = self.unit.dimensions[d].subject;
+                let number = self.unit.texts.iter().position(|&t| t == subject).expect("a path is a text");
+                self.step("refine", &[d as i64, i64::from(lowered.count + 1), number as i64], None);
+            }
+        }
+        self.step(if rows_may_be_lists(self.dimensions) { "act_any" } else { "act_bits" }, &[], None);
+        let operation = i64::from(self.places.operation);
+        for number in 1..self.unit.texts.len() {
+            let param = self.text_param(number);
+            self.step("post_text", &[operation, param, number as i64], None);
+        }
+        let first = if self.unit.texts.is_empty() { NO_TEXT } else { self.text_param(0) };
+        self.step("post", &[operation, first, self.integers()], None);
+        self.step("kill", &[], None);
+        self.step("release", &[], None);
+        self.step("verdict", &[], None);
+        self.steps.push(Step::Return);
+        // Code that nothing reaches is refused by the verifier.
+        let leaves = |s: &Step| matches!(s, Step::Stencil { leave: Some(RELEASE), .. });
+        if self.steps.iter().any(leaves) {
+            self.steps.push(Step::Bind(RELEASE));
+            self.step("release", &[], None);
+            self.steps.push(Step::Jump(Place::ALLOW));
+        }
+    }
+
+    fn text_param(&self, number: usize) -> i64 {
+        i64::from(self.operation.subject(self.unit.texts[number]).param)
+    }
+
+    /// Bit `k`: parameter `k` is an integer that some policy declares.
+    fn integers(&self) -> i64 {
+        self.operation
+            .subjects
+            .iter()
+            .filter(|s| matches!(s.ty.class(), Some(Class::Int { .. })))
+            .fold(0, |bits, s| bits | 1 << s.param)
+    }
+}
+
+fn reader(ty: ArgType, typed: bool) -> Option<&'static str> {
+    Some(match (ty, typed) {
+        (ArgType::LinuxBinprm, true) => "path_of_binprm_typed",
+        (ArgType::LinuxBinprm, false) => "path_of_binprm_probed",
+        (ArgType::File, true) => "path_of_file_typed",
+        (ArgType::File, false) => "path_of_file_probed",
+        // The argument is the path already.
+        _ => return None,
+    })
+}
+
+/// As stencil `int_arg` takes it: bytes, and 0x100 for signed.
+fn int_type(subject: Subject) -> i64 {
+    match subject.ty.class() {
+        Some(Class::Int { bytes, signed }) => i64::from(bytes) | if signed { 0x100 } else { 0 },
+        Some(Class::Text | Class::Path) | None => 8,
+    }
+}
+
+/// Where a kprobe's context holds parameter `param` of the function.
+///
+/// Source: `struct pt_regs`, arch/x86/include/asm/ptrace.h, and the System V calling convention: rdi, rsi,
+/// rdx, rcx, r8.
+fn pt_regs_offset(arch: Arch, param: u8) -> i16 {
+    match arch {
+        Arch::X86_64 => [112, 104, 96, 88, 72][param as usize],
+    }
+}

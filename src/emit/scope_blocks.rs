@@ -1,0 +1,64 @@
+//! Decision lists to the image from which a loader builds the sets of its node.
+
+use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act, Word as AbiWord};
+use crate::artifact::scope_block::{Builder, DecisionList, RowRef, ScopeBlock};
+use crate::emit::lower::lists::Word;
+use crate::emit::lower::{LoweredUnit, ScopeCode};
+use crate::fold::ir::{Outcome, Program};
+use crate::fold::plan::AtomSet;
+
+/// The image of operation `number`. Policies are numbered by their rank.
+pub fn encode(number: u32, unit: &LoweredUnit, program: &Program) -> Vec<u8> {
+    let mut builder = Builder::new(number, unit.dimensions.len());
+    for (scope, code) in &unit.scopes {
+        let block = block(&mut builder, code, program);
+        builder.scope(scope.0, &block);
+    }
+    builder.finish()
+}
+
+fn block(builder: &mut Builder, code: &ScopeCode, program: &Program) -> ScopeBlock {
+    let quiet = code.quiet.iter().map(|set| (!set.is_none()).then(|| row(builder, set))).collect();
+    let lists = code
+        .lists
+        .iter()
+        .map(|(index, list)| {
+            let of = &program.lists[*index];
+            let rank = of.policy as u32;
+            let mut words = vec![];
+            for word in &list.words {
+                match word {
+                    Word::Test { dimension, skip, row: set } => {
+                        let row = row(builder, set).code();
+                        words.push(AbiWord::Test { dimension: *dimension, skip: *skip, row }.encode());
+                    }
+                    Word::Act { selector, outcome } => {
+                        let selector = (of.first_selector + u32::from(*selector)) as u8;
+                        words.push(AbiWord::Act(act(*outcome, selector, rank)).encode());
+                        words.push(0);
+                    }
+                    Word::Skip { skip } => words.push(AbiWord::Skip(*skip).encode()),
+                }
+            }
+            DecisionList { rank, words }
+        })
+        .collect();
+    ScopeBlock { needs: code.needs, quiet, lists }
+}
+
+fn row(builder: &mut Builder, set: &AtomSet) -> RowRef {
+    let row = builder.row(&set.ids);
+    if set.inverted { row.inverted() } else { row }
+}
+
+fn act(outcome: Outcome, selector: u8, policy: u32) -> Act {
+    let flag = |set: bool, flag: u32| if set { flag } else { 0 };
+    Act {
+        flags: flag(outcome.post, ACT_POST)
+            | flag(outcome.override_value.is_some(), ACT_OVERRIDE)
+            | flag(outcome.sigkill, ACT_SIGKILL),
+        selector,
+        value: outcome.override_value.unwrap_or(0),
+        policy,
+    }
+}

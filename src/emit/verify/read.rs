@@ -1,0 +1,222 @@
+//! What an artifact says, decoded: the form in which the proof compares it with the policies.
+
+use super::decode::{self, Step, Tables};
+use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
+use crate::artifact::digest::{FileRef, Files};
+use crate::artifact::manifest::{AttachKind, Dimension, Family, Manifest, Operation, Role, Subject};
+use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
+
+/// Everything about one operation that decides verdicts.
+#[derive(Clone, Debug)]
+pub struct DecodedOperation {
+    pub kind: String,
+    pub target: String,
+    pub dimensions: Vec<DecodedDimension>,
+    pub scopes: Vec<DecodedScope>,
+}
+
+#[derive(Clone, Debug)]
+pub struct DecodedDimension {
+    pub param: u8,
+    /// As the manifest names it: `equal`, `prefix`, `postfix` or `int`.
+    pub family: &'static str,
+    pub atoms: Atoms,
+}
+
+/// Atom `i + 1` is entry `i`.
+#[derive(Clone, Debug)]
+pub enum Atoms {
+    Strings(Vec<Vec<u8>>),
+    Ints(Vec<u64>),
+}
+
+impl Atoms {
+    pub fn count(&self) -> u32 {
+        match self {
+            Atoms::Strings(v) => v.len() as u32,
+            Atoms::Ints(v) => v.len() as u32,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct DecodedScope {
+    /// Index into the manifest's scopes.
+    pub scope: u32,
+    pub needs: u32,
+    pub quiet: Vec<Option<Row>>,
+    pub lists: Vec<DecodedList>,
+}
+
+/// A set of atoms as stored: ascending ids, or all but those.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub ids: Vec<u32>,
+    pub inverted: bool,
+}
+
+impl Row {
+    pub fn contains(&self, atom: u32) -> bool {
+        self.ids.binary_search(&atom).is_ok() != self.inverted
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct DecodedList {
+    /// The list's number, which every event carries.
+    pub number: u32,
+    pub rules: Vec<DecodedRule>,
+}
+
+/// `act` is `None` for a rule that shields later ones and does nothing.
+#[derive(Clone, Debug)]
+pub struct DecodedRule {
+    pub tests: Vec<(u8, Row)>,
+    pub act: Option<DecodedAct>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodedAct {
+    pub selector: u8,
+    pub post: bool,
+    pub override_value: Option<i16>,
+    pub sigkill: bool,
+}
+
+/// Names a list by its policy's rank and the number of its first selector.
+pub fn list_number(rank: u32, first_selector: u32) -> u32 {
+    rank << 8 | first_selector
+}
+
+/// Decodes one operation. The text says what cannot be read.
+pub fn operation(
+    manifest: &Manifest,
+    operation: &Operation,
+    files: &Files,
+) -> Result<DecodedOperation, String> {
+    let body = manifest
+        .programs
+        .iter()
+        .find(|p| p.operation == operation.number && p.role == Role::Body)
+        .ok_or("the operation has no program")?;
+    let file = |file: &FileRef| files.get(file).ok_or_else(|| format!("there is no file {}", file.path));
+    let tables = Tables::open(file(&operation.tables)?).map_err(|e| e.to_string())?;
+    let dimensions: Vec<DecodedDimension> =
+        operation.dimensions.iter().map(|d| dimension(&tables, d)).collect::<Result<_, _>>()?;
+    let atoms: Vec<u32> = operation.dimensions.iter().map(|d| d.atoms).collect();
+    let blocks = ScopeBlocks::read(file(&operation.scope_blocks)?, operation.number, &atoms)
+        .map_err(|e| e.to_string())?;
+    let mut reader = ScopeReader { manifest, operation: operation.number, blocks: &blocks };
+    let scopes = blocks.scopes().map(|s| reader.scope(s)).collect::<Result<_, _>>()?;
+    let kind = match body.attach.kind {
+        AttachKind::Kprobe => "kprobe",
+        AttachKind::Lsm => "lsm",
+        AttachKind::FmodRet => "fmod_ret",
+    };
+    Ok(DecodedOperation { kind: kind.to_string(), target: body.attach.target.clone(), dimensions, scopes })
+}
+
+fn dimension(tables: &Tables<'_>, d: &Dimension) -> Result<DecodedDimension, String> {
+    let Subject::Argument(param) = d.subject;
+    let strings = |values: decode::Values| Atoms::Strings(values.iter().map(<[u8]>::to_vec).collect());
+    let (family, atoms) = match d.family {
+        Family::Path => ("equal", tables.paths(d.root, d.atoms).map(strings)),
+        Family::Text => ("equal", tables.texts(d.root, d.atoms, false).map(strings)),
+        Family::Prefix => ("prefix", tables.texts(d.root, d.atoms, false).map(strings)),
+        Family::Postfix => ("postfix", tables.texts(d.root, d.atoms, true).map(strings)),
+        Family::Int => ("int", tables.ints(d.root, d.atoms).map(Atoms::Ints)),
+    };
+    let atoms = atoms.map_err(|e| e.to_string())?;
+    Ok(DecodedDimension { param: param as u8, family, atoms })
+}
+
+struct ScopeReader<'a> {
+    manifest: &'a Manifest,
+    operation: u32,
+    blocks: &'a ScopeBlocks,
+}
+
+impl ScopeReader<'_> {
+    fn scope(&mut self, scope: u32) -> Result<DecodedScope, String> {
+        let block = self.blocks.block(scope).ok_or("a scope without a block")?;
+        let quiet = block
+            .quiet
+            .iter()
+            .map(|row| row.map(|r| self.row(r)).transpose())
+            .collect::<Result<_, _>>()?;
+        let lists = block.lists.iter().map(|l| self.list(l)).collect::<Result<_, _>>()?;
+        Ok(DecodedScope { scope, needs: block.needs, quiet, lists })
+    }
+
+    fn row(&self, row: RowRef) -> Result<Row, String> {
+        let runs = self.blocks.rows.runs(row.row).ok_or("a row that is not there")?;
+        let ids = runs.flat_map(|(first, last)| first..=last).collect();
+        Ok(Row { ids, inverted: row.invert })
+    }
+
+    fn list(&self, list: &DecisionList) -> Result<DecodedList, String> {
+        let steps = decode::fragment(&list.words).map_err(|e| e.to_string())?;
+        let policy = self.manifest.policies.get(list.rank as usize).ok_or("a list of no policy")?;
+        let first_act = steps.iter().find_map(|s| match s {
+            Step::Act { act, .. } => Some(u32::from(act.selector)),
+            Step::Test { .. } | Step::Skip { .. } | Step::End => None,
+        });
+        let selector = first_act.ok_or("a list that does nothing")?;
+        let hook = policy
+            .hooks
+            .iter()
+            .find(|h| {
+                let of_hook = h.first_selector..h.first_selector + h.selectors.len() as u32;
+                h.operation == self.operation && of_hook.contains(&selector)
+            })
+            .ok_or("a list of no hook")?;
+        let rules = self.rules(&steps, policy.number, hook.first_selector)?;
+        Ok(DecodedList { number: list_number(list.rank, hook.first_selector), rules })
+    }
+
+    /// Rules from instructions: tests that all lead to the next rule, then at most one action, then out.
+    fn rules(&self, steps: &[Step], policy: u32, first_selector: u32) -> Result<Vec<DecodedRule>, String> {
+        let mut rules = vec![];
+        let mut at = 0;
+        while at < steps.len() {
+            let mut tests = vec![];
+            let mut next = None;
+            while let Some(&Step::Test { dimension, row, otherwise }) = steps.get(at) {
+                if next.is_some_and(|n| n != otherwise) {
+                    return Err("tests of one rule that lead to different places".to_string());
+                }
+                next = Some(otherwise);
+                tests.push((dimension, self.row(RowRef::from_code(row))?));
+                at += 1;
+            }
+            let mut act = None;
+            if let Some(Step::Act { act: word, .. }) = steps.get(at) {
+                act = Some(decoded_act(word, policy, first_selector)?);
+                at += 1;
+            }
+            match steps.get(at) {
+                None => {}
+                Some(Step::Skip { to }) if *to == steps.len() => at += 1,
+                Some(_) => return Err("a rule that goes on behind its action".to_string()),
+            }
+            if next.is_some_and(|n| n != at) {
+                return Err("a test that does not lead to the next rule".to_string());
+            }
+            rules.push(DecodedRule { tests, act });
+        }
+        Ok(rules)
+    }
+}
+
+fn decoded_act(word: &Act, policy: u32, first_selector: u32) -> Result<DecodedAct, String> {
+    if word.policy != policy {
+        return Err(format!("an action of policy {} in a list of policy {policy}", word.policy));
+    }
+    let selector = u32::from(word.selector).checked_sub(first_selector).ok_or("an action of another hook")?;
+    Ok(DecodedAct {
+        selector: selector as u8,
+        post: word.flags & ACT_POST != 0,
+        override_value: (word.flags & ACT_OVERRIDE != 0).then_some(word.value),
+        sigkill: word.flags & ACT_SIGKILL != 0,
+    })
+}

@@ -1,0 +1,240 @@
+//! A policy set as ordered rules: the form that is rewritten and planned.
+//!
+//! Turns a [`PolicySet`] into operations (what is attached and which arguments are read there) and decision
+//! lists (one per hook of a policy). Assumes only what the set's type says. Guarantees: equal operations,
+//! subjects and predicates have equal ids; the order of rules inside a list is the policy's; lists stand in
+//! order of policy identity, then of the hook. Refuses (and this is the only place) what cannot be attached
+//! with the meaning asked for: [`attach`].
+
+mod attach;
+mod text;
+
+use indexmap::{IndexMap, IndexSet};
+
+use crate::diag::Diagnostics;
+use crate::policy::{Actions, Filter, Hook, Mode, PolicySet, ScopeId, StrId, Test};
+use crate::source::Span;
+use crate::target::Target;
+use crate::vocab::arg_type::{ArgType, Class};
+
+pub use attach::{Attach, AttachKind, AttachReason, Choice, choose};
+
+/// Index into [`Program::operations`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperationId(pub u32);
+
+/// Index into [`Operation::subjects`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubjectId(pub u32);
+
+/// Index into [`Operation::predicates`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PredicateId(pub u32);
+
+/// All rules of all policies.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// In order of first use by the lists.
+    pub operations: Vec<Operation>,
+    /// In order of policy identity, then of the hook inside the policy.
+    pub lists: Vec<List>,
+}
+
+/// What is attached, and everything that any policy reads or tests there.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    pub attach: Attach,
+    pub subjects: IndexSet<Subject>,
+    pub predicates: IndexSet<Predicate>,
+}
+
+/// An argument as some policy declares it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject {
+    /// Parameter of what is attached (not of what the policy named, where the two differ).
+    pub param: u8,
+    pub ty: ArgType,
+}
+
+/// How a family of tests classifies a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// The whole text or path.
+    Equal,
+    Prefix,
+    Postfix,
+    Int,
+}
+
+/// A condition on one subject: true for a set of its values.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Predicate {
+    pub subject: SubjectId,
+    pub family: Family,
+    pub values: Values,
+    pub negated: bool,
+    /// The answer for a value that cannot be read.
+    pub unreadable: bool,
+}
+
+/// Sorted, each once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Values {
+    Strings(Vec<StrId>),
+    Ints(Vec<u64>),
+}
+
+/// One hook of one policy: the first rule that matches decides.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// Index into [`PolicySet::policies`]; also the rank that decides between overrides.
+    pub policy: usize,
+    /// Index into the policy's hooks.
+    pub hook: usize,
+    pub operation: OperationId,
+    pub scope: ScopeId,
+    /// Number that events give the hook's first selector: selectors of one policy are counted over its
+    /// hooks on one operation.
+    pub first_selector: u32,
+    /// Parameter of what is attached, by position in the hook's `args`.
+    pub params: Vec<u8>,
+    pub rules: Vec<Rule>,
+    pub reason: AttachReason,
+    pub span: Span,
+}
+
+/// Matches if every predicate does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Sorted, each once; none = always.
+    pub predicates: Vec<PredicateId>,
+    pub outcome: Outcome,
+    /// Position of the selector in the policy's hook: what events and certificates name.
+    pub selector: u8,
+}
+
+/// What a rule does, monitor mode already applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Outcome {
+    pub post: bool,
+    /// Returned instead of the hook's own value; never 0 (that overrides nothing).
+    pub override_value: Option<i16>,
+    pub sigkill: bool,
+}
+
+impl Outcome {
+    /// Nothing is sent, returned or killed.
+    pub fn is_quiet(self) -> bool {
+        !self.post && self.override_value.is_none() && !self.sigkill
+    }
+}
+
+/// Restates `set`. Hooks that cannot be attached with their meaning are refused (`TF05xx`) and left out.
+pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Program {
+    let mut attaches: IndexSet<Attach> = IndexSet::new();
+    let mut program = Program::default();
+    for (p, policy) in set.policies.iter().enumerate() {
+        let mut selectors: IndexMap<usize, u32> = IndexMap::new();
+        for (h, hook) in policy.hooks.iter().enumerate() {
+            let Some(choice) = choose(hook, target, diags) else { continue };
+            let operation = attaches.insert_full(choice.attach.clone()).0;
+            if operation == program.operations.len() {
+                program.operations.push(Operation {
+                    attach: choice.attach.clone(),
+                    subjects: IndexSet::new(),
+                    predicates: IndexSet::new(),
+                });
+            }
+            let op = &mut program.operations[operation];
+            let subjects = declare_subjects(op, hook, &choice);
+            let rules = hook
+                .selectors
+                .iter()
+                .enumerate()
+                .map(|(s, selector)| {
+                    let enforces = selector.actions.enforces();
+                    let mut predicates: Vec<PredicateId> = selector
+                        .filters
+                        .iter()
+                        .map(|f| intern_predicate(op, subjects[f.arg], f, enforces))
+                        .collect();
+                    predicates.sort_unstable();
+                    predicates.dedup();
+                    Rule { predicates, outcome: outcome(&selector.actions, policy.mode), selector: s as u8 }
+                })
+                .collect();
+            let counted = selectors.entry(operation).or_default();
+            let first_selector = *counted;
+            *counted += hook.selectors.len() as u32;
+            program.lists.push(List {
+                policy: p,
+                hook: h,
+                operation: OperationId(operation as u32),
+                scope: policy.scope,
+                first_selector,
+                params: hook.args.iter().map(|a| choice.param(a.index)).collect(),
+                rules,
+                reason: choice.reason,
+                span: hook.span,
+            });
+        }
+    }
+    program
+}
+
+fn declare_subjects(op: &mut Operation, hook: &Hook, choice: &Choice) -> Vec<SubjectId> {
+    hook.args
+        .iter()
+        .map(|arg| {
+            let subject = Subject { param: choice.param(arg.index), ty: arg.ty };
+            SubjectId(op.subjects.insert_full(subject).0 as u32)
+        })
+        .collect()
+}
+
+fn intern_predicate(op: &mut Operation, subject: SubjectId, filter: &Filter, enforces: bool) -> PredicateId {
+    let (family, values) = match &filter.test {
+        Test::Equal(v) => (Family::Equal, Values::Strings(v.clone())),
+        Test::Prefix(v) => (Family::Prefix, Values::Strings(v.clone())),
+        Test::Postfix(v) => (Family::Postfix, Values::Strings(v.clone())),
+        Test::Int(v) => (Family::Int, Values::Ints(v.clone())),
+    };
+    // An integer is a register: it can always be read.
+    let unreadable = filter.negated && enforces && family != Family::Int;
+    let predicate = Predicate { subject, family, values, negated: filter.negated, unreadable };
+    PredicateId(op.predicates.insert_full(predicate).0 as u32)
+}
+
+/// What `actions` do in `mode`.
+pub fn outcome(actions: &Actions, mode: Mode) -> Outcome {
+    let enforce = mode == Mode::Enforce;
+    Outcome {
+        post: actions.post,
+        override_value: actions.override_value.filter(|&v| enforce && v != 0).map(|v| v as i16),
+        sigkill: actions.signal.is_some() && enforce,
+    }
+}
+
+impl List {
+    /// Whether any event makes it report or enforce.
+    pub fn acts(&self) -> bool {
+        self.rules.iter().any(|r| !r.outcome.is_quiet())
+    }
+}
+
+impl Operation {
+    pub fn subject(&self, id: SubjectId) -> Subject {
+        *self.subjects.get_index(id.0 as usize).expect("a subject of this operation")
+    }
+
+    pub fn predicate(&self, id: PredicateId) -> &Predicate {
+        self.predicates.get_index(id.0 as usize).expect("a predicate of this operation")
+    }
+}
+
+impl Subject {
+    /// Whether reading it gives text (and may fail) rather than a register.
+    pub fn is_text(self) -> bool {
+        matches!(self.ty.class(), Some(Class::Text | Class::Path))
+    }
+}

@@ -1,0 +1,55 @@
+//! Rewrites of decision lists that keep their meaning.
+//!
+//! Each pass is one file and one row of the table. What a pass does not fully understand it leaves alone.
+//! Every rule that a pass leaves out stands in the [`Certificate`], with the reason, so that the proof can
+//! check the omission without trusting the pass. No pass knows a byte layout.
+
+mod drop_quiet_tail;
+mod drop_unreachable;
+
+use crate::fold::ir::Program;
+
+/// Why a rule is not in the program any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Omission {
+    /// The rule of this selector, ahead of it, matches whenever it would.
+    CoveredBy { selector: u8 },
+    /// Neither it nor any rule behind it does anything.
+    QuietTail,
+}
+
+/// Rules left out: (index of the list in the program as built, selector, why).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Certificate {
+    pub omitted: Vec<(usize, u8, Omission)>,
+}
+
+/// A rewrite.
+pub struct Pass {
+    pub name: &'static str,
+    pub what: &'static str,
+    pub run: fn(&mut Program, &mut Certificate),
+}
+
+/// In the order in which they run.
+pub const PASSES: &[Pass] = &[
+    Pass {
+        name: "drop-unreachable",
+        what: "remove rules behind a rule that matches whatever they match",
+        run: drop_unreachable::run,
+    },
+    Pass {
+        name: "drop-quiet-tail",
+        what: "remove rules at the end of a list that do nothing",
+        run: drop_quiet_tail::run,
+    },
+];
+
+/// Runs every pass but those named in `skip`.
+pub fn run(program: &mut Program, skip: &[String]) -> Certificate {
+    let mut certificate = Certificate::default();
+    for pass in PASSES.iter().filter(|p| !skip.iter().any(|s| s == p.name)) {
+        (pass.run)(program, &mut certificate);
+    }
+    certificate
+}

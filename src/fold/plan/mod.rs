@@ -1,0 +1,150 @@
+//! Decides what is shared: one unit (one program with its tables) per operation, and inside it one
+//! classification of values per dimension, whatever the number of policies.
+//!
+//! Turns an [`ir::Program`] into a [`Plan`]. Assumes the lists stand in order of policy identity. Guarantees:
+//! every value that any predicate of a dimension names has its place there, each once; every list has its
+//! scope; a dimension is there only if some rule tests it. Knows no bytes: how the tables look is
+//! [`crate::emit::lower`]'s, what they cost [`crate::memory`]'s.
+
+mod atom_set;
+mod limits;
+mod sharing;
+
+use indexmap::{IndexMap, IndexSet};
+
+use crate::diag::Diagnostics;
+use crate::fold::ir::{Family, OperationId, PredicateId, Program, SubjectId, Values};
+use crate::policy::{ScopeId, StrId};
+
+pub use atom_set::AtomSet;
+pub use sharing::SharingGraph;
+
+/// What is built, unit by unit.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// One per operation that has a list with rules, in order of the operations.
+    pub units: Vec<Unit>,
+}
+
+/// Everything about one operation.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    pub operation: OperationId,
+    /// In the order in which the program reads them: cheap ones first.
+    pub dimensions: Vec<Dimension>,
+    /// Subjects that events show as text, each with its area, in order of their parameter.
+    pub texts: Vec<SubjectId>,
+    /// Scope to its lists (indexes into [`Program::lists`]), both ascending. Lists that do nothing are left out.
+    pub scopes: IndexMap<ScopeId, Vec<usize>>,
+}
+
+/// One classification of one subject's values.
+#[derive(Clone, Debug)]
+pub struct Dimension {
+    pub subject: SubjectId,
+    pub family: Family,
+    pub values: DimensionValues,
+    /// Whether every scope of the unit needs it, so that the program need not ask.
+    pub always: bool,
+}
+
+/// The values that cut a dimension's value space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DimensionValues {
+    /// In order of first use.
+    Strings(Vec<StrId>),
+    /// Ascending.
+    Ints(Vec<u64>),
+}
+
+/// More dimensions than the frame of a program holds are refused.
+pub const MAX_DIMENSIONS: usize = 16;
+
+/// `None` if a limit is exceeded (`TF06xx`).
+pub fn factor(program: &Program, diags: &mut Diagnostics) -> Option<Plan> {
+    let mut scopes_of = vec![IndexMap::<ScopeId, Vec<usize>>::new(); program.operations.len()];
+    for (l, list) in program.lists.iter().enumerate().filter(|(_, l)| l.acts()) {
+        scopes_of[list.operation.0 as usize].entry(list.scope).or_default().push(l);
+    }
+    let mut units = vec![];
+    for (o, mut scopes) in scopes_of.into_iter().enumerate().filter(|(_, s)| !s.is_empty()) {
+        let id = OperationId(o as u32);
+        let operation = &program.operations[o];
+        scopes.sort_unstable_keys();
+        let dimensions = dimensions(program, id, &scopes);
+        let mut texts: Vec<SubjectId> = (0..operation.subjects.len() as u32)
+            .map(SubjectId)
+            .filter(|&s| operation.subject(s).is_text())
+            .collect();
+        texts.sort_by_key(|&s| operation.subject(s).param);
+        units.push(Unit { operation: id, dimensions, texts, scopes });
+    }
+    let plan = Plan { units };
+    limits::check(program, &plan, diags).then_some(plan)
+}
+
+fn dimensions(program: &Program, id: OperationId, scopes: &IndexMap<ScopeId, Vec<usize>>) -> Vec<Dimension> {
+    let operation = &program.operations[id.0 as usize];
+    let mut strings: IndexMap<(SubjectId, Family), IndexSet<StrId>> = IndexMap::new();
+    let mut ints: IndexMap<SubjectId, IndexSet<u64>> = IndexMap::new();
+    let mut users: IndexMap<(SubjectId, Family), IndexSet<ScopeId>> = IndexMap::new();
+    let mut seen = vec![false; operation.predicates.len()];
+    for (&scope, lists) in scopes {
+        for &PredicateId(p) in
+            lists.iter().flat_map(|&l| program.lists[l].rules.iter().flat_map(|r| &r.predicates))
+        {
+            let predicate = operation.predicate(PredicateId(p));
+            let key = (predicate.subject, predicate.family);
+            users.entry(key).or_default().insert(scope);
+            if std::mem::replace(&mut seen[p as usize], true) {
+                continue;
+            }
+            match &predicate.values {
+                Values::Strings(v) => strings.entry(key).or_default().extend(v.iter().copied()),
+                Values::Ints(v) => ints.entry(predicate.subject).or_default().extend(v.iter().copied()),
+            }
+        }
+    }
+    let all = scopes.len();
+    let mut out: Vec<Dimension> = users
+        .into_iter()
+        .map(|((subject, family), users)| {
+            let values = match family {
+                Family::Int => {
+                    let mut v: Vec<u64> = ints[&subject].iter().copied().collect();
+                    v.sort_unstable();
+                    DimensionValues::Ints(v)
+                }
+                Family::Equal | Family::Prefix | Family::Postfix => {
+                    DimensionValues::Strings(strings[&(subject, family)].iter().copied().collect())
+                }
+            };
+            Dimension { subject, family, values, always: users.len() == all }
+        })
+        .collect();
+    out.sort_by_key(|d| {
+        let subject = operation.subject(d.subject);
+        (reading_cost(d.family, subject.ty.class()), subject.param, subject.ty, d.family)
+    });
+    out
+}
+
+/// Registers are free, a walk costs a few hundred instructions, text has to be built.
+fn reading_cost(family: Family, class: Option<crate::vocab::arg_type::Class>) -> u8 {
+    use crate::vocab::arg_type::Class;
+    match (family, class) {
+        (Family::Int, _) => 0,
+        (Family::Equal, Some(Class::Path)) => 1,
+        (Family::Equal | Family::Prefix | Family::Postfix, _) => 2,
+    }
+}
+
+impl Unit {
+    /// The dimension of a predicate of the unit's operation.
+    pub fn dimension_of(&self, subject: SubjectId, family: Family) -> usize {
+        self.dimensions
+            .iter()
+            .position(|d| d.subject == subject && d.family == family)
+            .expect("every tested (subject, family) is a dimension")
+    }
+}

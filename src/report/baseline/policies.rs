@@ -1,0 +1,105 @@
+//! What Tetragon would be asked for, from validated policies.
+
+use super::{HookKind, TetragonHook, TetragonPolicy, ValueTable};
+use crate::policy::{Hook, HookCall, PolicySet, Scope, ScopeTerm, StrId, Test};
+
+/// One entry for each policy of the set, in its order.
+pub fn tetragon_policies(set: &PolicySet) -> Vec<TetragonPolicy> {
+    let filtered: Vec<bool> = set.scopes.iter().map(|scope| !holds_everything(scope)).collect();
+    let policy = |policy: &crate::policy::Policy| TetragonPolicy {
+        filtered: filtered.get(policy.scope.0 as usize).copied().unwrap_or(true),
+        hooks: policy.hooks.iter().map(|hook| tetragon_hook(set, hook)).collect(),
+    };
+    set.policies.iter().map(policy).collect()
+}
+
+/// Whether a policy of this scope needs no workload filter.
+fn holds_everything(scope: &Scope) -> bool {
+    let any_pod = |term: &ScopeTerm| match term {
+        ScopeTerm::Host => false,
+        ScopeTerm::Pods { namespace, pod, container } => {
+            namespace.is_none() && pod.is_empty() && container.is_empty()
+        }
+    };
+    scope.any.contains(&ScopeTerm::Host) && scope.any.iter().any(any_pod)
+}
+
+fn tetragon_hook(set: &PolicySet, hook: &Hook) -> TetragonHook {
+    let kind = match &hook.call {
+        HookCall::Kprobe { function, .. } => HookKind::Kprobe { function: function.clone() },
+        HookCall::Lsm { hook } => HookKind::Lsm { hook: hook.clone() },
+    };
+    let count = |values: &[StrId]| u32::try_from(values.len()).unwrap_or(u32::MAX);
+    let table = |test: &Test| match test {
+        Test::Equal(values) => {
+            let length = |&value: &StrId| u32::try_from(set.strings.get(value).len()).unwrap_or(u32::MAX);
+            Some(ValueTable::Strings(values.iter().map(length).collect()))
+        }
+        Test::Prefix(values) => Some(ValueTable::Prefixes(count(values))),
+        Test::Postfix(values) => Some(ValueTable::Postfixes(count(values))),
+        // Up to four stand in the selector itself; more Tetragon refuses.
+        Test::Int(_) => None,
+    };
+    TetragonHook {
+        kind,
+        overrides: hook.selectors.iter().any(|s| s.actions.override_value.is_some()),
+        selectors: u32::try_from(hook.selectors.len()).unwrap_or(u32::MAX),
+        tables: hook.selectors.iter().flat_map(|s| &s.filters).filter_map(|f| table(&f.test)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{
+        Actions, Filter, Identity, Mode, Policy, PolicyKind, ScopeId, Selector, ShownAction,
+    };
+    use crate::source::{SourceId, Span};
+
+    fn pods(namespace: Option<&str>) -> ScopeTerm {
+        ScopeTerm::Pods { namespace: namespace.map(str::to_owned), pod: vec![], container: vec![] }
+    }
+
+    fn selector(tests: Vec<Test>, override_value: Option<i32>) -> Selector {
+        let span = Span::new(SourceId(0), 0, 0);
+        let filters = tests.into_iter().map(|test| Filter { arg: 0, negated: false, test, span }).collect();
+        let actions = Actions { post: true, override_value, signal: None, shown: ShownAction::Override };
+        Selector { filters, actions, span }
+    }
+
+    #[test]
+    fn selectors_become_tables_and_scopes_become_filters() {
+        let mut set = PolicySet::default();
+        let everything = set.scopes.insert_full(Scope { any: vec![ScopeTerm::Host, pods(None)] }).0;
+        let namespaced = set.scopes.insert_full(Scope { any: vec![pods(Some("web"))] }).0;
+        let host = set.scopes.insert_full(Scope { any: vec![ScopeTerm::Host] }).0;
+        let (short, long) = (set.strings.intern(b"/bin/sh"), set.strings.intern(&[b'a'; 30]));
+        let span = Span::new(SourceId(0), 0, 0);
+        let hook = Hook {
+            call: HookCall::Lsm { hook: "file_open".into() },
+            args: vec![],
+            selectors: vec![
+                selector(vec![Test::Equal(vec![short, long]), Test::Int(vec![1])], None),
+                selector(vec![Test::Prefix(vec![short])], Some(-1)),
+            ],
+            message: None,
+            tags: vec![],
+            span,
+        };
+        for (name, scope) in [("a", everything), ("b", namespaced), ("c", host)] {
+            set.policies.push(Policy {
+                identity: Identity { kind: PolicyKind::TracingPolicy, namespace: None, name: name.into() },
+                file: SourceId(0),
+                span,
+                mode: Mode::Enforce,
+                scope: ScopeId(scope as u32),
+                hooks: vec![hook.clone()],
+            });
+        }
+        let tetragon = tetragon_policies(&set);
+        assert_eq!(tetragon.iter().map(|p| p.filtered).collect::<Vec<_>>(), [false, true, true]);
+        let kind = HookKind::Lsm { hook: "file_open".into() };
+        let tables = vec![ValueTable::Strings(vec![7, 30]), ValueTable::Prefixes(1)];
+        assert_eq!(tetragon[0].hooks, [TetragonHook { kind, overrides: true, selectors: 2, tables }]);
+    }
+}

@@ -1,0 +1,77 @@
+//! What people see.
+
+use super::*;
+use crate::report::tests::input;
+use crate::report::{Input, forecast};
+
+fn report(input: &Input) -> Report {
+    forecast(input).unwrap()
+}
+
+#[test]
+fn human_text_fits_whatever_the_names_are() {
+    let mut wide = input(1000);
+    wide.policies[999].name = "TracingPolicyNamespaced/".to_owned() + &"x".repeat(300);
+    wide.operations[0].name = "lsm:".to_owned() + &"y".repeat(300);
+    wide.operations[0].maps[0].name = "z".repeat(300);
+    for text in [human(&report(&wide)), human(&report(&input(1)))] {
+        for line in text.lines() {
+            assert!(line.chars().count() <= WIDTH, "{} columns: {line}", line.chars().count());
+            assert_eq!(line, line.trim_end());
+        }
+    }
+}
+
+#[test]
+fn human_text_says_what_matters() {
+    let text = human(&report(&input(1000)));
+    for part in [
+        "Debian 6.12.117",
+        "2 CPUs",
+        "110 pods",
+        "total",
+        "Tetragon 4fbfe2d loads 19 of 1,000 policies",
+        "990 more",
+    ] {
+        assert!(text.contains(part), "{part} is missing:\n{text}");
+    }
+}
+
+#[test]
+fn names_bring_no_control_characters_and_no_markup() {
+    let mut bad = input(2);
+    bad.policies[0].name = "a\u{1b}[31mred\u{202e}|*x*".into();
+    let report = report(&bad);
+    for text in [human(&report), markdown(&report)] {
+        assert!(!text.contains(['\u{1b}', '\u{202e}']));
+    }
+    assert!(markdown(&report).contains("\\|\\*x\\*"));
+}
+
+#[test]
+fn markdown_rows_have_as_many_cells_as_their_titles() {
+    let text = markdown(&report(&input(20)));
+    let mut cells = 0;
+    for line in text.lines() {
+        let here = line.replace("\\|", "").matches('|').count();
+        if cells != 0 && here != 0 {
+            assert_eq!(here, cells, "{line}");
+        }
+        cells = here;
+    }
+    assert!(text.starts_with("## Forecast"));
+}
+
+#[test]
+fn csv_has_every_row_and_every_byte() {
+    let mut odd = input(30);
+    odd.policies[3].name = "a,\"b\"".into();
+    let report = report(&odd);
+    let text = csv(&report);
+    assert_eq!(text.lines().count(), 1 + 1 + 3 + 3 + 1 + 5 + 30 + 2);
+    assert!(text.contains("policy,\"a,\"\"b\"\"\","));
+    for line in text.lines().filter(|l| !l.contains('"')) {
+        assert_eq!(line.split(',').count(), 14, "{line}");
+    }
+    assert!(text.contains(&format!(",{},", report.totals.memory.memlock_bytes)));
+}

@@ -1,0 +1,129 @@
+//! Events of the YAML parser to documents, with recovery at the next document after an error.
+//!
+//! Assumes that the text holds no control characters (`source::discover` refuses them).
+//! Guarantees to end: each call of the parser moves forward, and what aliases add is bounded.
+//! Source: granit-parser 2.2.0; where its grammar is wider than libyaml's (tabs as indentation), `tabs` narrows it.
+
+use granit_parser::{ErrorKind, Options, Parser, ScanError, StrInput};
+
+use super::tabs::TabCheck;
+use super::tree::{Builder, Stop};
+use super::{MAX_DEPTH, Node};
+use crate::diag::{Diagnostics, yaml as report};
+use crate::source::{SourceId, Span};
+
+/// Reads the documents of one text, in order.
+pub struct Reader<'s> {
+    text: &'s str,
+    source: SourceId,
+    parser: Parser<'s, StrInput<'s>>,
+    builder: Builder<'s>,
+    tabs: TabCheck,
+    ended: bool,
+}
+
+impl<'s> Reader<'s> {
+    pub fn new(source: SourceId, text: &'s str) -> Reader<'s> {
+        Reader {
+            text,
+            source,
+            parser: Parser::new_from_str_with_options(text, options()),
+            builder: Builder::new(source, text),
+            tabs: TabCheck::new(text),
+            ended: false,
+        }
+    }
+
+    /// The next document that could be read, `None` at the end. What stands between is reported.
+    pub fn next(&mut self, diags: &mut Diagnostics) -> Option<Node<'s>> {
+        while !self.ended {
+            match self.parser.next_event() {
+                None => self.ended = true,
+                Some(Err(error)) => {
+                    self.report(&error, diags);
+                    self.recover(diags);
+                }
+                Some(Ok((event, span))) => match self.builder.take(event, span, diags) {
+                    Ok(None) => {}
+                    Ok(Some(document)) => {
+                        if !self.tabs.found(self.source, self.text, &document, diags) {
+                            return Some(document.root);
+                        }
+                    }
+                    Err(Stop) => self.recover(diags),
+                },
+            }
+        }
+        None
+    }
+
+    fn recover(&mut self, diags: &mut Diagnostics) {
+        if let Err(error) = self.parser.proceed_next_document() {
+            self.report(&error, diags);
+            self.ended = true;
+        }
+        let next = match self.parser.peek() {
+            Some(Ok((_, span))) => span.start.byte_offset().unwrap_or(0),
+            Some(Err(_)) | None => self.text.len(),
+        };
+        self.builder.abandon(floor(self.text, next));
+    }
+
+    fn report(&self, error: &ScanError, diags: &mut Diagnostics) {
+        let start = floor(self.text, error.marker().byte_offset().unwrap_or(0));
+        let end = start + self.text[start..].chars().next().map_or(0, char::len_utf8);
+        let span = Span::new(self.source, start, end);
+        diags.push(match error.kind() {
+            ErrorKind::RecursionLimitExceeded => report::nested_too_deeply(span, MAX_DEPTH),
+            kind => report::syntax(span, &error.info().to_string(), syntax_help(kind, self.line(start))),
+        });
+    }
+
+    fn line(&self, at: usize) -> &'s str {
+        let start = self.text[..at].rfind('\n').map_or(0, |i| i + 1);
+        self.text[start..].lines().next().unwrap_or("")
+    }
+}
+
+fn options() -> Options {
+    granit_parser::options! {
+        emit_comments: false,
+        emit_unresolved_aliases: true,
+        // As libyaml, and so go-yaml v2, reads a block scalar that ends with the file.
+        block_scalar_eof_without_line_feed: true,
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    }
+}
+
+/// The nearest character boundary at or below `at`.
+fn floor(text: &str, at: usize) -> usize {
+    text.floor_char_boundary(at.min(text.len()))
+}
+
+fn syntax_help(kind: &ErrorKind, line: &str) -> Option<&'static str> {
+    if line.contains("{{") {
+        return Some("fill in templates (`{{ ... }}`) before giving the text to tracefold");
+    }
+    match kind {
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabAtBlockScalarStart
+        | ErrorKind::TabInPlainScalar => Some("indent with spaces"),
+        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => {
+            Some("check the indentation; a value that contains `: ` has to be quoted")
+        }
+        ErrorKind::ExpectedBlockMappingKey
+        | ErrorKind::ExpectedBlockSequenceEntry
+        | ErrorKind::InvalidIndentation
+        | ErrorKind::BlockSequenceEntryNotAllowed
+        | ErrorKind::SimpleKeyExpected => Some(
+            "compare the indentation with the lines above: entries of one list or mapping start in the same column",
+        ),
+        ErrorKind::UnexpectedCharacter { .. } => Some("quote the value"),
+        ErrorKind::UnknownQuotedScalarEscape => Some("in single quotes, a backslash stands for itself"),
+        // The parser's list of kinds may grow; the message says what it is in any case.
+        _ => None,
+    }
+}

@@ -1,0 +1,237 @@
+//! Random policy sets, as YAML, and random events for them. The same seed gives the same of both.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use tracefold::fold::ir::Operation;
+use tracefold::interp::{Event, Value, Workload};
+use tracefold::vocab::arg_type::Class;
+
+/// splitmix64: small, and the same everywhere.
+pub struct Rng(u64);
+
+impl Rng {
+    pub fn new(seed: u64) -> Rng {
+        Rng(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    pub fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+}
+
+/// What policies name and events hold: near misses of each other on purpose.
+const PATHS: &[&str] = &[
+    "/usr/bin/cat", "/usr/bin/cats", "/usr/bin/ca", "/bin/cat", "/usr/sbin/cat", "/etc/passwd", "/etc/ssh/sshd_config",
+    "/etc/ssh", "/etc", "/opt/app/bin/server", "/opt/app/bin/serve", "/opt/app", "/a", "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", "/x/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/y",
+    "/tmp/1234567", "/tmp/12345678", "/tmp/123456789",
+];
+const POSTFIXES: &[&str] = &["cat", "at", "/cat", ".conf", "_config", "server", "9", "bin/server"];
+const PREFIXES: &[&str] = &["/etc", "/etc/", "/etc/ssh", "/usr", "/usr/bin/c", "/opt/app/", "/", "/tmp/123456"];
+const INTS: &[i64] = &[0, 1, 2, -1, 7, 4096, 2147483647];
+const APPS: &[&str] = &["shop", "db", "web"];
+const NAMESPACES: &[&str] = &["default", "prod"];
+
+struct HookKind {
+    yaml: &'static str,
+    args: &'static [(u8, &'static str)],
+    overrides: bool,
+}
+
+const HOOKS: &[(&str, HookKind)] = &[
+    ("lsmhooks", HookKind { yaml: "hook: bprm_check_security", args: &[(0, "linux_binprm")], overrides: true }),
+    ("lsmhooks", HookKind { yaml: "hook: bprm_creds_for_exec", args: &[(0, "linux_binprm")], overrides: true }),
+    ("lsmhooks", HookKind { yaml: "hook: file_open", args: &[(0, "file")], overrides: true }),
+    ("lsmhooks", HookKind { yaml: "hook: path_truncate", args: &[(0, "path")], overrides: true }),
+    ("kprobes", HookKind { yaml: "call: security_bprm_check\n    syscall: false", args: &[(0, "linux_binprm")], overrides: true }),
+    ("kprobes", HookKind { yaml: "call: security_file_permission\n    syscall: false", args: &[(0, "file"), (1, "int")], overrides: true }),
+    ("kprobes", HookKind { yaml: "call: fd_install\n    syscall: false", args: &[(0, "int"), (1, "file")], overrides: false }),
+    ("kprobes", HookKind { yaml: "call: sys_openat", args: &[(1, "string"), (2, "int32"), (0, "uint32")], overrides: false }),
+    ("kprobes", HookKind { yaml: "call: vfs_write\n    syscall: false", args: &[(0, "file"), (2, "size_t")], overrides: false }),
+];
+
+/// A multi-document text of 1 to 7 policies.
+pub fn policies(rng: &mut Rng) -> String {
+    let mut out = String::new();
+    for p in 0..1 + rng.below(7) {
+        policy(rng, p, &mut out);
+    }
+    out
+}
+
+fn policy(rng: &mut Rng, number: usize, out: &mut String) {
+    let namespaced = rng.chance(30);
+    let kind = if namespaced { "TracingPolicyNamespaced" } else { "TracingPolicy" };
+    let _ = write!(out, "---\napiVersion: cilium.io/v1alpha1\nkind: {kind}\nmetadata:\n  name: p{number}\n");
+    if namespaced {
+        let _ = writeln!(out, "  namespace: {}", rng.pick(NAMESPACES));
+    }
+    out.push_str("spec:\n");
+    workload(rng, namespaced, out);
+    if rng.chance(25) {
+        let _ = writeln!(out, "  options:\n  - name: policy-mode\n    value: {}", rng.pick(&["monitor", "enforce"]));
+    }
+    let section = rng.pick(HOOKS).0;
+    let _ = writeln!(out, "  {section}:");
+    let hooks: Vec<&HookKind> = HOOKS.iter().filter(|h| h.0 == section).map(|h| &h.1).collect();
+    let first = rng.below(hooks.len());
+    for i in 0..1 + rng.below(2) {
+        hook(rng, hooks[(first + i) % hooks.len()], out);
+    }
+}
+
+fn workload(rng: &mut Rng, namespaced: bool, out: &mut String) {
+    if rng.chance(50) {
+        match rng.below(3) {
+            0 => {
+                let _ = writeln!(out, "  podSelector:\n    matchLabels:\n      app: {}", rng.pick(APPS));
+            }
+            1 => {
+                let op = rng.pick(&["In", "NotIn"]);
+                let _ = writeln!(
+                    out,
+                    "  podSelector:\n    matchExpressions:\n    - key: app\n      operator: {op}\n      values: [{}, {}]",
+                    rng.pick(APPS),
+                    rng.pick(APPS)
+                );
+            }
+            _ => out.push_str("  podSelector:\n    matchExpressions:\n    - key: app\n      operator: Exists\n"),
+        }
+    }
+    if rng.chance(20) {
+        let _ = writeln!(
+            out,
+            "  containerSelector:\n    matchExpressions:\n    - key: name\n      operator: In\n      values: [main, {}]",
+            rng.pick(&["side", "init"])
+        );
+    }
+    if !namespaced && rng.chance(20) {
+        out.push_str("  hostSelector: {}\n");
+    }
+}
+
+fn hook(rng: &mut Rng, hook: &HookKind, out: &mut String) {
+    let _ = write!(out, "  - {}\n    args:\n", hook.yaml);
+    let count = 1 + rng.below(hook.args.len());
+    for (index, ty) in &hook.args[..count] {
+        let _ = writeln!(out, "    - index: {index}\n      type: {ty}");
+    }
+    let selectors = rng.below(5);
+    if selectors > 0 {
+        out.push_str("    selectors:\n");
+    }
+    for _ in 0..selectors {
+        selector(rng, hook, &hook.args[..count], out);
+    }
+}
+
+fn selector(rng: &mut Rng, hook: &HookKind, args: &[(u8, &str)], out: &mut String) {
+    let filters = rng.below(3);
+    if filters > 0 {
+        out.push_str("    - matchArgs:\n");
+    }
+    for _ in 0..filters {
+        let (index, ty) = rng.pick(args);
+        let int = ty.contains("int") || *ty == "size_t";
+        let op = if int {
+            *rng.pick(&["Equal", "NotEqual"])
+        } else {
+            *rng.pick(&["Equal", "NotEqual", "NotEqual", "Prefix", "NotPrefix", "Postfix", "NotPostfix"])
+        };
+        let _ = writeln!(out, "      - index: {index}\n        operator: {op}\n        values:");
+        for _ in 0..1 + rng.below(if int { 3 } else { 6 }) {
+            if int {
+                let v = *rng.pick(INTS);
+                let _ = writeln!(out, "        - \"{}\"", if ty.starts_with('u') { v.max(0) } else { v });
+            } else {
+                let pool = match op.trim_start_matches("Not") {
+                    "Prefix" => PREFIXES,
+                    "Postfix" => POSTFIXES,
+                    _ => PATHS,
+                };
+                let _ = writeln!(out, "        - \"{}\"", rng.pick(pool));
+            }
+        }
+    }
+    let head = if filters > 0 { "      " } else { "    - " };
+    let actions: &[&str] = match (rng.below(7), hook.overrides) {
+        (0, true) => &["action: Override\n        argError: -1"],
+        (1, true) => &["action: Override\n        argError: -13", "action: NoPost"],
+        (2, _) => &["action: Sigkill"],
+        (3, _) => &["action: NoPost"],
+        (4, true) => &["action: Sigkill", "action: Override\n        argError: -2"],
+        _ => &["action: Post"],
+    };
+    let _ = writeln!(out, "{head}matchActions:");
+    for a in actions {
+        let _ = writeln!(out, "      - {a}");
+    }
+}
+
+/// A call of what `operation` is attached to.
+pub fn event(rng: &mut Rng, operation: &Operation) -> Event {
+    let mut args = vec![Value::Int(0); 5];
+    for subject in &operation.subjects {
+        args[subject.param as usize] = match subject.ty.class() {
+            Some(Class::Int { .. }) | None => Value::Int(int(rng)),
+            Some(Class::Text) if rng.chance(5) => Value::Text(vec![]),
+            Some(Class::Text | Class::Path) if rng.chance(10) => Value::Unreadable,
+            Some(Class::Text | Class::Path) => Value::Text(text(rng)),
+        };
+    }
+    Event { attach: operation.attach.clone(), args, workload: place(rng) }
+}
+
+fn int(rng: &mut Rng) -> u64 {
+    let v = *rng.pick(INTS) as u64;
+    // The upper half of a register that holds a narrower value is anything.
+    if rng.chance(30) { v & 0xffff_ffff | rng.next() << 32 } else { v }
+}
+
+fn text(rng: &mut Rng) -> Vec<u8> {
+    let mut t = rng.pick(PATHS).as_bytes().to_vec();
+    match rng.below(6) {
+        0 => t.extend_from_slice(b"/x"),
+        1 => t.push(b'c'),
+        2 if t.len() > 2 => {
+            let last = t.len() - 1;
+            t[last] ^= 1;
+        }
+        3 => t.splice(0..0, b"/srv".iter().copied()).for_each(drop),
+        _ => {}
+    }
+    t
+}
+
+fn place(rng: &mut Rng) -> Workload {
+    if rng.chance(25) {
+        return Workload::Host;
+    }
+    let mut labels = BTreeMap::new();
+    if rng.chance(85) {
+        labels.insert("app".to_string(), (*rng.pick(APPS)).to_string());
+    }
+    Workload::Container {
+        namespace: (*rng.pick(NAMESPACES)).to_string(),
+        labels,
+        name: (*rng.pick(&["main", "side", "other"])).to_string(),
+        repo: "registry.example/app".to_string(),
+    }
+}
