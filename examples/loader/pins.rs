@@ -1,7 +1,7 @@
 //! What stays in force when the loader goes: links, slots, counters, and what of the generation must be found again.
 //!
-//! `<folder>/<operation>-link` is the attached stub of an operation; other pins are maps, by the names that the
-//! manifest gives. A stub stays attached from the first generation to the last; a generation comes into force by one
+//! `<folder>/<operation>-link` is the attached stub of an operation, `lsm-file_open-link` for one; other pins are maps,
+//! by the names that the manifest gives. A stub stays attached from the first generation to the last; a generation comes into force by one
 //! update of the stub's slot. The slot is filled before the stub is attached. Operations that a new artifact does not
 //! have are taken off after all others have been switched.
 
@@ -39,9 +39,9 @@ struct Stub {
     _object: Option<Object>,
 }
 
-/// What a generation leaves in the folder: replaced with each of them.
-const GENERATION: &str = "generation";
-const RING: &str = "ring";
+/// What a generation leaves in the folder, replaced with each of them. Other names have a `-` in them.
+const GENERATION: &str = "node";
+const RING: &str = "events";
 
 impl Pins {
     /// # Errors
@@ -176,13 +176,13 @@ impl Pins {
         let pins: Vec<String> = self.earlier.iter().chain(&self.made).cloned().collect();
         for pin in pins {
             let operation = pin.rsplit_once('-').map(|(operation, _)| operation);
-            if operation.is_some_and(|operation| operation.contains(':') && !wanted.contains(operation)) {
+            if operation.is_some_and(|operation| !wanted.contains(operation)) {
                 let _ = std::fs::remove_file(self.folder.join(&pin));
                 self.earlier.remove(&pin);
                 self.made.remove(&pin);
             }
         }
-        self.stubs.retain(|stub| wanted.contains(stub.operation.as_str()));
+        self.stubs.retain(|stub| wanted.contains(&stem(&stub.operation)));
     }
 
     /// Pins a map in place of another one, in one step.
@@ -247,8 +247,13 @@ impl Pins {
     }
 }
 
+/// An operation's name as the beginning of its pins' names.
+fn stem(operation: &str) -> String {
+    operation.replace(':', "-")
+}
+
 fn link_name(operation: &str) -> String {
-    format!("{operation}-link")
+    format!("{}-link", stem(operation))
 }
 
 fn program_info(id: u32, with_maps: bool) -> Option<ProgramInfo> {

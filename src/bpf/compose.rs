@@ -163,7 +163,9 @@ impl Composer<'_> {
                 self.code.push(insn::store(FP, arg, 2));
             }
             Step::SetArgument { arg, value } => {
-                self.code.push(insn::store_imm(insn::DW, FP, self.frame.arg(*arg)?, *value));
+                // Not as an immediate: Linux 6.1 forgets the value of such a store.
+                self.code.push(insn::mov_imm(2, *value));
+                self.code.push(insn::store(FP, self.frame.arg(*arg)?, 2));
             }
             Step::Bind(place) => self.bind(*place),
             Step::Jump(place) => {
@@ -225,7 +227,7 @@ pub fn patch(code: &mut Code, function: &str, values: &BTreeMap<Patch, i64>) -> 
 }
 
 fn put_immediate(op: &mut Op, value: i64) -> Option<()> {
-    const SHIFTS: [u8; 3] = [0x60, 0x70, 0xc0];
+    const SHIFTS: [u8; 3] = [insn::LSH, insn::RSH, insn::ARSH];
     let insn = &mut op.insn;
     let width = if matches!(insn.class(), ALU32 | insn::JMP32) { 32 } else { 64 };
     if insn.is_alu() && SHIFTS.contains(&insn.operation()) && !(0..width).contains(&value) {

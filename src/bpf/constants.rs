@@ -1,22 +1,42 @@
-//! Which registers hold a known constant, and which branches that decides.
+//! Which registers hold a known constant or a known place on the stack, and which branches that decides.
 //!
-//! The same reasoning as the kernel's verifier, less of it: constants only, no ranges, nothing about memory.
-//! So whatever is unreachable here is unreachable there; the converse does not hold. An immediate with a CO-RE
-//! record is unknown until it is resolved.
+//! The same reasoning as the kernel's verifier, less of it: no ranges, and nothing about memory. So whatever is
+//! unreachable here is unreachable there; the converse does not hold. An immediate with a CO-RE record is
+//! unknown until it is resolved.
 
 use super::code::{Code, Item, Op};
 use super::flow::Flow;
-use super::insn::{self, ALU32, ALU64, Insn, JMP32, MOV};
+use super::insn::{self, ALU32, ALU64, FP, Insn, JMP32, MOV};
+
+/// What is known of a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    Constant(i64),
+    /// The frame pointer and so many bytes.
+    Stack(i64),
+}
 
 /// What is known of each register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Registers([Option<i64>; 11]);
-
-const UNKNOWN: Registers = Registers([None; 11]);
+pub struct Registers([Option<Value>; 11]);
 
 impl Registers {
-    pub fn get(&self, register: u8) -> Option<i64> {
+    /// On entry to a function.
+    fn at_entry() -> Registers {
+        let mut registers = Registers([None; 11]);
+        registers.0[FP as usize] = Some(Value::Stack(0));
+        registers
+    }
+
+    pub fn get(&self, register: u8) -> Option<Value> {
         self.0.get(register as usize).copied().flatten()
+    }
+
+    pub fn constant(&self, register: u8) -> Option<i64> {
+        match self.get(register)? {
+            Value::Constant(value) => Some(value),
+            Value::Stack(_) => None,
+        }
     }
 
     fn join(&self, other: &Registers) -> Registers {
@@ -35,46 +55,76 @@ impl Registers {
     }
 
     /// The second operand of an ALU operation or a branch.
-    fn operand(&self, op: &Op) -> Option<i64> {
+    fn operand(&self, op: &Op) -> Option<Value> {
         if op.core.is_some() || op.reference.is_some() {
             return None;
         }
-        if op.insn.is_register_form() { self.get(op.insn.src) } else { Some(i64::from(op.insn.imm)) }
+        if op.insn.is_register_form() {
+            self.get(op.insn.src)
+        } else {
+            Some(Value::Constant(i64::from(op.insn.imm)))
+        }
     }
 
     /// What an operation puts into its destination register.
-    fn result(&self, op: &Op) -> Option<i64> {
+    pub fn result(&self, op: &Op) -> Option<Value> {
         match op.insn.class() {
             ALU64 => self.compute(op),
             ALU32 if op.insn.operation() == insn::END => None,
-            ALU32 => self.compute(op).map(|value| i64::from(value as u32)),
+            ALU32 => self.compute32(op).map(|value| Value::Constant(i64::from(value))),
             insn::LD if op.core.is_none() && op.reference.is_none() => {
-                Some(i64::from(op.insn.imm as u32) | i64::from(op.high) << 32)
+                Some(Value::Constant(i64::from(op.insn.imm as u32) | i64::from(op.high) << 32))
             }
             _ => None,
         }
     }
 
-    /// Operations whose lower half does not depend on their operands' upper halves.
-    fn compute(&self, op: &Op) -> Option<i64> {
+    fn compute(&self, op: &Op) -> Option<Value> {
+        use Value::{Constant, Stack};
         let operand = self.operand(op)?;
         if op.insn.operation() == MOV {
             return Some(operand);
         }
         let value = self.get(op.insn.dst)?;
-        match op.insn.operation() {
-            insn::ADD => Some(value.wrapping_add(operand)),
-            insn::SUB => Some(value.wrapping_sub(operand)),
-            insn::OR => Some(value | operand),
-            insn::AND => Some(value & operand),
-            insn::XOR => Some(value ^ operand),
-            _ => None,
+        Some(match (op.insn.operation(), value, operand) {
+            (insn::ADD, Constant(a), Constant(b)) => Constant(a.wrapping_add(b)),
+            (insn::ADD, Stack(a), Constant(b)) | (insn::ADD, Constant(a), Stack(b)) => {
+                Stack(a.checked_add(b)?)
+            }
+            (insn::SUB, Constant(a), Constant(b)) => Constant(a.wrapping_sub(b)),
+            (insn::OR, Constant(a), Constant(b)) => Constant(a | b),
+            (insn::AND, Constant(a), Constant(b)) => Constant(a & b),
+            (insn::XOR, Constant(a), Constant(b)) => Constant(a ^ b),
+            (insn::LSH, Constant(a), Constant(b)) => Constant(a.wrapping_shl(b as u32)),
+            (insn::RSH, Constant(a), Constant(b)) => Constant((a as u64).wrapping_shr(b as u32) as i64),
+            (insn::ARSH, Constant(a), Constant(b)) => Constant(a.wrapping_shr(b as u32)),
+            _ => return None,
+        })
+    }
+
+    fn compute32(&self, op: &Op) -> Option<u32> {
+        let Some(Value::Constant(operand)) = self.operand(op) else { return None };
+        let operand = operand as u32;
+        if op.insn.operation() == MOV {
+            return Some(operand);
         }
+        let value = self.constant(op.insn.dst)? as u32;
+        Some(match op.insn.operation() {
+            insn::ADD => value.wrapping_add(operand),
+            insn::SUB => value.wrapping_sub(operand),
+            insn::OR => value | operand,
+            insn::AND => value & operand,
+            insn::XOR => value ^ operand,
+            insn::LSH => value.wrapping_shl(operand),
+            insn::RSH => value.wrapping_shr(operand),
+            insn::ARSH => (value as i32).wrapping_shr(operand) as u32,
+            _ => return None,
+        })
     }
 
     /// Whether a conditional branch is taken, if that is known.
     pub fn outcome(&self, op: &Op) -> Option<bool> {
-        let (a, b) = (self.get(op.insn.dst)?, self.operand(op)?);
+        let (a, Value::Constant(b)) = (self.constant(op.insn.dst)?, self.operand(op)?) else { return None };
         if op.insn.class() == JMP32 {
             return compare(
                 op.insn,
@@ -108,7 +158,7 @@ fn compare(branch: Insn, a: i64, b: i64, unsigned_a: u64, unsigned_b: u64) -> Op
 /// What is known in front of each item; `None` where execution cannot come.
 pub fn before(code: &Code, flow: &Flow) -> Vec<Option<Registers>> {
     let mut before: Vec<Option<Registers>> = vec![None; code.items.len()];
-    let mut todo = vec![(0, UNKNOWN)];
+    let mut todo = vec![(0, Registers::at_entry())];
     while let Some((at, incoming)) = todo.pop() {
         let (Some(item), Some(known)) = (code.items.get(at), before.get_mut(at)) else { continue };
         let joined = known.map_or(incoming, |known| known.join(&incoming));
@@ -164,6 +214,34 @@ mod tests {
     }
 
     #[test]
+    fn arithmetic_is_the_kernel_s() {
+        let result = |class: u8, operation: u8, a: i64, b: i32| {
+            let registers = Registers::at_entry().after(&Op::constant(1, a));
+            let op = Insn { op: class | operation, dst: 1, src: 0, off: 0, imm: b };
+            registers.after(&op.into()).constant(1)
+        };
+        assert_eq!(result(ALU64, insn::LSH, 3, 3), Some(24));
+        assert_eq!(result(ALU64, insn::RSH, -1, 60), Some(15));
+        assert_eq!(result(ALU64, insn::ARSH, -16, 2), Some(-4));
+        assert_eq!(result(ALU64, insn::AND, -1, -8), Some(-8));
+        assert_eq!(result(ALU32, insn::ADD, 0xffff_ffff, 1), Some(0));
+        assert_eq!(result(ALU32, insn::ARSH, 0x8000_0000, 31), Some(0xffff_ffff));
+        assert_eq!(result(ALU32, insn::OR, 1 << 40, 2), Some(2));
+        assert_eq!(result(ALU64, insn::DIV, 8, 2), None);
+    }
+
+    #[test]
+    fn places_on_the_stack_are_followed() {
+        let at_entry = Registers::at_entry();
+        let moved = at_entry.after(&mov_reg(1, FP).into()).after(&add_imm(1, -8).into());
+        assert_eq!(moved.get(1), Some(Value::Stack(-8)));
+        assert_eq!(moved.constant(1), None);
+        assert_eq!(moved.after(&insn::load(1, 1, 0).into()).get(1), None);
+        let half = Insn { op: ALU32 | MOV | insn::X, dst: 1, src: FP, off: 0, imm: 0 };
+        assert_eq!(at_entry.after(&half.into()).get(1), None);
+    }
+
+    #[test]
     fn what_is_unknown_decides_nothing() {
         assert!(falls_through(&[], IF_ZERO));
         let core = CoreRecord { type_id: 1, access: "0".into(), kind: 2 };
@@ -195,6 +273,6 @@ mod tests {
         code.push(EXIT_INSN);
         let flow = Flow::new(&code, "f").unwrap();
         let at_exit = before(&code, &flow).pop().unwrap().unwrap();
-        assert_eq!((at_exit.get(2), at_exit.get(3)), (None, Some(1)));
+        assert_eq!((at_exit.constant(2), at_exit.constant(3)), (None, Some(1)));
     }
 }

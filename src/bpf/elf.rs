@@ -13,7 +13,7 @@ use object::{
 
 use super::error::Error;
 use super::insn::{Insn, SLOT};
-use super::stencil::{DataSection, Linkage};
+use super::object_file::{DataSection, Linkage};
 
 /// What an instruction's relocation is against.
 #[derive(Clone, Debug, PartialEq, Eq)]

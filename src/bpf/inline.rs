@@ -10,7 +10,7 @@ use super::code::Label;
 use super::code::{Code, Item, Op};
 use super::error::Error;
 use super::insn::{self, ALU64, FP, GOTO, LDX, MOV, ST, STX, X};
-use super::stencil::Function;
+use super::object_file::Function;
 
 /// Appends `stencil`'s body to `program`, with its locals `frame_bytes` further down; it goes on at `end`,
 /// which the caller binds.
@@ -68,8 +68,8 @@ fn move_locals(op: &Op, bytes: u16) -> Result<[Option<Op>; 2], &'static str> {
 #[cfg(test)]
 mod tests {
     use super::super::insn::{EXIT_INSN, JEQ, JMP, add_imm, load, mov_imm, mov_reg, store};
+    use super::super::object_file::Linkage;
     use super::super::peephole;
-    use super::super::stencil::Linkage;
     use super::*;
     use crate::bpf::insn::Insn;
 

@@ -28,16 +28,37 @@ pub const ATOMIC: u8 = 0xc0;
 /// Operand is a register instead of the immediate.
 pub const X: u8 = 0x08;
 
-// Operations of the ALU and jump classes.
+// Operations of the ALU classes.
 pub const ADD: u8 = 0x00;
+pub const SUB: u8 = 0x10;
+pub const MUL: u8 = 0x20;
+pub const DIV: u8 = 0x30;
+pub const OR: u8 = 0x40;
+pub const AND: u8 = 0x50;
+pub const LSH: u8 = 0x60;
+pub const RSH: u8 = 0x70;
 pub const NEG: u8 = 0x80;
+pub const MOD: u8 = 0x90;
+pub const XOR: u8 = 0xa0;
 pub const MOV: u8 = 0xb0;
+pub const ARSH: u8 = 0xc0;
 pub const END: u8 = 0xd0;
+
+// Operations of the jump classes.
 pub const JA: u8 = 0x00;
 pub const JEQ: u8 = 0x10;
+pub const JGT: u8 = 0x20;
+pub const JGE: u8 = 0x30;
+pub const JSET: u8 = 0x40;
 pub const JNE: u8 = 0x50;
+pub const JSGT: u8 = 0x60;
+pub const JSGE: u8 = 0x70;
 pub const CALL: u8 = 0x80;
 pub const EXIT: u8 = 0x90;
+pub const JLT: u8 = 0xa0;
+pub const JLE: u8 = 0xb0;
+pub const JSLT: u8 = 0xc0;
+pub const JSLE: u8 = 0xd0;
 
 /// Opcode of the two-slot load of a 64-bit immediate.
 pub const LD_IMM64: u8 = LD | DW;

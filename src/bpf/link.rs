@@ -18,7 +18,8 @@ use super::compose::{Patch, Step, compose, patch, stack_bytes};
 use super::elf::{self, CodeSection, Container, DataSymbol, FunctionSymbol, Target};
 use super::error::Error;
 use super::insn::SLOT;
-use super::stencil::{DataSection, Function, Linkage, StencilObject};
+use super::object_file::{DataSection, Function, Linkage};
+use super::stencil::StencilObject;
 
 pub const LICENSE: &str = "Dual BSD/GPL";
 /// The file name in line records: bytes must not depend on paths.

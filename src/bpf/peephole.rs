@@ -1,18 +1,19 @@
 //! Small rewrites of composed code, until none applies any more.
 //!
 //! Turns code into code that does the same to memory, to r0 at exits and to whatever is called. Every rewrite
-//! needs a proof from [`Flow`]; an instruction with a CO-RE record has an unknown immediate and is never
-//! evaluated. What remains is free of unreachable instructions, which the kernel's verifier refuses.
+//! needs a proof from [`Flow`] or [`constants`]. What remains is free of unreachable instructions, which the kernel's verifier refuses.
 //! Not here: anything that needs to know memory, and moving instructions.
 
 use super::code::{Code, Item, Label, Op};
+use super::constants::{self, Registers};
 use super::error::Error;
 use super::flow::Flow;
-use super::insn::{self, ADD, ALU32, ALU64, GOTO, JEQ, JMP, JNE, MOV};
+use super::insn::{self, ADD, ALU32, ALU64, GOTO};
+use super::specialise;
 
 /// Rewrites in order; each says whether it changed anything.
-const REWRITES: [fn(&mut Code, &Flow) -> bool; 5] =
-    [decide_tests, drop_unreachable, drop_jumps_to_next, join_additions, drop_dead_writes];
+const REWRITES: [fn(&mut Code, &Flow) -> bool; 6] =
+    [specialise::run, decide_tests, drop_unreachable, drop_jumps_to_next, join_additions, drop_dead_writes];
 
 /// More rounds than any composition has needed; each one is worth having on its own.
 const ROUNDS: usize = 32;
@@ -30,82 +31,19 @@ pub fn run(code: &mut Code, function: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is known of r0 in front of an item.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Known {
-    Unreached,
-    Value(i64),
-    Unknown,
-}
-
-impl Known {
-    fn join(self, other: Known) -> Known {
-        match (self, other) {
-            (Known::Unreached, known) | (known, Known::Unreached) => known,
-            (a, b) if a == b => a,
-            _ => Known::Unknown,
-        }
-    }
-}
-
-/// What is known of r0 behind an operation.
-fn known_after(op: &Op, before: Known) -> Known {
-    if before == Known::Unreached || op.insn.writes() & 1 == 0 {
-        return before;
-    }
-    let plain = op.core.is_none() && op.reference.is_none() && !op.insn.is_register_form();
-    let value = match op.insn.class() {
-        ALU64 if plain && op.insn.operation() == MOV => Some(i64::from(op.insn.imm)),
-        ALU32 if plain && op.insn.operation() == MOV => Some(i64::from(op.insn.imm as u32)),
-        _ => None,
-    };
-    value.map_or(Known::Unknown, Known::Value)
-}
-
-fn known_before(code: &Code, flow: &Flow) -> Vec<Known> {
-    let mut before = vec![Known::Unreached; code.items.len() + 1];
-    before[0] = Known::Unknown;
-    let mut todo = vec![0];
-    while let Some(at) = todo.pop() {
-        let Some(item) = code.items.get(at) else { continue };
-        let after = match item {
-            Item::Label(_) => before[at],
-            Item::Op(op) => known_after(op, before[at]),
-        };
-        for next in flow.successors(code, at).into_iter().flatten() {
-            let joined = before[next].join(after);
-            if joined != before[next] {
-                before[next] = joined;
-                todo.push(next);
-            }
-        }
-    }
-    before
-}
-
-/// The outcome of `if r0 == imm` or `if r0 != imm`, when r0 is known.
-fn outcome(op: &Op, r0: Known) -> Option<bool> {
-    let Known::Value(value) = r0 else { return None };
-    if op.insn.dst != 0 || op.insn.class() != JMP || op.insn.is_register_form() || op.core.is_some() {
-        return None;
-    }
-    match op.insn.operation() {
-        JEQ => Some(value == i64::from(op.insn.imm)),
-        JNE => Some(value != i64::from(op.insn.imm)),
-        _ => None,
-    }
-}
-
 /// A stencil that leaves with a constant goes straight to where the test of that constant would send it; and
 /// what jumps to a jump goes to its target.
 fn decide_tests(code: &mut Code, flow: &Flow) -> bool {
-    let before = known_before(code, flow);
+    let before = constants::before(code, flow);
     let mut behind: Vec<(usize, Label)> = vec![];
     let mut detours: Vec<(usize, Label)> = vec![];
     let mut targets: Vec<(usize, Label)> = vec![];
-    let mut decide = |code: &mut Code, from: usize, r0: Known| -> Option<Label> {
+    let mut decide = |code: &mut Code, from: usize, known: &Registers| -> Option<Label> {
         let (at, test) = flow.landing(code, from)?;
-        if outcome(test, r0)? {
+        if !test.insn.is_branch() {
+            return None;
+        }
+        if known.outcome(test)? {
             return test.target;
         }
         let known = behind.iter().find(|(test, _)| *test == at).map(|(_, label)| *label);
@@ -116,14 +54,11 @@ fn decide_tests(code: &mut Code, flow: &Flow) -> bool {
         }))
     };
     for at in 0..code.items.len() {
-        let Item::Op(op) = &code.items[at] else { continue };
-        if before[at] == Known::Unreached {
-            continue;
-        }
-        let (insn, target, after) = (op.insn, op.target, known_after(op, before[at]));
+        let (Item::Op(op), Some(known)) = (&code.items[at], before[at]) else { continue };
+        let (insn, target, after) = (op.insn, op.target, known.after(op));
         if let Some(target) = target {
             let through = jump_chain_end(code, flow, target);
-            let decided = decide(code, flow.place(through), after).unwrap_or(through);
+            let decided = decide(code, flow.place(through), &after).unwrap_or(through);
             if decided != target {
                 targets.push((at, decided));
             }
@@ -132,7 +67,7 @@ fn decide_tests(code: &mut Code, flow: &Flow) -> bool {
         let next = code.items[at + 1..].iter().position(|i| matches!(i, Item::Op(_))).map(|n| at + 1 + n);
         if let (true, Some(next)) = (insn.falls_through(), next)
             && flow.landing(code, at + 1).is_some_and(|(landing, _)| landing == next)
-            && let Some(label) = decide(code, at + 1, after)
+            && let Some(label) = decide(code, at + 1, &after)
         {
             detours.push((at, label));
         }
@@ -237,12 +172,11 @@ fn join_additions(code: &mut Code, _: &Flow) -> bool {
     drop_items(code, &dropped)
 }
 
-/// Moves and constants into registers that nobody reads afterwards.
+/// Results of arithmetic that nobody reads afterwards.
 fn drop_dead_writes(code: &mut Code, flow: &Flow) -> bool {
     let live = flow.live_after(code);
-    let is_move = |op: &Op| match op.insn.class() {
-        ALU32 | ALU64 => op.insn.operation() == MOV,
-        insn::LD => op.reference.is_none(),
+    let only_computes = |op: &Op| match op.insn.class() {
+        ALU32 | ALU64 | insn::LD => true,
         _ => false,
     };
     let dropped: Vec<usize> = code
@@ -250,7 +184,7 @@ fn drop_dead_writes(code: &mut Code, flow: &Flow) -> bool {
         .iter()
         .enumerate()
         .filter(|(at, item)| match item {
-            Item::Op(op) => is_move(op) && op.core.is_none() && live[*at] & 1 << op.insn.dst == 0,
+            Item::Op(op) => only_computes(op) && live[*at] & 1 << op.insn.dst == 0,
             Item::Label(_) => false,
         })
         .map(|(at, _)| at)
