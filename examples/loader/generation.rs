@@ -20,8 +20,8 @@ use tracefold::artifact::manifest::{Manifest, Map, Program, Role, Step};
 use tracefold::artifact::node::{Node, NodeError, Workload, Write};
 use tracefold::artifact::read::Artifact;
 
-use crate::Outcome;
 use crate::events::Printer;
+use crate::{Outcome, TICK};
 
 /// Names that objects give to what all operations of a generation share (`bpf-templates/abi.h`).
 const NODE: &str = ".bss";
@@ -81,6 +81,12 @@ impl Generation {
     pub fn print_events(&self, wait: Duration) {
         // A signal ends the wait early; whatever else fails shows as lost events.
         let _ = self.ring.poll(wait);
+        let _ = self.ring.consume();
+    }
+
+    /// Prints the last events of programs that are not called any more: those that still run may be sending theirs.
+    pub fn drain(&self) {
+        std::thread::sleep(TICK);
         let _ = self.ring.consume();
     }
 

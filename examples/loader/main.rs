@@ -88,7 +88,7 @@ fn run(arguments: &Arguments) -> Outcome<()> {
         }
         if !pins.are_ours(&generation) {
             // A successor has taken over; what it judges is its to print.
-            generation.print_events(TICK);
+            generation.drain();
             report(&generation, &pins, &mut reported, true);
             pins.leave();
             return Ok(());
@@ -104,7 +104,7 @@ fn run(arguments: &Arguments) -> Outcome<()> {
         report(&generation, &pins, &mut reported, false);
     }
     pins.remove()?;
-    generation.print_events(Duration::ZERO);
+    generation.drain();
     report(&generation, &pins, &mut reported, true);
     Ok(())
 }
@@ -122,7 +122,7 @@ fn take_over_workloads(
         Err(error) if NodeError::calls_for_new_generation(&error) => {
             let next = Generation::load(artifact, generation.number + 1, &workloads)?;
             pins.put_in_force(artifact, &next)?;
-            generation.print_events(TICK);
+            generation.drain();
             *generation = next;
         }
         Err(error) => return Err(error.into()),

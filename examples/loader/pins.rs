@@ -171,8 +171,8 @@ impl Pins {
 
     /// Takes off what no operation of the artifact needs any more.
     fn retire(&mut self, manifest: &Manifest) {
-        let wanted: BTreeSet<&str> =
-            manifest.operations.iter().map(|operation| operation.name.as_str()).collect();
+        let wanted: BTreeSet<String> =
+            manifest.operations.iter().map(|operation| stem(&operation.name)).collect();
         let pins: Vec<String> = self.earlier.iter().chain(&self.made).cloned().collect();
         for pin in pins {
             let operation = pin.rsplit_once('-').map(|(operation, _)| operation);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use super::Port;
 use super::act;
@@ -148,6 +149,8 @@ impl<'a> Stage<'a> {
 
     fn kill_loader(&mut self) -> Result<(), String> {
         let loader = self.loader.take().ok_or("no loader runs")?;
+        // What happened so far is to be printed first: a script expects those events.
+        std::thread::sleep(Duration::from_secs(2));
         loader.signal(libc::SIGKILL);
         loader.end().map(drop)
     }
