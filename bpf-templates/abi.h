@@ -87,7 +87,7 @@ struct node_header {
 	u32 generation; /* stands in every event */
 	u32 low_level;  /* the smallest cgroup level of any workload; 0 = there are none */
 	u64 lost;       /* events that could not be sent or are cut short */
-	u64 pad[5];
+	u64 zero[5];      /* stays 0; the verifier does not know it (frame.h) */
 };
 #define NODE_MAGIC 0x444f4e46 /* "FNOD" */
 #define NODE_ABI 1

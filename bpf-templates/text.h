@@ -89,7 +89,7 @@ STENCIL(text_of_path_typed)(struct frame *f, u64 k, u64 number)
 		u.typed.root_mount = (u64)root_mount;
 		u.typed.mount = (u64)mount;
 		u.typed.text = text;
-		u.typed.pos = TEXT_MAX;
+		u.typed.pos = TEXT_MAX + unknown_zero();
 		loop(WALK_ROUNDS, write_round, &u.typed, 0);
 		dentry = u.typed.dentry;
 		pos = u.typed.pos;
@@ -104,9 +104,8 @@ STENCIL(text_of_path_typed)(struct frame *f, u64 k, u64 number)
 	NUMBER(d);
 	NUMBER(m);
 	NUMBER(r);
-	probe_from(&u.probed, WRITE, d, m, r);
+	probe_from(&u.probed, WRITE, d, m, r, 0, 0, pos);
 	u.probed.text = text;
-	u.probed.pos = pos;
 	loop(WALK_ROUNDS, walk_round, &u.probed, 0);
 	text_done(f, text, number, u.probed.pos, u.probed.status == WALK_ROOT && !unlinked_typed(leaf));
 	return 0;
@@ -118,7 +117,7 @@ STENCIL(text_of_path_probed)(struct frame *f, u64 k, u64 number)
 	struct text *text = text_of(f, number);
 	u64 path = f->args[k], leaf = read_u64(path + FIELD_OFFSET(struct path, dentry)),
 	    mount = read_u64(path + FIELD_OFFSET(struct path, mnt));
-	probe_from(&w, WRITE, leaf, mount, read_u64(mount + FIELD_OFFSET(struct vfsmount, mnt_root)));
+	probe_from(&w, WRITE, leaf, mount, read_u64(mount + FIELD_OFFSET(struct vfsmount, mnt_root)), 0, 0, TEXT_MAX);
 	w.text = text;
 	loop(WALK_ROUNDS, walk_round, &w, 0);
 	text_done(f, text, number, w.pos, w.status == WALK_ROOT && !unlinked_probed(leaf));

@@ -276,8 +276,9 @@ static long walk_round(u64 round, struct walk *w)
 }
 
 /* ---- exact paths ---- */
-INLINE void probe_from(struct walk *w, u32 job, u64 dentry, u64 mount, u64 mount_root)
+INLINE void probe_from(struct walk *w, u32 job, u64 dentry, u64 mount, u64 mount_root, u32 reference, u32 id, u32 pos)
 {
+	u64 zero = unknown_zero();
 	struct fs_struct *fs = get_current_task_btf()->fs;
 	u64 root_dentry = (u64)fs->root.dentry, root_mount = (u64)fs->root.mnt;
 	NUMBER(root_dentry);
@@ -288,11 +289,13 @@ INLINE void probe_from(struct walk *w, u32 job, u64 dentry, u64 mount, u64 mount
 	w->root_dentry = root_dentry;
 	w->root_mount = root_mount;
 	w->text = NULL;
-	w->hash = w->differ = 0;
+	w->hash = w->differ = zero;
 	w->job = job;
-	w->status = WALK_GO;
-	w->reference = w->id = w->done = 0;
-	w->pos = TEXT_MAX;
+	w->status = WALK_GO + zero;
+	w->reference = reference + zero;
+	w->id = id + zero;
+	w->done = zero;
+	w->pos = pos + zero;
 }
 
 STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension)
@@ -353,9 +356,7 @@ on: {
 	NUMBER(d);
 	NUMBER(m);
 	NUMBER(r);
-	probe_from(&w, MATCH, d, m, r);
-	w.reference = reference;
-	w.id = id;
+	probe_from(&w, MATCH, d, m, r, reference, id, 0);
 	loop(WALK_ROUNDS, walk_round, &w, 0);
 	if (w.status == WALK_ROOT && w.reference & EDGE_ACCEPT && !unlinked_typed(leaf))
 		f->ids[dimension] = w.id;
@@ -368,9 +369,7 @@ STENCIL(walk_probed)(struct frame *f, u64 k, u64 root, u64 dimension)
 	struct walk w;
 	u64 path = f->args[k], leaf = read_u64(path + FIELD_OFFSET(struct path, dentry)),
 	    mount = read_u64(path + FIELD_OFFSET(struct path, mnt));
-	probe_from(&w, MATCH, leaf, mount, read_u64(mount + FIELD_OFFSET(struct vfsmount, mnt_root)));
-	w.reference = root;
-	w.id = 1;
+	probe_from(&w, MATCH, leaf, mount, read_u64(mount + FIELD_OFFSET(struct vfsmount, mnt_root)), root, 1, 0);
 	loop(WALK_ROUNDS, walk_round, &w, 0);
 	if (w.status == WALK_ROOT && w.reference & EDGE_ACCEPT && !unlinked_probed(leaf))
 		f->ids[dimension] = w.id;

@@ -20,6 +20,7 @@ pub mod artifact;
 pub mod bpf;
 pub mod cli;
 pub mod diag;
+pub mod driver;
 pub mod emit;
 pub mod fold;
 pub mod interp;

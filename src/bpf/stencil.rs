@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::btf::{Btf, TypeId};
+use super::btf::{Btf, Kind, TypeId};
 use super::error::Error;
 use super::object_file::{Function, ObjectFile, TEXT, Variable};
 
@@ -61,6 +61,12 @@ impl StencilObject {
 
     pub fn map_names(&self) -> impl Iterator<Item = &str> {
         self.maps.keys().map(String::as_str)
+    }
+
+    /// Size of a structure that the stencils share, in bytes.
+    pub fn struct_bytes(&self, name: &str) -> Result<u32, Error> {
+        let id = self.btf.find(Kind::Struct, name).ok_or(Error::Btf("a shared structure is missing"))?;
+        Ok(self.btf.size_of(id)? as u32)
     }
 
     pub(super) fn stencil(&self, name: &str) -> Result<&Function, Error> {

@@ -23,6 +23,15 @@ pub struct Row {
 /// exactly this code, the right one nothing.
 pub const HEADINGS: [&str; 4] = ["## What it means", "## Why it is reported", "## Wrong", "## Right"];
 
+macro_rules! lint_name {
+    () => {
+        None
+    };
+    ($name:literal) => {
+        Some($name)
+    };
+}
+
 macro_rules! codes {
     ($($number:literal $name:ident $title:literal $(lint $lint:literal)? ;)*) => {
         #[allow(clippy::zero_prefixed_literal)]
@@ -34,7 +43,7 @@ macro_rules! codes {
         pub const ALL: &[Row] = &[$(Row {
             code: Code::$name,
             title: $title,
-            lint: None $(.or(Some($lint)))?,
+            lint: lint_name!($($lint)?),
             page: include_str!(concat!("codes/TF", stringify!($number), ".md")),
         }),*];
     };
@@ -73,18 +82,87 @@ codes! {
     0055 UNEXPECTED_API_VERSION "policy with another API version";
 
     // Schema.
+    0101 UNKNOWN_FIELD "unknown field";
+    0102 DUPLICATE_FIELD "field stands twice";
+    0103 MISSING_FIELD "required field is missing";
+    0104 WRONG_TYPE "value of the wrong type";
+    0105 INTEGER_OUT_OF_RANGE "number out of range";
+    0106 UNKNOWN_WORD "unknown word";
+    0107 TOO_MANY_ITEMS "too many items";
+    0108 MISCASED_FIELD "field must be spelt exactly";
+    0109 RETURN_WITHOUT_ARG "return without returnArg";
+    0110 EXCLUSIVE_FIELDS "fields exclude each other";
+    0111 BAD_NAME "name is not allowed";
+    0112 UNEXPECTED_NAMESPACE "namespace on a cluster-wide policy";
+    0113 DUPLICATE_POLICY "policy stands twice";
+    0114 SEVERAL_HOOK_KINDS "several kinds of hooks in one policy";
+    0115 BAD_CALL "hook cannot exist";
+    0116 UNKNOWN_LIST "unknown list";
+    0117 BAD_LIST_CONTENT "list cannot be used";
+    0118 BAD_OPTION "option has a bad value";
+    0119 TEXT_TOO_SHORT "text is too short";
+    0120 BAD_MACRO "macro cannot be used";
+    0121 BAD_ENFORCER "enforcer cannot be used";
+    0122 TOO_MANY_SELECTORS "too many selectors";
+    0123 HOST_ONLY_HOOK "hook in a namespaced policy";
+    0124 BAD_USER_PROBE "probe of a user program cannot be used";
+    0199 NOT_COMPILED "valid, but not compiled yet";
 
     // Arguments and operators.
+    0201 TOO_MANY_ARGS "too many arguments";
+    0202 ARG_INDEX "argument out of reach";
+    0203 ARG_TYPE_UNUSABLE "type cannot be used here";
+    0204 OPERATOR_TYPE "operator does not fit the type";
+    0205 NO_SUCH_ARG "no such argument";
+    0206 BAD_VALUE "value cannot be read";
+    0207 TOO_MANY_VALUES "too many values";
+    0208 NO_VALUES "no values to compare with";
+    0209 VALUE_TOO_LONG "value is too long";
+    0210 BAD_SOURCE "value cannot be read from there";
+    0211 TOO_MANY_FILTERS "too many filters";
+    0212 BAD_EXPRESSION "expression cannot be used";
+    0213 FILTER_UNAVAILABLE "filter cannot be used at this hook";
+    0214 FOLLOW_CHILDREN "followChildren with another operator";
 
     // Workload.
+    0301 HOST_SELECTOR_LABELS "hostSelector with labels";
+    0302 HOST_SELECTOR_NAMESPACED "hostSelector in a namespaced policy";
+    0303 BAD_LABEL_VALUE "not a label's value";
 
     // Actions.
+    0401 ACTION_UNAVAILABLE "action cannot be used at this hook";
+    0402 OVERRIDE_TARGET "Override on a function that cannot be overridden";
+    0403 TOO_MANY_ACTIONS "too many actions";
+    0404 BAD_RATE_LIMIT "rate limit cannot be used";
+    0405 NO_ENFORCER "NotifyEnforcer without enforcers";
+    0406 ACTION_PARAMETER "parameter does not fit the action";
+    0499 OVERRIDE_NOT_COMPILED "Override is valid here, but not compiled yet";
 
     // Target and kernel features.
+    0501 UNCHECKED "fact of a node, not checked";
+    0510 OVERRIDE_ELSEWHERE "Override where the target cannot";
+    0511 FMOD_RET_RACE "Override that could be bypassed";
+    0512 UNPROVED_OVERRIDE "Override at a hook without proof";
 
     // Limits and budgets.
+    0601 TOO_MANY_DIMENSIONS "too many different tests";
+    0602 DIFFERENT_READINGS "one argument, two types";
+    0603 TABLES_TOO_LARGE "tables do not fit";
+    0604 TOO_MANY_POLICY_SELECTORS "too many selectors of one policy";
+    0605 NODE_TOO_LARGE "tables of a node do not fit";
 
     // Lints.
+    0701 EXPLICIT_NULL "null counts as absent" lint "explicit-null";
+    0702 MISCASED_NAME "field in another spelling" lint "miscased-field";
+    0703 UNKNOWN_OPTION "unknown option" lint "unknown-option";
+    0704 NEVER_MATCHES "never matches" lint "never-matches";
+    0705 ALWAYS_MATCHES "always matches" lint "always-matches";
+    0706 IGNORED "part without effect" lint "ignored-part";
+    0707 NO_EFFECT "action without effect" lint "no-effect";
+    0708 TEXT_TRUNCATED "text is cut" lint "text-truncated";
+    0709 UNKNOWN_CONTAINER_KEY "label that no container has" lint "container-key";
+    0710 VALUE_READ_AS "value is read as another" lint "value-read-as";
+    0711 UNREACHABLE_SELECTOR "selector is never reached" lint "unreachable-selector";
 
     // Internal.
 }

@@ -1,13 +1,27 @@
-//! What is wrong with an input, as plain data. Only [`render`] turns it into text for people.
+//! What is wrong with an input, as plain data. [`render`] turns it into text for people, [`json`], [`sarif`]
+//! and [`github`] into text for tools.
 //!
 //! One cause gives one diagnostic; phases go on past it. A diagnostic is built by one constructor per
 //! [`Code`]; nothing outside this module writes prose for the user.
 
+pub mod actions;
+pub mod arguments;
 pub mod codes;
 pub mod documents;
 pub mod files;
+pub mod github;
+pub mod json;
+pub mod lints;
+mod order;
+pub mod render;
+pub mod sarif;
+pub mod schema;
 pub mod suggest;
+pub mod target;
+pub mod workload;
 pub mod yaml;
+
+pub use self::order::Counts;
 
 use crate::source::Span;
 
@@ -21,6 +35,18 @@ pub enum Severity {
     /// Valid for Tetragon, but this back end cannot compile it yet: an error for `compile`, a note for `check`.
     NotCompiled,
     Error,
+}
+
+impl Severity {
+    /// As it stands in every output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::NotCompiled => "not-compiled",
+            Severity::Error => "error",
+        }
+    }
 }
 
 /// A stable diagnostic code, such as `TF0204`. Its page is `diag/codes/TF0204.md`.
@@ -102,6 +128,10 @@ impl Diagnostics {
 
     pub fn has_errors(&self) -> bool {
         self.found.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    pub fn error_count(&self) -> usize {
+        self.found.iter().filter(|d| d.severity == Severity::Error).count()
     }
 
     /// Errors, or valid input that this back end cannot compile.

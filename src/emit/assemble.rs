@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::describe;
 use super::lower::{self, LoweredUnit, program::Places};
 use super::scope_blocks;
+use crate::artifact::abi::{self, SCRATCH_SLOTS};
 use crate::artifact::digest::{FileKind, FileRef, Files};
 use crate::artifact::manifest::{self, Manifest, NodeRegion};
 use crate::artifact::node::layout::{self, OperationBlocks};
@@ -19,9 +20,6 @@ use crate::fold::plan::Plan;
 use crate::policy::PolicySet;
 use crate::source::Sources;
 use crate::target::Target;
-
-/// The stencils, compiled once from `bpf-templates/`.
-pub const STENCILS: &[u8] = include_bytes!("../../bpf-templates/stencils.bpf.o");
 
 /// Bytes of the event ring.
 pub const RING_BYTES: u32 = 64 << 10;
@@ -63,7 +61,7 @@ pub fn run(
     plan: &Plan,
     target: &Target,
 ) -> Result<Built, AssembleError> {
-    let stencils = StencilObject::read(STENCILS).map_err(|e| AssembleError::Object(e.to_string()))?;
+    let stencils = StencilObject::embedded().map_err(|e| AssembleError::Object(e.to_string()))?;
     let mut files = Files::default();
     let mut lowered = vec![];
     for (u, unit) in plan.units.iter().enumerate() {
@@ -135,13 +133,19 @@ impl Scratch {
     /// A slot holds the texts of the operation that has the most.
     fn of(stencils: &StencilObject, plan: &Plan) -> Result<Scratch, AssembleError> {
         let texts = plan.units.iter().map(|u| u.texts.len()).max().unwrap_or(0).max(1) as u32;
-        let size = |name: &str| {
-            stencils.struct_bytes(name).map_err(|e| AssembleError::Object(e.to_string()))
-        };
-        let slot_bytes = size("slot")? + texts * size("text")?;
-        Ok(Scratch { slot_bytes, slots: crate::artifact::abi::SCRATCH_SLOTS })
+        // The stencils declare the map for slots of one text.
+        let declared = stencils.struct_bytes("scratch").map_err(|e| AssembleError::Object(e.to_string()))?;
+        if declared != SCRATCH_SLOTS * (SLOT_BYTES + TEXT_BYTES) {
+            return Err(AssembleError::Object("the stencils' scratch memory has another layout".to_string()));
+        }
+        Ok(Scratch { slot_bytes: SLOT_BYTES + texts * TEXT_BYTES, slots: SCRATCH_SLOTS })
     }
 }
+
+/// `struct slot` without its texts (`bpf-templates/frame.h`).
+const SLOT_BYTES: u32 = 16;
+/// `struct text`: length, header of the event, bytes, entries.
+const TEXT_BYTES: u32 = 8 + abi::event::SIZE as u32 + abi::TEXT_MAX as u32 + 8 * abi::EVENT_ENTRIES;
 
 fn body(
     program: &Program,

@@ -6,6 +6,7 @@ use super::assemble::{Assembled, RING_BYTES};
 use super::lower::{LoweredUnit, Matcher, program::rows_may_be_lists};
 use crate::artifact::digest::Digest;
 use crate::artifact::manifest::*;
+use crate::bpf;
 use crate::fold::ir::{self, AttachReason};
 use crate::fold::plan::{Plan, Unit};
 use crate::policy::{self, PolicySet};
@@ -201,7 +202,7 @@ fn programs(parts: &Parts<'_>) -> Vec<Program> {
             role,
             object: if role == Role::Stub { assembled.stub.clone() } else { assembled.body.clone() },
             section: section(attach),
-            symbol: symbol(attach, word),
+            symbol: if role == Role::Stub { bpf::STUB.to_string() } else { symbol(attach, word) },
             ty,
             attach: Attach {
                 kind: match attach.kind {

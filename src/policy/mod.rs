@@ -5,6 +5,8 @@
 //! the form in which it is compared. Places in the source stay, so that each later thing can say which
 //! YAML bytes it comes from.
 
+pub mod resolve;
+
 use indexmap::IndexSet;
 
 use crate::source::{SourceId, Span};

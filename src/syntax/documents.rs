@@ -6,6 +6,7 @@
 //! of threads.
 //! Knows only `apiVersion`, `kind` and `items`; all other fields are read by whoever takes the documents.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
@@ -68,59 +69,57 @@ const OTHER_KINDS: [&str; 1] = ["PodInfo"];
 /// A kind of any group that is this near to one of ours is taken for it. (`TrafficPolicy` is 4 away.)
 const KIND_MISSPELT_WITHIN: usize = 2;
 
-/// Reads all documents of all inputs, hands each to `lower` on the thread that read it, and returns the
-/// results in the order of the inputs. A tree that `lower` does not keep is freed before the next is read.
-pub fn map<'s, T: Send>(
+/// Reads all inputs on up to `threads` threads, and hands each document to `each` on this one, in the order of
+/// the inputs. A tree that `each` does not keep is freed before many more are read.
+pub fn for_each<'s>(
     sources: &'s Sources,
     threads: usize,
     diags: &mut Diagnostics,
-    lower: impl Fn(Document<'s>, &mut Diagnostics) -> T + Sync,
-) -> Vec<T> {
-    let read = |id: SourceId, source: &'s Source| {
-        let mut diags = Diagnostics::default();
-        let mut out = Vec::new();
-        read_source(id, source, &mut diags, &mut |document, diags| out.push(lower(document, diags)));
-        (out, diags)
-    };
-    let mut all = Vec::new();
-    let mut take = |(out, found): (Vec<T>, Diagnostics)| {
-        all.extend(out);
-        diags.extend(found);
-    };
+    each: &mut dyn FnMut(Document<'s>, &mut Diagnostics),
+) {
     let inputs: Vec<(SourceId, &'s Source)> = sources.iter().collect();
-    if threads <= 1 || inputs.len() <= 1 {
-        inputs.into_iter().for_each(|(id, source)| take(read(id, source)));
-    } else {
-        in_parallel(&inputs, threads, read, &mut take);
+    if threads <= 1 || inputs.len() <= GROUP {
+        inputs.into_iter().for_each(|(id, source)| read_source(id, source, diags, each));
+        return;
     }
+    in_parallel(&inputs, threads, &mut |read| {
+        diags.extend(read.diags);
+        read.documents.into_iter().for_each(|document| each(document, diags));
+    });
+}
+
+/// As [`for_each`], all trees kept.
+pub fn read_all<'s>(sources: &'s Sources, threads: usize, diags: &mut Diagnostics) -> Vec<Document<'s>> {
+    let mut all = Vec::new();
+    for_each(sources, threads, diags, &mut |document, _| all.push(document));
     all
 }
 
-/// As [`map`], all trees kept.
-pub fn read_all<'s>(sources: &'s Sources, threads: usize, diags: &mut Diagnostics) -> Vec<Document<'s>> {
-    map(sources, threads, diags, |document, _| document)
+/// Inputs that a thread takes at a time: few, so that one large file does not leave the other threads idle.
+const GROUP: usize = 16;
+
+/// What one input gave.
+struct Read<'s> {
+    documents: Vec<Document<'s>>,
+    diags: Diagnostics,
 }
 
-/// Runs `read` on every input and gives the results to `take` in order. Workers take small groups of inputs,
-/// so that one large file does not leave the others idle.
-fn in_parallel<'s, R: Send>(
-    inputs: &[(SourceId, &'s Source)],
-    threads: usize,
-    read: impl Fn(SourceId, &'s Source) -> R + Sync,
-    take: &mut impl FnMut(R),
-) {
-    const GROUP: usize = 16;
+/// Reads every input and gives the results to `take` in order.
+fn in_parallel<'s>(inputs: &[(SourceId, &'s Source)], threads: usize, take: &mut dyn FnMut(Read<'s>)) {
     let groups: Vec<_> = inputs.chunks(GROUP).collect();
+    let threads = threads.min(groups.len());
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        let (send, receive) = mpsc::channel();
-        for _ in 0..threads.min(groups.len()) {
-            let (send, groups, next, read) = (send.clone(), &groups, &next, &read);
+        // Groups are taken in order and the channel is short, so that only few trees are alive at a time.
+        let (send, receive) = mpsc::sync_channel(threads);
+        for _ in 0..threads {
+            let (send, groups, next) = (send.clone(), &groups, &next);
             scope.spawn(move || {
                 loop {
                     let i = next.fetch_add(1, Ordering::Relaxed);
                     let Some(group) = groups.get(i) else { break };
-                    let results: Vec<R> = group.iter().map(|&(id, source)| read(id, source)).collect();
+                    let results: Vec<Read<'s>> =
+                        group.iter().map(|&(id, source)| read_one(id, source)).collect();
                     if send.send((i, results)).is_err() {
                         break;
                     }
@@ -128,16 +127,22 @@ fn in_parallel<'s, R: Send>(
             });
         }
         drop(send);
-        let mut early: Vec<Option<Vec<R>>> = groups.iter().map(|_| None).collect();
+        let mut early: BTreeMap<usize, Vec<Read<'s>>> = BTreeMap::new();
         let mut expected = 0;
         for (i, results) in receive {
-            early[i] = Some(results);
-            while let Some(results) = early.get_mut(expected).and_then(Option::take) {
+            early.insert(i, results);
+            while let Some(results) = early.remove(&expected) {
                 results.into_iter().for_each(&mut *take);
                 expected += 1;
             }
         }
     });
+}
+
+fn read_one<'s>(id: SourceId, source: &'s Source) -> Read<'s> {
+    let mut read = Read { documents: Vec::new(), diags: Diagnostics::default() };
+    read_source(id, source, &mut read.diags, &mut |document, _| read.documents.push(document));
+    read
 }
 
 fn read_source<'s>(

@@ -1,6 +1,11 @@
-//! Argument types. To add one: add a row here, then follow the compiler.
+//! Argument types. To add one: add a row here, decide its column of [`super::accepts`], then follow the compiler.
+//!
+//! Source: Tetragon 4fbfe2d, `pkg/generictypes/generictypes.go` (names, numbers) and
+//! `bpf/process/types/basic.h` (how values are read and compared).
 
-/// How the values of a type are compared (semantics reference, section 3.1, column "filter class").
+use super::vocabulary;
+
+/// How the values of a type are compared by the conditions that compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// An integer of `bytes` bytes; `signed` decides how values are written.
@@ -11,36 +16,161 @@ pub enum Class {
     Path,
 }
 
-macro_rules! arg_types {
-    ($($variant:ident { name: $name:literal, class: $class:expr }),* $(,)?) => {
-        /// A type that `args[].type` can name.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum ArgType { $($variant),* }
-
-        impl ArgType {
-            pub const ALL: &[ArgType] = &[$(ArgType::$variant),*];
-
-            pub fn name(self) -> &'static str {
-                match self { $(ArgType::$variant => $name),* }
-            }
-
-            /// `None`: no filter can compare it.
-            pub fn class(self) -> Option<Class> {
-                match self { $(ArgType::$variant => $class),* }
-            }
-        }
-    };
+/// Which operators a type takes: its column of [`super::accepts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FilterClass {
+    Int {
+        bytes: u8,
+        signed: bool,
+    },
+    /// Eight bytes of capabilities.
+    CapSet,
+    Text,
+    /// Bytes with a length of their own; a NUL is a byte like any other.
+    Buffer,
+    /// A path whose file mode is known as well.
+    PathWithMode,
+    Path,
+    /// An IP flow with the state of its socket.
+    Sock,
+    /// An IP flow.
+    Skb,
+    /// One address.
+    Sockaddr,
+    SockaddrUn,
+    /// Read and shown; no reader compares it, and Tetragon takes some operators as always true.
+    Opaque,
+    /// The selector code does not know the name; every operator is refused.
+    Unknown,
 }
 
-arg_types! {
-    Int { name: "int", class: Some(Class::Int { bytes: 4, signed: true }) },
-    Int32 { name: "int32", class: Some(Class::Int { bytes: 4, signed: true }) },
-    Uint32 { name: "uint32", class: Some(Class::Int { bytes: 4, signed: false }) },
-    SizeT { name: "size_t", class: Some(Class::Int { bytes: 4, signed: false }) },
-    Int64 { name: "int64", class: Some(Class::Int { bytes: 8, signed: true }) },
-    Uint64 { name: "uint64", class: Some(Class::Int { bytes: 8, signed: false }) },
-    String { name: "string", class: Some(Class::Text) },
-    File { name: "file", class: Some(Class::Path) },
-    Path { name: "path", class: Some(Class::Path) },
-    LinuxBinprm { name: "linux_binprm", class: Some(Class::Path) },
+const fn int(bytes: u8, signed: bool) -> FilterClass {
+    FilterClass::Int { bytes, signed }
+}
+
+vocabulary! {
+    /// A type that `args[].type` can name.
+    "argument type" enum ArgType row Row {
+        /// Tetragon's number; `None` where the name stands for something found out later.
+        id: Option<i32>,
+        filter_class: FilterClass,
+        /// Whether this back end reads and compares it.
+        is_compiled: bool,
+    }
+    Auto { name: "auto", id: None, filter_class: FilterClass::Unknown, is_compiled: false }
+    Int { name: "int", id: Some(1), filter_class: int(4, true), is_compiled: true }
+    Sint8 { name: "sint8", id: Some(31), filter_class: int(1, true), is_compiled: true }
+    Int8 { name: "int8", id: Some(31), filter_class: int(1, true), is_compiled: true }
+    Uint8 { name: "uint8", id: Some(32), filter_class: int(1, false), is_compiled: true }
+    Sint16 { name: "sint16", id: Some(29), filter_class: int(2, true), is_compiled: true }
+    Int16 { name: "int16", id: Some(29), filter_class: int(2, true), is_compiled: true }
+    Uint16 { name: "uint16", id: Some(30), filter_class: int(2, false), is_compiled: true }
+    Uint32 { name: "uint32", id: Some(13), filter_class: int(4, false), is_compiled: true }
+    Sint32 { name: "sint32", id: Some(12), filter_class: int(4, true), is_compiled: true }
+    Int32 { name: "int32", id: Some(12), filter_class: int(4, true), is_compiled: true }
+    Ulong { name: "ulong", id: Some(11), filter_class: int(8, false), is_compiled: true }
+    Uint64 { name: "uint64", id: Some(11), filter_class: int(8, false), is_compiled: true }
+    /// Tetragon: read as 8 bytes, compared as the low 4 (semantics 3.1).
+    SizeT { name: "size_t", id: Some(4), filter_class: int(4, false), is_compiled: true }
+    Long { name: "long", id: Some(10), filter_class: int(8, true), is_compiled: true }
+    Sint64 { name: "sint64", id: Some(10), filter_class: int(8, true), is_compiled: true }
+    Int64 { name: "int64", id: Some(10), filter_class: int(8, true), is_compiled: true }
+    CharBuf { name: "char_buf", id: Some(2), filter_class: FilterClass::Buffer, is_compiled: false }
+    CharIovec { name: "char_iovec", id: Some(3), filter_class: FilterClass::Opaque, is_compiled: false }
+    Skb { name: "skb", id: Some(5), filter_class: FilterClass::Skb, is_compiled: false }
+    Sock { name: "sock", id: Some(7), filter_class: FilterClass::Sock, is_compiled: false }
+    Sockaddr { name: "sockaddr", id: Some(40), filter_class: FilterClass::Sockaddr, is_compiled: false }
+    Socket { name: "socket", id: Some(41), filter_class: FilterClass::Sock, is_compiled: false }
+    SockaddrUn { name: "sockaddr_un", id: Some(44), filter_class: FilterClass::SockaddrUn, is_compiled: false }
+    String { name: "string", id: Some(6), filter_class: FilterClass::Text, is_compiled: true }
+    Fd { name: "fd", id: Some(17), filter_class: FilterClass::Path, is_compiled: false }
+    File { name: "file", id: Some(16), filter_class: FilterClass::PathWithMode, is_compiled: true }
+    Filename { name: "filename", id: Some(14), filter_class: FilterClass::Opaque, is_compiled: false }
+    Path { name: "path", id: Some(15), filter_class: FilterClass::PathWithMode, is_compiled: true }
+    /// Nothing is read and nothing shown; keeps a place in the list.
+    Nop { name: "nop", id: Some(-1), filter_class: FilterClass::Opaque, is_compiled: true }
+    BpfAttr { name: "bpf_attr", id: Some(19), filter_class: FilterClass::Opaque, is_compiled: false }
+    PerfEvent { name: "perf_event", id: Some(20), filter_class: FilterClass::Opaque, is_compiled: false }
+    BpfMap { name: "bpf_map", id: Some(21), filter_class: FilterClass::Opaque, is_compiled: false }
+    UserNamespace { name: "user_namespace", id: Some(22), filter_class: FilterClass::Opaque, is_compiled: false }
+    Capability { name: "capability", id: Some(23), filter_class: FilterClass::Opaque, is_compiled: false }
+    Kiocb { name: "kiocb", id: Some(24), filter_class: FilterClass::Opaque, is_compiled: false }
+    IovIter { name: "iov_iter", id: Some(25), filter_class: FilterClass::Opaque, is_compiled: false }
+    Cred { name: "cred", id: Some(8), filter_class: FilterClass::Opaque, is_compiled: false }
+    ConstBuf { name: "const_buf", id: Some(18), filter_class: FilterClass::Opaque, is_compiled: false }
+    LoadInfo { name: "load_info", id: Some(26), filter_class: FilterClass::Opaque, is_compiled: false }
+    Module { name: "module", id: Some(27), filter_class: FilterClass::Opaque, is_compiled: false }
+    Syscall64 { name: "syscall64", id: Some(28), filter_class: int(8, false), is_compiled: false }
+    KernelCapT { name: "kernel_cap_t", id: Some(33), filter_class: FilterClass::CapSet, is_compiled: false }
+    CapInheritable { name: "cap_inheritable", id: Some(34), filter_class: FilterClass::CapSet, is_compiled: false }
+    CapPermitted { name: "cap_permitted", id: Some(35), filter_class: FilterClass::CapSet, is_compiled: false }
+    CapEffective { name: "cap_effective", id: Some(36), filter_class: FilterClass::CapSet, is_compiled: false }
+    LinuxBinprm { name: "linux_binprm", id: Some(37), filter_class: FilterClass::Path, is_compiled: true }
+    DataLoc { name: "data_loc", id: Some(38), filter_class: FilterClass::Text, is_compiled: false }
+    NetDevice { name: "net_device", id: Some(39), filter_class: FilterClass::Text, is_compiled: false }
+    /// Read as an int; the number is that of `int`, but selectors do not know the name.
+    BpfCmd { name: "bpf_cmd", id: Some(1), filter_class: FilterClass::Unknown, is_compiled: false }
+    Dentry { name: "dentry", id: Some(42), filter_class: FilterClass::Path, is_compiled: false }
+    BpfProg { name: "bpf_prog", id: Some(43), filter_class: FilterClass::Opaque, is_compiled: false }
+}
+
+impl ArgType {
+    /// `None`: no condition that compiles can compare it.
+    pub const fn class(self) -> Option<Class> {
+        match self.filter_class() {
+            FilterClass::Int { bytes, signed } => Some(Class::Int { bytes, signed }),
+            FilterClass::Text => Some(Class::Text),
+            FilterClass::PathWithMode | FilterClass::Path => Some(Class::Path),
+            FilterClass::CapSet
+            | FilterClass::Buffer
+            | FilterClass::Sock
+            | FilterClass::Skb
+            | FilterClass::Sockaddr
+            | FilterClass::SockaddrUn
+            | FilterClass::Opaque
+            | FilterClass::Unknown => None,
+        }
+    }
+
+    /// The one spelling of types that Tetragon does not tell apart, so that `long` and `int64` share a table.
+    pub fn canonical(self) -> ArgType {
+        match self {
+            ArgType::Sint8 => ArgType::Int8,
+            ArgType::Sint16 => ArgType::Int16,
+            ArgType::Sint32 => ArgType::Int32,
+            ArgType::Sint64 | ArgType::Long => ArgType::Int64,
+            ArgType::Ulong => ArgType::Uint64,
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_knows_52_types() {
+        assert_eq!(ArgType::ALL.len(), 52);
+    }
+
+    #[test]
+    fn a_canonical_type_is_compared_and_numbered_like_its_aliases() {
+        for &ty in ArgType::ALL {
+            let one = ty.canonical();
+            assert_eq!((ty.id(), ty.filter_class()), (one.id(), one.filter_class()), "{ty}");
+            assert_eq!(one.canonical(), one);
+        }
+    }
+
+    #[test]
+    fn types_of_one_number_are_aliases_but_for_bpf_cmd() {
+        for &a in ArgType::ALL {
+            for &b in ArgType::ALL {
+                if a.id().is_some() && a.id() == b.id() && a != ArgType::BpfCmd && b != ArgType::BpfCmd {
+                    assert_eq!(a.canonical(), b.canonical(), "{a} and {b}");
+                }
+            }
+        }
+    }
 }

@@ -1,4 +1,171 @@
 //! The closed vocabularies of the language, one table each.
+//!
+//! A vocabulary is an enum whose rows carry what the language says of each word: its spelling, Tetragon's
+//! number for it, what it belongs to. Everything that matches on such an enum matches without a default
+//! arm, so that a new row is followed by compile errors up to the last place that has to decide about it.
 
+pub mod accepts;
+pub mod action;
 pub mod arg_type;
 pub mod attach;
+pub mod capability;
+pub mod file_type;
+pub mod filter;
+pub mod hook;
+pub mod limit;
+pub mod namespace;
+pub mod network;
+pub mod operator;
+pub mod option;
+pub mod register;
+
+/// A closed set of words.
+pub trait Vocabulary: Copy + Eq + 'static {
+    /// What one of the words is called, for a message: `operator`.
+    const WHAT: &'static str;
+    /// Every word, in the order of the schema.
+    const ALL: &'static [Self];
+
+    fn name(self) -> &'static str;
+
+    /// Exact spelling only; the schema compares case as well.
+    fn parse(text: &str) -> Option<Self>;
+
+    fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.iter().map(|word| word.name())
+    }
+}
+
+/// Declares a vocabulary: the enum, its [`Vocabulary`] implementation and one method per column.
+macro_rules! vocabulary {
+    (
+        $(#[$meta:meta])*
+        $what:literal enum $name:ident row $row:ident { $($(#[$col_meta:meta])* $col:ident: $ty:ty),* $(,)? }
+        $($(#[$variant_meta:meta])* $variant:ident { name: $text:literal $(, $field:ident: $value:expr)* $(,)? })*
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$variant_meta])* $variant),* }
+
+        #[allow(dead_code, reason = "a table of names alone has no columns")]
+        struct $row { $($col: $ty),* }
+
+        impl $name {
+            #[allow(dead_code, reason = "a table of names alone has no columns")]
+            const ROWS: &[$row] = &[$($row { $($field: $value),* }),*];
+
+            pub const ALL: &[$name] = &[$($name::$variant),*];
+
+            pub const fn name(self) -> &'static str {
+                match self { $($name::$variant => $text),* }
+            }
+
+            $($(#[$col_meta])* pub const fn $col(self) -> $ty { Self::ROWS[self as usize].$col })*
+        }
+
+        impl $crate::vocab::Vocabulary for $name {
+            const WHAT: &'static str = $what;
+            const ALL: &'static [$name] = $name::ALL;
+
+            fn name(self) -> &'static str {
+                $name::name(self)
+            }
+
+            fn parse(text: &str) -> Option<$name> {
+                match text { $($text => Some($name::$variant),)* _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    };
+}
+use vocabulary;
+
+/// The word of `names` that was probably meant by `text`: close in spelling, or equal but for case.
+///
+/// Distance is counted in single edits, a swap of neighbours being one; more than a third of the word is
+/// no resemblance.
+pub fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Beyond this nobody mistyped a word, and the cost would be that of an attack.
+    if text.len() > 64 {
+        return None;
+    }
+    let lower = text.to_ascii_lowercase();
+    names
+        .into_iter()
+        .map(|name| (edits(lower.as_bytes(), name.to_ascii_lowercase().as_bytes()), name))
+        .filter(|&(distance, name)| distance <= (name.len().max(lower.len()) / 3).clamp(1, 4))
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, name)| name)
+}
+
+/// Optimal string alignment distance.
+fn edits(a: &[u8], b: &[u8]) -> usize {
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    for (i, &x) in a.iter().enumerate() {
+        let mut row = vec![i + 1; b.len() + 1];
+        for (j, &y) in b.iter().enumerate() {
+            row[j + 1] = (above[j] + usize::from(x != y)).min(above[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && x == b[j - 1] && a[i - 1] == y {
+                row[j + 1] = row[j + 1].min(before[j - 1] + 1);
+            }
+        }
+        before = std::mem::replace(&mut above, row);
+    }
+    above[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trips<V: Vocabulary + std::fmt::Debug>() {
+        assert!(!V::ALL.is_empty());
+        for &word in V::ALL {
+            assert_eq!(V::parse(word.name()), Some(word));
+            assert_eq!(V::parse(&format!("{}x", word.name())), None);
+        }
+        let names: std::collections::BTreeSet<_> = V::names().collect();
+        assert_eq!(names.len(), V::ALL.len(), "{}: a name stands twice", V::WHAT);
+    }
+
+    #[test]
+    fn every_name_round_trips_and_stands_once() {
+        round_trips::<arg_type::ArgType>();
+        round_trips::<operator::Operator>();
+        round_trips::<operator::SetOperator>();
+        round_trips::<operator::BinaryOperator>();
+        round_trips::<operator::LabelOperator>();
+        round_trips::<action::Action>();
+        round_trips::<action::RateLimitScope>();
+        round_trips::<capability::Capability>();
+        round_trips::<capability::CapabilitySet>();
+        round_trips::<namespace::Namespace>();
+        round_trips::<file_type::FileType>();
+        round_trips::<filter::FilterKind>();
+        round_trips::<hook::HookKind>();
+        round_trips::<hook::ListKind>();
+        round_trips::<hook::DataSource>();
+        round_trips::<option::PolicyOption>();
+        round_trips::<network::Protocol>();
+        round_trips::<network::Family>();
+        round_trips::<network::State>();
+    }
+
+    #[test]
+    fn the_nearest_word_is_the_mistyped_one() {
+        let ops = || operator::Operator::names();
+        assert_eq!(nearest("Eqaul", ops()), Some("Equal"));
+        assert_eq!(nearest("NotPrefx", ops()), Some("NotPrefix"));
+        assert_eq!(nearest("equal", ops()), Some("Equal"));
+        assert_eq!(nearest("NotSPortPriv", ops()), Some("NotSportPriv"));
+        assert_eq!(nearest("Regex", ops()), None);
+        assert_eq!(nearest("", ops()), None);
+        assert_eq!(nearest(&"x".repeat(5000), ops()), None);
+    }
+}

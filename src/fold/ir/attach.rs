@@ -5,7 +5,7 @@
 //! fmod_ret program while another task is preempted inside it, and the denied call goes through (measured:
 //! 591 of 30 660 on 6.1; with lsm none of 50 000).
 
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Diagnostics, target as report};
 use crate::policy::{Hook, HookCall};
 use crate::target::{Preempt, Target};
 use crate::vocab::attach;
@@ -73,7 +73,8 @@ pub fn choose(hook: &Hook, target: &Target, diags: &mut Diagnostics) -> Option<C
     match &hook.call {
         HookCall::Lsm { hook: name } => {
             if overrides && attach::lsm_hook(name).is_none() {
-                diags.push(unproved_lsm_override(hook, name));
+                let proved: Vec<&str> = attach::LSM_HOOKS.iter().map(|h| h.name).collect();
+                diags.push(report::unproved_lsm_override(name, &proved, hook.span));
                 return None;
             }
             Some(Choice {
@@ -96,11 +97,12 @@ pub fn choose(hook: &Hook, target: &Target, diags: &mut Diagnostics) -> Option<C
                 });
             }
             if !function.starts_with("security_") {
-                diags.push(override_elsewhere(hook, function));
+                diags.push(report::override_elsewhere(function, hook.span));
                 return None;
             }
             if !fmod_ret_is_safe(target) {
-                diags.push(fmod_ret_race(hook, function, target));
+                let known = target.preempt == Preempt::Full;
+                diags.push(report::fmod_ret_race(function, known, hook.span));
                 return None;
             }
             Some(Choice {
@@ -118,45 +120,4 @@ fn fmod_ret_is_safe(target: &Target) -> bool {
             Preempt::None | Preempt::Voluntary => true,
             Preempt::Full | Preempt::Unknown => false,
         }
-}
-
-/// TF0501: an override at a function whose value programs cannot replace on the target.
-fn override_elsewhere(hook: &Hook, function: &str) -> Diagnostic {
-    Diagnostic::new(
-        Code(501),
-        Severity::NotCompiled,
-        format!("`Override` at `{function}` needs `bpf_override_return`, which the target kernels lack"),
-    )
-    .label(hook.span, "neither an LSM hook nor a `security_*` function")
-    .help("override at the LSM hook that guards the operation, for instance `lsmhooks: [{hook: file_open}]`")
-    .note("Debian's kernels are built without CONFIG_BPF_KPROBE_OVERRIDE")
-}
-
-/// TF0502: only fmod_ret could serve the hook, and the target may preempt inside it.
-fn fmod_ret_race(hook: &Hook, function: &str, target: &Target) -> Diagnostic {
-    let preempt = match target.preempt {
-        Preempt::Full => "is known to run with `preempt=full`",
-        _ => "may run with `preempt=full`",
-    };
-    Diagnostic::new(
-        Code(502),
-        Severity::NotCompiled,
-        format!("`Override` at `{function}` could be bypassed on the target"),
-    )
-    .label(hook.span, "no LSM hook is known to mean the same, so only fmod_ret could serve it")
-    .help("name the LSM hook itself under `lsmhooks`, or pass `--preempt voluntary` if every node runs so, or accept the race with `--allow-fmod-ret-race`")
-    .note(format!("the target {preempt}; the kernel then skips an fmod_ret program while another task is preempted inside it"))
-}
-
-/// TF0503: an override at an LSM hook of which we have not proved that its value is an error number.
-fn unproved_lsm_override(hook: &Hook, name: &str) -> Diagnostic {
-    let known: Vec<&str> = attach::LSM_HOOKS.iter().map(|h| h.name).collect();
-    Diagnostic::new(
-        Code(503),
-        Severity::NotCompiled,
-        format!("`Override` at the LSM hook `{name}` is not compiled yet"),
-    )
-    .label(hook.span, "no kernel test proves yet what a value returned here does")
-    .help(format!("hooks with a proved `Override`: {}", known.join(", ")))
-    .note("some LSM hooks return nothing, or a number that is not an error")
 }

@@ -98,6 +98,8 @@ pub struct List {
     pub first_selector: u32,
     /// Parameter of what is attached, by position in the hook's `args`.
     pub params: Vec<u8>,
+    /// Subject of each of the hook's `args`.
+    pub subjects: Vec<SubjectId>,
     pub rules: Vec<Rule>,
     pub reason: AttachReason,
     pub span: Span,
@@ -173,6 +175,7 @@ pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Progr
                 scope: policy.scope,
                 first_selector,
                 params: hook.args.iter().map(|a| choice.param(a.index)).collect(),
+                subjects,
                 rules,
                 reason: choice.reason,
                 span: hook.span,

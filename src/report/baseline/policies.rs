@@ -91,6 +91,7 @@ mod tests {
                 identity: Identity { kind: PolicyKind::TracingPolicy, namespace: None, name: name.into() },
                 file: SourceId(0),
                 span,
+                document: span,
                 mode: Mode::Enforce,
                 scope: ScopeId(scope as u32),
                 hooks: vec![hook.clone()],

@@ -1,0 +1,91 @@
+//! What the target's kernels cannot do, and limits of what is built: `TF05xx` and `TF06xx`.
+
+use super::{Code, Diagnostic, Severity};
+use crate::source::Span;
+
+/// An override at a function whose value no program can replace on the target.
+pub fn override_elsewhere(function: &str, at: Span) -> Diagnostic {
+    let what = format!("`Override` at `{function}` needs `bpf_override_return`, which the target kernels lack");
+    Diagnostic::new(Code::OVERRIDE_ELSEWHERE, Severity::NotCompiled, what)
+        .label(at, "neither an LSM hook nor a `security_*` function")
+        .help("override at the LSM hook that guards the operation, for instance `lsmhooks: [{hook: file_open}]`")
+        .note("Debian's kernels are built without CONFIG_BPF_KPROBE_OVERRIDE")
+}
+
+/// Only fmod_ret could serve the hook, and the target may preempt inside it.
+pub fn fmod_ret_race(function: &str, known_to_preempt: bool, at: Span) -> Diagnostic {
+    let target = if known_to_preempt { "runs with" } else { "may run with" };
+    Diagnostic::new(
+        Code::FMOD_RET_RACE,
+        Severity::NotCompiled,
+        format!("`Override` at `{function}` could be bypassed on the target"),
+    )
+    .label(at, "no LSM hook is known to mean the same, so only fmod_ret could serve it")
+    .help("name the LSM hook itself under `lsmhooks`, or pass `--preempt voluntary` if every node runs so, or accept the race with `--allow-fmod-ret-race`")
+    .note(format!("the target {target} `preempt=full`; the kernel then skips an fmod_ret program while another task is preempted inside it"))
+}
+
+/// An override at an LSM hook of which no test proves that its value is an error number.
+pub fn unproved_lsm_override(hook: &str, proved: &[&str], at: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UNPROVED_OVERRIDE,
+        Severity::NotCompiled,
+        format!("`Override` at the LSM hook `{hook}` is not compiled yet"),
+    )
+    .label(at, "no kernel test proves yet what a value returned here does")
+    .help(format!("hooks with a proved `Override`: {}", proved.join(", ")))
+    .note("some LSM hooks return nothing, or a number that is not an error")
+}
+
+/// One program cannot tell that many things apart.
+pub fn too_many_dimensions(target: &str, count: usize, most: usize, at: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::TOO_MANY_DIMENSIONS,
+        Severity::NotCompiled,
+        format!("policies test `{target}` in {count} different ways; one program holds {most}"),
+    )
+    .label(at, "one of the hooks")
+    .help("test fewer arguments, or with fewer kinds of operators")
+}
+
+/// Two policies read one parameter as things of different kinds.
+pub fn different_readings(target: &str, param: u8, types: [&str; 2], at: [Span; 2]) -> Diagnostic {
+    Diagnostic::new(
+        Code::DIFFERENT_READINGS,
+        Severity::NotCompiled,
+        format!(
+            "argument {param} of `{target}` is declared `{}` by one policy and `{}` by another",
+            types[0], types[1]
+        ),
+    )
+    .label(at[0], format!("declared `{}` by this hook", types[0]))
+    .label(at[1], format!("declared `{}` by this one", types[1]))
+    .help("declare the argument with one type in all policies")
+}
+
+/// Events count the selectors of a policy at an operation in eight bits.
+pub fn too_many_selectors(target: &str, at: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::TOO_MANY_POLICY_SELECTORS,
+        Severity::NotCompiled,
+        format!("a policy has more than 256 selectors at `{target}`"),
+    )
+    .label(at, "with this hook")
+    .help("split the policy")
+}
+
+/// The values of one operation do not fit what a program can index.
+pub fn tables_too_large(target: &str, why: &str, at: Span) -> Diagnostic {
+    Diagnostic::error(Code::TABLES_TOO_LARGE, format!("the tables of `{target}` cannot be built: {why}"))
+        .label(at, "one of the hooks")
+        .help("split the set over several artifacts, or name fewer distinct values")
+}
+
+/// The tables that the loader fills do not fit what a program can index.
+pub fn node_too_large(pods: u32) -> Diagnostic {
+    Diagnostic::error(
+        Code::NODE_TOO_LARGE,
+        format!("the sets of a node with {pods} pods do not fit what a program can index"),
+    )
+    .help("compile for fewer pods with `--pods`")
+}

@@ -1,0 +1,126 @@
+//! Values of strings and paths to interned bytes (semantics 5.3 to 5.5).
+//!
+//! A value that no argument can have is left out with a lint: a set says the same without it.
+
+use crate::diag::{arguments as codes, lints};
+use crate::policy::resolve::Cx;
+use crate::policy::{StrId, Test};
+use crate::syntax::ast::read::Text;
+use crate::vocab::arg_type::{ArgType, Class};
+use crate::vocab::limit;
+use crate::vocab::operator::Operator;
+
+pub fn equal(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx<'_>) -> Option<Test> {
+    let ids = intern_all(values, cx, |value, cx| {
+        // Tetragon: only `string` values lose their trailing NULs, and one of nothing else crashes the loader.
+        let bytes = if ty == ArgType::String { trim_nuls(value.value) } else { value.value.as_bytes() };
+        if ty == ArgType::String && bytes.is_empty() {
+            cx.report(codes::empty_value(op.name(), value.span));
+            return Err(Refused);
+        }
+        if bytes.len() > limit::STRING_BYTES {
+            cx.report(codes::value_too_long(op.name(), bytes.len(), limit::STRING_BYTES, value.span));
+            return Err(Refused);
+        }
+        Ok(can_match(ty, value, bytes, Anchor::Both, cx).then_some(bytes))
+    })?;
+    Some(Test::Equal(ids))
+}
+
+pub fn prefix(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx<'_>) -> Option<Test> {
+    let ids = intern_all(values, cx, |value, cx| {
+        let bytes = value.value.as_bytes();
+        if bytes.len() > limit::PREFIX_BYTES {
+            cx.report(codes::value_too_long(op.name(), bytes.len(), limit::PREFIX_BYTES, value.span));
+            return Err(Refused);
+        }
+        if bytes.len() > limit::PREFIX_EFFECTIVE_BYTES {
+            cx.report(lints::value_never_matches(
+                value.value,
+                "only the first 255 bytes are compared",
+                value.span,
+            ));
+            return Ok(None);
+        }
+        Ok(can_match(ty, value, bytes, Anchor::Start, cx).then_some(bytes))
+    })?;
+    Some(Test::Prefix(ids))
+}
+
+pub fn postfix(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx<'_>) -> Option<Test> {
+    let ids = intern_all(values, cx, |value, cx| {
+        let bytes = trim_nuls(value.value);
+        if bytes.is_empty() {
+            cx.report(codes::empty_value(op.name(), value.span));
+            return Err(Refused);
+        }
+        if bytes.len() > limit::POSTFIX_BYTES {
+            cx.report(codes::value_too_long(op.name(), bytes.len(), limit::POSTFIX_BYTES, value.span));
+            return Err(Refused);
+        }
+        Ok(can_match(ty, value, bytes, Anchor::End, cx).then_some(bytes))
+    })?;
+    Some(Test::Postfix(ids))
+}
+
+struct Refused;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Anchor {
+    Both,
+    Start,
+    End,
+}
+
+/// Sorted, each once; `None` if any was refused.
+fn intern_all<'n>(
+    values: &[Text<'n>],
+    cx: &mut Cx<'_>,
+    mut check: impl FnMut(Text<'n>, &mut Cx<'_>) -> Result<Option<&'n [u8]>, Refused>,
+) -> Option<Vec<StrId>> {
+    let mut ids = Vec::with_capacity(values.len());
+    let mut refused = false;
+    for &value in values {
+        match check(value, cx) {
+            Ok(Some(bytes)) => ids.push(cx.strings.intern(bytes)),
+            Ok(None) => {}
+            Err(Refused) => refused = true,
+        }
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    (!refused).then_some(ids)
+}
+
+/// Whether an argument of the type can have such a text; says so if not.
+fn can_match(ty: ArgType, value: Text<'_>, bytes: &[u8], anchor: Anchor, cx: &mut Cx<'_>) -> bool {
+    if bytes.contains(&0) {
+        let why = "the argument ends at its first NUL byte";
+        cx.report(lints::value_never_matches(value.value, why, value.span));
+        return false;
+    }
+    if ty.class() != Some(Class::Path) {
+        return true;
+    }
+    if bytes.is_empty() && anchor == Anchor::Both {
+        cx.report(lints::value_never_matches(
+            value.value,
+            "conditions on an empty path are false",
+            value.span,
+        ));
+        return false;
+    }
+    if anchor != Anchor::End && bytes.first().is_some_and(|&b| b != b'/') {
+        // Memory files and the like have names that start otherwise, so it is kept.
+        cx.report(lints::filter_never_matches(
+            &format!("the path `{}`", crate::diag::schema::shown(value.value)),
+            "paths of files start with `/`",
+            value.span,
+        ));
+    }
+    true
+}
+
+fn trim_nuls(text: &str) -> &[u8] {
+    text.trim_end_matches('\0').as_bytes()
+}

@@ -1,0 +1,123 @@
+//! Workload selectors to a [`Scope`].
+//!
+//! A null selector and an absent one mean the same. `podSelector` without `containerSelector` takes every
+//! container and the other way round; if then everything is `{}`, nothing is filtered.
+//! Source: Tetragon 4fbfe2d, `pkg/sensors/k8s.go`, `pkg/policyfilter` (semantics 8.2).
+
+use super::Cx;
+use crate::diag::{lints, workload as codes};
+use crate::policy::{Requirement, RequirementOp, Scope, ScopeTerm};
+use crate::source::Spanned;
+use crate::syntax::ast::objects::{LabelSelector, Spec};
+use crate::vocab::limit::LABEL_VALUE_BYTES;
+use crate::vocab::operator::LabelOperator;
+
+/// The processes that the policy applies to. `namespace` is that of a namespaced policy.
+pub fn resolve(spec: &Spec<'_>, namespace: Option<&str>, cx: &mut Cx<'_>) -> Scope {
+    let pod = spec.pod_selector.as_ref().map(|selector| requirements(selector, cx));
+    let container = spec.container_selector.as_ref().map(|selector| {
+        check_container_keys(selector, cx);
+        requirements(selector, cx)
+    });
+    if let Some(selector) = &spec.node_selector
+        && !requirements(selector, cx).is_empty()
+    {
+        cx.not_compiled("`nodeSelector`", selector.span());
+    }
+    // Schema rules allow only `{}`, and only in the cluster-wide kind.
+    let host = spec.host_selector.is_some();
+    let namespace = namespace.map(str::to_string);
+    let any = match (pod, container) {
+        (None, None) if namespace.is_some() => {
+            vec![ScopeTerm::Pods { namespace, pod: vec![], container: vec![] }]
+        }
+        (None, None) if host => vec![ScopeTerm::Host],
+        (None, None) => vec![ScopeTerm::Host, every_container()],
+        (pod, container) => {
+            let pods = ScopeTerm::Pods {
+                namespace,
+                pod: pod.unwrap_or_default(),
+                container: container.unwrap_or_default(),
+            };
+            if host { vec![ScopeTerm::Host, pods] } else { vec![pods] }
+        }
+    };
+    Scope { any }
+}
+
+fn every_container() -> ScopeTerm {
+    ScopeTerm::Pods { namespace: None, pod: vec![], container: vec![] }
+}
+
+/// Every requirement once, in one order, whichever way it was written.
+pub fn requirements(selector: &LabelSelector<'_>, cx: &mut Cx<'_>) -> Vec<Requirement> {
+    let mut all = Vec::new();
+    for (key, value) in selector.match_labels.iter().flat_map(|labels| &labels.entries) {
+        check_value(*value, cx);
+        all.push(Requirement {
+            key: key.value.to_string(),
+            op: RequirementOp::In,
+            values: vec![value.value.to_string()],
+        });
+    }
+    for test in selector.match_expressions.iter().flat_map(|tests| &tests.items) {
+        let (Some(key), Some(operator)) = (test.key, test.operator) else { continue };
+        let mut values: Vec<String> = Vec::new();
+        for &value in test.values.iter().flat_map(|values| &values.items) {
+            values.push(value.value.to_string());
+        }
+        values.sort_unstable();
+        values.dedup();
+        let op = match operator.value {
+            LabelOperator::In => RequirementOp::In,
+            LabelOperator::NotIn => RequirementOp::NotIn,
+            LabelOperator::Exists => RequirementOp::Exists,
+            LabelOperator::DoesNotExist => RequirementOp::DoesNotExist,
+        };
+        match op {
+            RequirementOp::In if values.is_empty() && !test.poisoned => {
+                cx.report(lints::filter_never_matches(
+                    "`In` without values",
+                    "no label has one of no values",
+                    operator.span,
+                ));
+            }
+            RequirementOp::Exists | RequirementOp::DoesNotExist => values.clear(),
+            RequirementOp::In | RequirementOp::NotIn => {}
+        }
+        all.push(Requirement { key: key.value.to_string(), op, values });
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Tetragon's schema checks the values of `matchLabels` alone.
+fn check_value(value: Spanned<&str>, cx: &mut Cx<'_>) {
+    if !is_label_value(value.value) {
+        cx.report(codes::bad_label_value(value.value, value.span));
+    }
+}
+
+fn check_container_keys(selector: &LabelSelector<'_>, cx: &mut Cx<'_>) {
+    let labels = selector
+        .match_labels
+        .iter()
+        .flat_map(|labels| labels.entries.iter().map(|(key, _)| (&*key.value, key.span)));
+    let tests =
+        selector.match_expressions.iter().flat_map(|tests| tests.items.iter().filter_map(|test| test.key));
+    for (key, span) in labels.chain(tests.map(|key| (key.value, key.span))) {
+        if !matches!(key, "name" | "repo") {
+            cx.report(lints::container_key(key, span));
+        }
+    }
+}
+
+/// `(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?`, 63 bytes at most.
+pub fn is_label_value(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() <= LABEL_VALUE_BYTES
+        && bytes.first().is_none_or(u8::is_ascii_alphanumeric)
+        && bytes.last().is_none_or(u8::is_ascii_alphanumeric)
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}

@@ -1,0 +1,79 @@
+//! The language's schema as data: what [`super::object!`] declares and [`super::read`] goes by.
+//!
+//! A published schema is made from the same tables.
+
+/// What a value may be.
+#[derive(Clone, Copy, Debug)]
+pub enum TypeSchema {
+    Bool,
+    /// An integer of a Go type; both ends are allowed.
+    Int {
+        min: i64,
+        max: i64,
+    },
+    Text,
+    /// Text, or a number or boolean that is taken as text (only below `metadata`).
+    Coerced,
+    /// One of a closed set of words.
+    Words {
+        what: &'static str,
+        words: fn() -> Vec<&'static str>,
+    },
+    List(&'static TypeSchema),
+    /// Free names to values.
+    Map(&'static TypeSchema),
+    Object(&'static ObjectSchema),
+    /// Read past; its parts are not looked at.
+    Any,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct ObjectSchema {
+    /// As Tetragon names the type: `KProbeSpec`.
+    pub name: &'static str,
+    pub doc: &'static str,
+    pub fields: &'static [FieldSchema],
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct FieldSchema {
+    pub name: &'static str,
+    pub ty: TypeSchema,
+    pub doc: &'static str,
+    pub required: bool,
+    /// As YAML, where the schema has one.
+    pub default: Option<&'static str>,
+    /// Most items of a list.
+    pub max_items: Option<usize>,
+    /// Tetragon takes the key in any case, but applies required fields and defaults to the exact spelling only.
+    pub exact_case: bool,
+}
+
+impl FieldSchema {
+    pub const fn new(name: &'static str, ty: TypeSchema, doc: &'static str) -> FieldSchema {
+        FieldSchema { name, ty, doc, required: false, default: None, max_items: None, exact_case: false }
+    }
+
+    pub const fn required(mut self) -> FieldSchema {
+        self.required = true;
+        self.exact_case = true;
+        self
+    }
+
+    pub const fn default(mut self, yaml: &'static str) -> FieldSchema {
+        self.default = Some(yaml);
+        self.exact_case = true;
+        self
+    }
+
+    pub const fn max_items(mut self, n: usize) -> FieldSchema {
+        self.max_items = Some(n);
+        self
+    }
+
+    /// Defaults below would be lost under another spelling.
+    pub const fn exact_case(mut self) -> FieldSchema {
+        self.exact_case = true;
+        self
+    }
+}

@@ -1,0 +1,29 @@
+//! Kinds of Linux namespaces, with Tetragon's numbers (`pkg/reader/namespace`, 4fbfe2d).
+
+use super::vocabulary;
+
+vocabulary! {
+    /// A kind that `matchNamespaces` and `matchNamespaceChanges` can name; the number is its position here.
+    "namespace" enum Namespace row NamespaceRow {}
+    Uts { name: "Uts" }
+    Ipc { name: "Ipc" }
+    Mnt { name: "Mnt" }
+    Pid { name: "Pid" }
+    PidForChildren { name: "PidForChildren" }
+    Net { name: "Net" }
+    Time { name: "Time" }
+    TimeForChildren { name: "TimeForChildren" }
+    Cgroup { name: "Cgroup" }
+    User { name: "User" }
+}
+
+impl Namespace {
+    pub fn id(self) -> u32 {
+        self as u32
+    }
+
+    /// `matchNamespaceChanges` values are plain strings in the schema; the loader does not look at their case.
+    pub fn parse_lenient(text: &str) -> Option<Namespace> {
+        Namespace::ALL.iter().copied().find(|n| n.name().eq_ignore_ascii_case(text))
+    }
+}
