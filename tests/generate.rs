@@ -194,6 +194,7 @@ pub fn policy<'a>(shape: &Shape, number: usize, paths: impl IntoIterator<Item = 
 }
 
 /// All policies as one text of many documents.
+#[allow(dead_code, reason = "the kernel tests label their policies otherwise")]
 pub fn documents(shape: &Shape) -> String {
     let pool = pool(shape);
     let one = |(number, paths): (usize, Vec<usize>)| {

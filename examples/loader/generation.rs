@@ -215,11 +215,11 @@ impl Region {
         // read these words one by one.
         unsafe {
             match (<[u8; 4]>::try_from(&write.bytes[..]), <[u8; 8]>::try_from(&write.bytes[..])) {
-                (Ok(word), _) if at % 4 == 0 => {
+                (Ok(word), _) if at.is_multiple_of(4) => {
                     (*self.start.add(at).cast::<AtomicU32>())
                         .store(u32::from_le_bytes(word), Ordering::Release);
                 }
-                (_, Ok(word)) if at % 8 == 0 => {
+                (_, Ok(word)) if at.is_multiple_of(8) => {
                     (*self.start.add(at).cast::<AtomicU64>())
                         .store(u64::from_le_bytes(word), Ordering::Release);
                 }

@@ -164,7 +164,6 @@ impl Pins {
         self.made.insert(name);
         let id = libbpf_rs::Program::id_from_fd(stub.as_fd())?;
         let operation = operation.name.clone();
-        drop(stub);
         self.stubs.push(Stub { operation, link, program: id, slots, missed, _object: Some(object) });
         Ok(())
     }

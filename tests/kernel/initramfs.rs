@@ -74,10 +74,9 @@ impl Initramfs {
     }
 
     fn insert(&mut self, path: &str, mode: u32, bytes: Vec<u8>) {
-        if let Some((parent, _)) = path.rsplit_once('/') {
-            if !parent.is_empty() {
-                self.directory(parent);
-            }
+        match path.rsplit_once('/') {
+            None | Some(("", _)) => {}
+            Some((parent, _)) => self.directory(parent),
         }
         self.entries.insert(path.trim_start_matches('/').to_owned(), (mode, bytes));
     }

@@ -256,11 +256,8 @@ fn cost(programs: &[u32], event: &Event) -> Result<f64, String> {
             if guest::join_cgroup(&event.cgroup, 0).is_err() {
                 return 1;
             }
-            (0..times)
-                .map(|_| guest::exec(&act))
-                .all(|got| got.as_ref() == Ok(&event.expect))
-                .then_some(0)
-                .unwrap_or(2)
+            let right = (0..times).map(|_| guest::exec(&act)).all(|got| got.as_ref() == Ok(&event.expect));
+            if right { 0 } else { 2 }
         })
         .map_err(|e| e.to_string())?;
         match guest::wait(pid) {
@@ -327,7 +324,7 @@ fn attach_empty(hook: &str) -> Result<Attached, String> {
         let mut options: libbpf_sys::bpf_prog_load_opts = std::mem::zeroed();
         options.sz = size_of::<libbpf_sys::bpf_prog_load_opts>() as _;
         options.expected_attach_type = libbpf_sys::BPF_LSM_MAC;
-        options.attach_btf_id = u32::from(libbpf_rs::btf::BtfType::from(*function).type_id()) as _;
+        options.attach_btf_id = u32::from((*function).type_id()) as _;
         let (kind, length) = (libbpf_sys::BPF_PROG_TYPE_LSM, program.len() as _);
         let fd = libbpf_sys::bpf_prog_load(
             kind,

@@ -25,8 +25,16 @@ pub fn trials(arguments: &Arguments) -> Result<Vec<Trial>, String> {
     if cases.is_empty() {
         return Err("there is no case".to_owned());
     }
-    let mut trials: Vec<Trial> =
-        CHECKS.iter().map(|(name, check)| Trial::test(*name, || Ok(check()))).collect();
+    let mut trials: Vec<Trial> = CHECKS
+        .iter()
+        .map(|(name, check)| {
+            Trial::test(*name, || {
+                check();
+                Ok(())
+            })
+        })
+        .collect();
+    trials.push(crate::load::cilium_trial());
     for series in vm::SERIES {
         let mut groups: BTreeMap<(bool, Option<String>), Vec<Case>> = BTreeMap::new();
         for case in &cases {

@@ -113,35 +113,41 @@ fn checked(fd: RawFd) -> io::Result<RawFd> {
     if fd >= 0 { Ok(fd) } else { Err(io::Error::last_os_error()) }
 }
 
-/// A read-only descriptor of the file that the step speaks of; nobody has the file open for writing, as that alone
-/// would forbid an exec.
+fn opened(path: &str, flags: libc::c_int) -> io::Result<RawFd> {
+    let path = text(path);
+    // SAFETY: a NUL-terminated path that outlives the call.
+    checked(unsafe { libc::open(path.as_ptr(), flags, 0o755) })
+}
+
+/// The file behind `fd`, read-only: nobody may have it open for writing, as that alone would forbid an exec.
+fn reopened(fd: RawFd) -> io::Result<RawFd> {
+    let again = opened(&format!("/proc/self/fd/{fd}"), libc::O_RDONLY);
+    close(fd);
+    again
+}
+
+fn filled(fd: RawFd) -> io::Result<RawFd> {
+    // SAFETY: a buffer with its length.
+    let written = unsafe { libc::write(fd, NO_PROGRAM.as_ptr().cast(), NO_PROGRAM.len()) };
+    if written == NO_PROGRAM.len() as isize { Ok(fd) } else { Err(io::Error::last_os_error()) }
+}
+
+/// A read-only descriptor of the file that the step speaks of.
 fn descriptor(act: &Act) -> io::Result<RawFd> {
-    let path = text(&act.path);
-    // SAFETY (this and the calls below): NUL-terminated paths and a buffer with its length, all outliving the calls.
-    let reopened = |fd: RawFd| {
-        let own = text(&format!("/proc/self/fd/{fd}"));
-        let again = checked(unsafe { libc::open(own.as_ptr(), libc::O_RDONLY) });
-        close(fd);
-        again
-    };
-    let filled = |fd: RawFd| {
-        let written = unsafe { libc::write(fd, NO_PROGRAM.as_ptr().cast(), NO_PROGRAM.len()) };
-        if written == NO_PROGRAM.len() as isize { Ok(fd) } else { Err(io::Error::last_os_error()) }
-    };
     match act.file {
-        Origin::Path => checked(unsafe { libc::open(path.as_ptr(), libc::O_RDONLY) }),
+        Origin::Path => opened(&act.path, libc::O_RDONLY),
         Origin::Memfd => {
-            checked(unsafe { libc::memfd_create(path.as_ptr(), 0) }).and_then(filled).and_then(reopened)
+            let name = text(&act.path);
+            // SAFETY: a NUL-terminated name that outlives the call.
+            checked(unsafe { libc::memfd_create(name.as_ptr(), 0) }).and_then(filled).and_then(reopened)
         }
         Origin::Tmpfile => {
-            checked(unsafe { libc::open(path.as_ptr(), libc::O_TMPFILE | libc::O_RDWR, 0o755) })
-                .and_then(filled)
-                .and_then(reopened)
+            opened(&act.path, libc::O_TMPFILE | libc::O_RDWR).and_then(filled).and_then(reopened)
         }
         Origin::Unlinked => {
             let back = std::env::current_dir()?;
             executable(&act.path, NO_PROGRAM)?;
-            let fd = checked(unsafe { libc::open(path.as_ptr(), libc::O_RDONLY) })?;
+            let fd = opened(&act.path, libc::O_RDONLY)?;
             std::fs::remove_file(&act.path)?;
             std::env::set_current_dir(back)?;
             Ok(fd)

@@ -46,10 +46,12 @@ impl<'a> Stage<'a> {
     }
 
     fn play(&mut self, script: &Script) {
-        if !script.no_loader && !script.steps.iter().any(|step| matches!(step, Step::Load(_))) {
-            if let Err(why) = self.load(&Load::default()) {
-                return self.port.report(&Report::Failed { step: 0, why });
-            }
+        let loads_itself = script.steps.iter().any(|step| matches!(step, Step::Load(_)));
+        if !script.no_loader
+            && !loads_itself
+            && let Err(why) = self.load(&Load::default())
+        {
+            return self.port.report(&Report::Failed { step: 0, why });
         }
         for (number, step) in script.steps.iter().enumerate() {
             if let Err(why) = self.take(number, step) {

@@ -186,10 +186,9 @@ pub fn enter_directory_of(path: &str) -> io::Result<PathBuf> {
         if parts.peek().is_none() {
             return Ok(PathBuf::from(part));
         }
-        if let Err(error) = fs::create_dir(part) {
-            if error.kind() != io::ErrorKind::AlreadyExists {
-                return Err(error);
-            }
+        match fs::create_dir(part) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
         }
         std::env::set_current_dir(part)?;
     }
