@@ -1,0 +1,275 @@
+//! What stays in force when the loader goes: links, slots, counters, and what of the generation must be found again.
+//!
+//! `<folder>/<operation>-link` is the attached stub of an operation, `lsm-file_open-link` for one; other pins are maps,
+//! by the names that the manifest gives. A stub stays attached from the first generation to the last; a generation comes into force by one
+//! update of the stub's slot. The slot is filled before the stub is attached. Operations that a new artifact does not
+//! have are taken off after all others have been switched.
+
+use std::collections::BTreeSet;
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+
+use libbpf_rs::query::{LinkInfo, ProgInfoIter, ProgInfoQueryOptions, ProgramInfo};
+use libbpf_rs::{Link, MapCore, MapHandle, MapType, Object};
+use std::os::fd::AsFd;
+use tracefold::artifact::manifest::{AttachKind, Manifest, Map, Operation, Program, Role};
+use tracefold::artifact::read::Artifact;
+
+use crate::Outcome;
+use crate::generation::{Generation, Shared, chosen, set_slot};
+
+pub struct Pins {
+    folder: PathBuf,
+    /// Pins that were there when this run began.
+    earlier: BTreeSet<String>,
+    /// Pins that this run made.
+    made: BTreeSet<String>,
+    stubs: Vec<Stub>,
+}
+
+/// The attached program of one operation.
+struct Stub {
+    operation: String,
+    link: Link,
+    program: u32,
+    slots: MapHandle,
+    /// Counts tail calls that failed.
+    missed: Option<MapHandle>,
+    /// Of a stub that this run loaded; not used any more, but it owns the program's descriptors.
+    _object: Option<Object>,
+}
+
+/// What a generation leaves in the folder, replaced with each of them. Other names have a `-` in them.
+const GENERATION: &str = "node";
+const RING: &str = "events";
+
+impl Pins {
+    /// # Errors
+    /// Earlier pins without `replace`; a folder that is in no bpf file system.
+    pub fn open(folder: &Path, replace: bool) -> Outcome<Pins> {
+        let parent = folder.parent().unwrap_or(folder);
+        // Source: Linux, include/uapi/linux/magic.h, BPF_FS_MAGIC.
+        if file_system_of(if folder.exists() { folder } else { parent })? != 0xcafe_4a11 {
+            return Err(format!("{} is not in a bpf file system", folder.display()).into());
+        }
+        std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        let mut earlier = BTreeSet::new();
+        for entry in std::fs::read_dir(folder)? {
+            earlier.insert(entry?.file_name().to_string_lossy().into_owned());
+        }
+        if !earlier.is_empty() && !replace {
+            let folder = folder.display();
+            return Err(format!("{folder} holds pins of an earlier run; --replace takes them over").into());
+        }
+        Ok(Pins { folder: folder.to_owned(), earlier, made: BTreeSet::new(), stubs: Vec::new() })
+    }
+
+    /// Number of the generation in force; 0 without one.
+    pub fn generation(&self) -> u32 {
+        let number = || -> Outcome<u32> {
+            let node = MapHandle::from_pinned_path(self.folder.join(GENERATION))?;
+            let value = node.lookup(&0_u32.to_ne_bytes(), libbpf_rs::MapFlags::ANY)?.ok_or("empty")?;
+            let at = tracefold::artifact::abi::node_header::GENERATION;
+            Ok(tracefold::artifact::abi::u32_at(&value, at).ok_or("short")?)
+        };
+        number().unwrap_or(0)
+    }
+
+    /// Lets every operation's stub call the new bodies; stubs that are missing are loaded, attached and pinned.
+    pub fn put_in_force(&mut self, artifact: &Artifact, generation: &Generation) -> Outcome<()> {
+        let manifest = &artifact.manifest;
+        for program in chosen(manifest, Role::Stub) {
+            let operation = manifest.operation(program.operation).ok_or("a stub without an operation")?;
+            self.find_stub(operation)?;
+            let body = generation.body(operation.number)?;
+            match self.stubs.iter().find(|stub| stub.operation == operation.name) {
+                Some(stub) => set_slot(&stub.slots, body).map_err(|e| format!("{}: {e}", operation.name))?,
+                None => self.attach(artifact, program, operation, generation)?,
+            }
+        }
+        self.retire(manifest);
+        self.pin_over(&generation.ring_map, RING)?;
+        // Last: an earlier loader that finds another generation here knows that all operations have been switched.
+        self.pin_over(&generation.node_map, GENERATION)
+    }
+
+    /// An earlier run's stub of the operation, if there is one and it is not known yet.
+    fn find_stub(&mut self, operation: &Operation) -> Outcome<()> {
+        let name = link_name(&operation.name);
+        if !self.earlier.contains(&name) || self.stubs.iter().any(|stub| stub.operation == operation.name) {
+            return Ok(());
+        }
+        let failed = |what: String| format!("{}: {what}", self.folder.join(&name).display());
+        let link = Link::open(self.folder.join(&name)).map_err(|e| failed(e.to_string()))?;
+        let program = LinkInfo::from_fd(link.as_fd())?.prog_id;
+        let maps = program_info(program, true).map(|info| info.map_ids).unwrap_or_default();
+        let (mut slots, mut missed) = (None, None);
+        for id in maps {
+            let map = MapHandle::from_map_id(id)?;
+            match map.map_type() {
+                MapType::ProgArray => slots = Some(map),
+                _ => missed = Some(map),
+            }
+        }
+        let slots = slots.ok_or_else(|| failed("not the link of a stub".into()))?;
+        self.stubs.push(Stub {
+            operation: operation.name.clone(),
+            link,
+            program,
+            slots,
+            missed,
+            _object: None,
+        });
+        Ok(())
+    }
+
+    fn attach(
+        &mut self,
+        artifact: &Artifact,
+        program: &Program,
+        operation: &Operation,
+        generation: &Generation,
+    ) -> Outcome<()> {
+        let failed = |what: String| format!("{}: {what}", program.name);
+        let object = Shared::default().load(artifact, program)?;
+        let of_type = |wanted: fn(&MapHandle) -> bool| {
+            object.maps().filter_map(|map| MapHandle::try_from(&map).ok()).find(wanted)
+        };
+        let slots =
+            of_type(|map| map.map_type() == MapType::ProgArray).ok_or_else(|| failed("no slots".into()))?;
+        let missed = of_type(|map| map.map_type() != MapType::ProgArray);
+        set_slot(&slots, generation.body(operation.number)?).map_err(|e| failed(e.to_string()))?;
+        for map in object.maps() {
+            let name = map.name().to_string_lossy().into_owned();
+            let described = artifact.manifest.maps.iter().find(|described| {
+                described.declared == name
+                    && described.operation.is_none_or(|number| number == operation.number)
+            });
+            if let Some(Map { pin: Some(pin), .. }) = described {
+                MapHandle::try_from(&map)?
+                    .pin(self.folder.join(pin))
+                    .map_err(|e| failed(format!("pin {pin}: {e}")))?;
+                self.made.insert(pin.clone());
+            }
+        }
+        let stub = object.progs_mut().next().ok_or_else(|| failed("no program".into()))?;
+        let attached = match program.attach.kind {
+            AttachKind::Lsm => stub.attach_lsm(),
+            AttachKind::Kprobe => stub.attach_kprobe(false, &program.attach.target),
+            AttachKind::FmodRet => stub.attach_trace(),
+        };
+        let mut link = attached.map_err(|e| failed(format!("cannot be attached: {e}")))?;
+        let name = link_name(&operation.name);
+        link.pin(self.folder.join(&name)).map_err(|e| failed(format!("pin {name}: {e}")))?;
+        self.made.insert(name);
+        let id = libbpf_rs::Program::id_from_fd(stub.as_fd())?;
+        let operation = operation.name.clone();
+        self.stubs.push(Stub { operation, link, program: id, slots, missed, _object: Some(object) });
+        Ok(())
+    }
+
+    /// Takes off what no operation of the artifact needs any more.
+    fn retire(&mut self, manifest: &Manifest) {
+        let wanted: BTreeSet<String> =
+            manifest.operations.iter().map(|operation| stem(&operation.name)).collect();
+        let pins: Vec<String> = self.earlier.iter().chain(&self.made).cloned().collect();
+        for pin in pins {
+            let operation = pin.rsplit_once('-').map(|(operation, _)| operation);
+            if operation.is_some_and(|operation| !wanted.contains(operation)) {
+                let _ = std::fs::remove_file(self.folder.join(&pin));
+                self.earlier.remove(&pin);
+                self.made.remove(&pin);
+            }
+        }
+        self.stubs.retain(|stub| wanted.contains(&stem(&stub.operation)));
+    }
+
+    /// Pins a map in place of another one, in one step.
+    fn pin_over(&mut self, map: &MapHandle, name: &str) -> Outcome<()> {
+        let (new, at) = (self.folder.join(format!("{name}-new")), self.folder.join(name));
+        let _ = std::fs::remove_file(&new);
+        MapHandle::try_from(map)?.pin(&new).map_err(|e| format!("pin {}: {e}", new.display()))?;
+        std::fs::rename(&new, &at).map_err(|e| format!("pin {}: {e}", at.display()))?;
+        self.made.insert(name.to_owned());
+        Ok(())
+    }
+
+    /// Whether this generation is still the one that is pinned. Where nothing is pinned, nobody has taken over.
+    pub fn are_ours(&self, generation: &Generation) -> bool {
+        let id = |map: &MapHandle| map.info().map(|info| info.info.id).ok();
+        match MapHandle::from_pinned_path(self.folder.join(GENERATION)) {
+            Ok(pinned) => id(&pinned) == id(&generation.node_map),
+            Err(_) => true,
+        }
+    }
+
+    /// Failed tail calls and recursion misses of all stubs.
+    pub fn counters(&self) -> (u64, u64) {
+        let key = 0_u32.to_ne_bytes();
+        let failed = self.stubs.iter().filter_map(|stub| stub.missed.as_ref()).map(|map| {
+            let value = map.lookup(&key, libbpf_rs::MapFlags::ANY).ok().flatten().unwrap_or_default();
+            tracefold::artifact::abi::u64_at(&value, 0).unwrap_or(0)
+        });
+        let missed = self.stubs.iter().filter_map(|stub| program_info(stub.program, false));
+        (failed.sum(), missed.map(|info| info.recursion_misses).sum())
+    }
+
+    /// Leaves everything to a successor: nothing is detached when this process ends.
+    pub fn leave(&mut self) {
+        for stub in &mut self.stubs {
+            // Else dropping the link of a kprobe would disable it, pinned or not.
+            stub.link.disconnect();
+        }
+    }
+
+    /// Takes everything off: first the pins, then, with the last descriptor, the stubs.
+    pub fn remove(&mut self) -> Outcome<()> {
+        for pin in self.earlier.iter().chain(&self.made) {
+            let path = self.folder.join(pin);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(format!("{}: {error}", path.display()).into());
+                }
+                _ => {}
+            }
+        }
+        let _ = std::fs::remove_dir(&self.folder);
+        Ok(())
+    }
+
+    /// After a failure: removes what this run has pinned. What an earlier one has in force stays.
+    pub fn undo(&mut self) {
+        for pin in self.made.iter().filter(|pin| !self.earlier.contains(*pin)) {
+            let _ = std::fs::remove_file(self.folder.join(pin));
+        }
+        let _ = std::fs::remove_dir(&self.folder);
+    }
+}
+
+/// An operation's name as the beginning of its pins' names.
+fn stem(operation: &str) -> String {
+    operation.replace(':', "-")
+}
+
+fn link_name(operation: &str) -> String {
+    format!("{}-link", stem(operation))
+}
+
+fn program_info(id: u32, with_maps: bool) -> Option<ProgramInfo> {
+    let options = ProgInfoQueryOptions::default().include_map_ids(with_maps);
+    ProgInfoIter::with_query_opts(options).find(|program| program.id == id)
+}
+
+/// Magic number of the file system that a path is in.
+pub fn file_system_of(path: &Path) -> Result<i64, String> {
+    use std::os::unix::ffi::OsStrExt;
+    let text = CString::new(path.as_os_str().as_bytes()).map_err(|e| e.to_string())?;
+    // SAFETY: an all-zero statfs is valid and overwritten; the path is NUL-terminated.
+    unsafe {
+        let mut status: libc::statfs = std::mem::zeroed();
+        if libc::statfs(text.as_ptr(), &mut status) != 0 {
+            return Err(format!("{}: {}", path.display(), std::io::Error::last_os_error()));
+        }
+        Ok(status.f_type)
+    }
+}

@@ -1,0 +1,66 @@
+//! Checks that the node has what the manifest requires, so that nothing is attached that would never act.
+
+use std::path::Path;
+
+use tracefold::artifact::manifest::{Feature, Manifest};
+
+use crate::Outcome;
+
+/// # Errors
+/// The first requirement that the node does not meet, with the manifest's reason for it.
+pub fn check(manifest: &Manifest) -> Outcome<()> {
+    for requirement in &manifest.requires {
+        if let Err(found) = check_feature(requirement.feature) {
+            return Err(format!("{found}, but the artifact requires it: {}", requirement.reason).into());
+        }
+    }
+    Ok(())
+}
+
+fn check_feature(feature: Feature) -> Result<(), String> {
+    match feature {
+        Feature::Cgroup2Unified => cgroup2_is_unified(),
+        Feature::BpfLsm => {
+            let list = "/sys/kernel/security/lsm";
+            let active = std::fs::read_to_string(list).map_err(|e| format!("{list} cannot be read ({e})"))?;
+            has(
+                active.trim().split(',').any(|lsm| lsm == "bpf"),
+                &format!("`bpf` is not among the node's LSMs ({active})"),
+            )
+        }
+        Feature::KernelBtf => has(Path::new("/sys/kernel/btf/vmlinux").exists(), "the kernel shows no BTF"),
+        Feature::NoFullPreemption => not_fully_preemptible(),
+        Feature::Kprobes => {
+            has(Path::new("/sys/bus/event_source/devices/kprobe").exists(), "the kernel has no kprobes")
+        }
+    }
+}
+
+fn has(there: bool, otherwise: &str) -> Result<(), String> {
+    if there { Ok(()) } else { Err(otherwise.to_owned()) }
+}
+
+/// Source: Linux, include/uapi/linux/magic.h, CGROUP2_SUPER_MAGIC.
+fn cgroup2_is_unified() -> Result<(), String> {
+    let kind = crate::pins::file_system_of(Path::new(crate::workloads::CGROUPS))?;
+    has(kind == 0x6367_7270, &format!("{} is not cgroup v2", crate::workloads::CGROUPS))
+}
+
+/// Kernels with PREEMPT_DYNAMIC say in debugfs which mode is on; others have it in their version.
+fn not_fully_preemptible() -> Result<(), String> {
+    let mode = "/sys/kernel/debug/sched/preempt";
+    match std::fs::read_to_string(mode) {
+        Ok(modes) => {
+            has(!modes.contains("(full)") && !modes.contains("(lazy)"), "the node runs preempt=full")
+        }
+        Err(error) => {
+            let version = std::fs::read_to_string("/proc/version").map_err(|e| e.to_string())?;
+            if version.contains("PREEMPT_DYNAMIC") {
+                return Err(format!(
+                    "cannot tell whether the node runs preempt=full ({mode}: {error}; mount debugfs)"
+                ));
+            }
+            has(!version.contains(" PREEMPT"), "the kernel is built fully preemptible")
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! What a case of the kernel tests does inside the virtual machine, step by step, and what must come of it.
+//!
+//! A case is a directory under `tests/kernel/cases/`:
+//!
+//! - `steps.yaml`: a [`Script`]; its `shows` line says what the case is for;
+//! - `policy.yaml`: the policies that the loader starts with; `policy-NAME.yaml`: others, for `load` steps;
+//! - `workloads.yaml`: the loader's workloads file; `workloads-NAME.yaml`: others.
+//!
+//! To add a case, add a directory: there is no list. A file with another name is an error. The same types go to the
+//! guest as JSON. Deliberately missing: conditions, variables, loops; a case reads from top to bottom.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Script {
+    pub shows: String,
+    /// Boot with `preempt=full`.
+    #[serde(default)]
+    pub preempt_full: bool,
+    /// The kernel's `lsm=` list, where it is not the usual one.
+    #[serde(default)]
+    pub lsm: Option<String>,
+    /// No policies and no loader: what the machine answers by itself.
+    #[serde(default)]
+    pub no_loader: bool,
+    /// Events get lost in this case, and the loader must say so.
+    #[serde(default)]
+    pub loses: bool,
+    /// More arguments for `tracefold compile`.
+    #[serde(default)]
+    pub flags: Vec<String>,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Step {
+    /// Starts the loader and waits until it is ready. Where a script has none, it stands at its beginning.
+    Load(Load),
+    /// Gives the loader another workloads file (by the NAME in `workloads-NAME.yaml`) and SIGHUP.
+    Reload(String),
+    /// SIGKILL to the loader.
+    KillLoader(None_),
+    /// SIGSTOP and SIGCONT to the loader, which then reads no events for a while.
+    PauseLoader(None_),
+    ResumeLoader(None_),
+    /// Changes one byte in the middle of a file of an artifact, or of the first file of a folder of it.
+    Damage(String),
+    /// SIGTERM to the loader; it must end with 0 and leave nothing pinned. Stands at the end of every script.
+    Unload(None_),
+
+    /// An executable file that no kernel can run: `execve` gives ENOEXEC if it is allowed.
+    File(String),
+    /// An executable that exits with 0.
+    Program(String),
+    Directory(String),
+    Symlink(Pair),
+    Bind(Pair),
+    Tmpfs(String),
+    Overlay(Overlay),
+    Unlink(String),
+    Rename(Pair),
+    /// Makes a cgroup; those of workloads and of `in` are made as needed.
+    Cgroup(String),
+
+    /// Starts a process that acts in later steps, by its name.
+    Spawn(Spawn),
+    /// A named process moves itself to another cgroup.
+    Move(Move),
+
+    Exec(Act),
+    Open(Act),
+    Syscall(Act),
+    /// Processes that exec the same file again and again, in the background until they are joined.
+    Storm(Storm),
+    Join(Join),
+}
+
+/// A step without parameters is written `unload: {}`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct None_ {}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Load {
+    /// NAME of `policy-NAME.yaml`; empty: `policy.yaml`.
+    pub policy: String,
+    /// NAME of `workloads-NAME.yaml`; empty: `workloads.yaml`.
+    pub workloads: String,
+    /// With `--replace`; a loader that is running is told to go when the new one is ready, as a supervisor would.
+    pub replace: bool,
+    /// The loader must refuse, and its standard error must contain this.
+    pub refuses: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pair {
+    pub from: String,
+    pub to: String,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Overlay {
+    pub lower: String,
+    pub at: String,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spawn {
+    pub name: String,
+    #[serde(rename = "in")]
+    pub cgroup: String,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Move {
+    pub process: String,
+    pub to: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// The file that stands at `path`.
+    #[default]
+    Path,
+    /// A memfd of the name `path`.
+    Memfd,
+    /// An O_TMPFILE file in the directory `path`.
+    Tmpfile,
+    /// A file made at `path`, opened, and unlinked.
+    Unlinked,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// By its path.
+    #[default]
+    Path,
+    /// `execveat` with an empty path and AT_EMPTY_PATH; for `open`, through the descriptor's name.
+    EmptyPath,
+    /// By `/proc/self/fd/N`.
+    ProcFd,
+}
+
+/// One system call, who makes it, and what must come of it. Without `by` it is a process of its own, born in the
+/// root cgroup just before.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Act {
+    /// A named process.
+    pub by: Option<String>,
+    /// Its cgroup, below the root of the hierarchy.
+    #[serde(rename = "in")]
+    pub cgroup: Option<String>,
+    /// In a mount namespace of its own: these bind mounts are made first.
+    pub private: Vec<Pair>,
+    pub chroot: Option<String>,
+    /// Working directory, after the chroot.
+    pub dir: Option<String>,
+
+    pub path: String,
+    pub file: Origin,
+    pub way: Way,
+    /// `open`: O_RDWR instead of O_RDONLY.
+    pub write: bool,
+    /// `syscall`: its name, one of those that `guest::act` knows, and its arguments.
+    pub name: String,
+    pub args: Vec<Value>,
+
+    /// `ok`, `ran` (a program ran and ended with 0), an error's name, or a signal's.
+    pub expect: String,
+    /// Exactly these events, in this order.
+    pub events: Option<Vec<ExpectedEvent>>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Value {
+    Number(i64),
+    Text(String),
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Storm {
+    pub name: String,
+    #[serde(rename = "in")]
+    pub cgroup: String,
+    pub path: String,
+    pub processes: u32,
+    /// All of them on this CPU.
+    #[serde(default)]
+    pub cpu: Option<u32>,
+    /// Ends by itself after so many tries of each process; without, it lasts until it is joined.
+    #[serde(default)]
+    pub tries: Option<u64>,
+    /// Each try is made in a new child cgroup.
+    #[serde(default)]
+    pub in_new_children: bool,
+}
+
+/// Waits for a storm and judges the outcomes of all its tries.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Join {
+    pub storm: String,
+    /// Exactly these outcomes are seen, each of them at least once.
+    pub sees: Vec<String>,
+    /// At least so many tries in all.
+    #[serde(default)]
+    pub at_least: u64,
+}
+
+/// An event line of the loader that a step must cause: each key that is given must stand in it with this value.
+pub type ExpectedEvent = BTreeMap<String, serde_json::Value>;
+
+impl Step {
+    /// Outcome and events that the step demands, if it is one that acts.
+    pub fn expectation(&self) -> Option<(&str, Option<&[ExpectedEvent]>)> {
+        match self {
+            Step::Exec(act) | Step::Open(act) | Step::Syscall(act) => {
+                Some((&act.expect, act.events.as_deref()))
+            }
+            Step::Load(_)
+            | Step::Reload(_)
+            | Step::KillLoader(_)
+            | Step::PauseLoader(_)
+            | Step::ResumeLoader(_)
+            | Step::Damage(_)
+            | Step::Unload(_)
+            | Step::File(_)
+            | Step::Program(_)
+            | Step::Directory(_)
+            | Step::Symlink(_)
+            | Step::Bind(_)
+            | Step::Tmpfs(_)
+            | Step::Overlay(_)
+            | Step::Unlink(_)
+            | Step::Rename(_)
+            | Step::Cgroup(_)
+            | Step::Spawn(_)
+            | Step::Move(_)
+            | Step::Storm(_)
+            | Step::Join(_) => None,
+        }
+    }
+}
+
+/// One line from the guest.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Report {
+    /// A case begins.
+    Begin {
+        case: usize,
+    },
+    /// An acting step was taken: ENOEXEC and the like, `ok`, `ran`, or a signal's name.
+    Acted {
+        step: usize,
+        pid: u32,
+        outcome: String,
+    },
+    /// A storm was joined: how often each outcome was seen.
+    Joined {
+        step: usize,
+        counts: BTreeMap<String, u64>,
+    },
+    /// The loader wrote a line on standard output, or on standard error.
+    Loader {
+        line: String,
+    },
+    LoaderError {
+        line: String,
+    },
+    /// A step could not be taken, or went wrong in a way that has no outcome.
+    Failed {
+        step: usize,
+        why: String,
+    },
+    /// The case is over; what it left has been removed.
+    End {
+        case: usize,
+    },
+    /// Free data of special guests (measurements, load tests).
+    Data {
+        name: String,
+        value: serde_json::Value,
+    },
+}
+
+/// What the guest is to do; stands in the initramfs as `/task.json`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Task {
+    /// Cases stand under `/cases/<number>/`.
+    Cases { cases: Vec<(usize, Script)> },
+    /// Objects are loaded by other loaders; see `load`.
+    Load { objects: Vec<crate::load::Object> },
+    /// Instruction counts; see `measure`.
+    Measure(crate::measure::Plan),
+}
