@@ -155,8 +155,10 @@ pub fn check_tables(bytes: &[u8], value_size: u32) -> Result<(), ImageError> {
     if u64::from(field(abi::tables_header::LEN)) != bytes.len() as u64 {
         return Err(refused("length differs from what its header says"));
     }
-    if bytes[abi::tables_header::PAD..abi::tables_header::SIZE].iter().any(|&b| b != 0) {
-        return Err(refused("its empty edge is not empty"));
+    let rest = abi::EDGE_NONE as usize + abi::edge::MASK;
+    let no_name = bytes[abi::tables_header::PAD..rest].iter().all(|&b| b == 0);
+    if !no_name || bytes[rest..abi::tables_header::SIZE].iter().any(|&b| b != 0xff) {
+        return Err(refused("the edge that equals nothing equals something"));
     }
     match abi::region_mask(bytes.len()) {
         Some(mask) if abi::region_size(mask) <= value_size as usize => Ok(()),

@@ -1,0 +1,8 @@
+//! What must be true of the whole: meaning is kept, equal sets give equal bytes, layers stay apart.
+
+mod compile;
+mod determinism;
+mod equality;
+mod layering;
+mod properties;
+mod random;

@@ -1,0 +1,95 @@
+//! Meaning is a property: policies, rules, plan and emitted bytes agree on every event.
+
+use tracefold::fold::{ir, opt};
+use tracefold::interp;
+use tracefold::target::{Preempt, Target};
+
+use crate::compile::compile;
+use crate::random::{self, Rng};
+
+/// Policy sets of one run; each is asked about [`EVENTS`] events.
+const SETS: u64 = 1000;
+const EVENTS: usize = 100;
+
+fn seed() -> u64 {
+    let seed = std::env::var("TRACEFOLD_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(20_261_124);
+    println!("TRACEFOLD_SEED={seed}");
+    seed
+}
+
+/// fmod_ret serves what no LSM hook does, so that every kind of attachment is asked.
+fn target() -> Target {
+    Target { preempt: Preempt::Voluntary, ..Target::default() }
+}
+
+#[test]
+fn policies_rules_plan_and_emitted_bytes_agree_on_every_event() {
+    let seed = seed();
+    let target = target();
+    let (mut judged, mut acted, mut refused) = (0u64, 0u64, 0u64);
+    for i in 0..SETS {
+        let mut rng = Rng::new(seed.wrapping_add(i));
+        let text = random::policies(&mut rng);
+        let compiled = match compile(&[&text], &target) {
+            Ok(compiled) => compiled,
+            Err(reason) => {
+                // Only what is documented as not compiled may be refused.
+                assert!(reason.contains("TF0602") || reason.contains("TF0113"), "seed {seed} set {i}\n{reason}\n{text}");
+                refused += 1;
+                continue;
+            }
+        };
+        let operations = &compiled.folded.program.operations;
+        if operations.is_empty() {
+            continue;
+        }
+        for _ in 0..EVENTS {
+            let event = random::event(&mut rng, &operations[rng_index(&mut rng, operations.len())]);
+            let meaning = interp::run(&compiled.set, &target, &event);
+            let planned =
+                interp::run_plan(&compiled.set, &compiled.folded.program, &compiled.folded.plan, &event);
+            assert_eq!(meaning, planned, "seed {seed} set {i}: plan\n{event:?}\n{text}");
+            let emitted = compiled.judge(&event);
+            assert_eq!(compiled.expected(&meaning), emitted, "seed {seed} set {i}: bytes\n{event:?}\n{text}");
+            judged += 1;
+            acted += u64::from(!meaning.hits.is_empty());
+        }
+    }
+    println!("{judged} events judged, {acted} of them by a policy; {refused} sets refused");
+    assert!(judged > SETS * EVENTS as u64 * 8 / 10, "only {judged} events were judged");
+    assert!(acted * 10 > judged, "only {acted} events met a policy");
+}
+
+fn rng_index(rng: &mut Rng, n: usize) -> usize {
+    rng.below(n)
+}
+
+#[test]
+fn every_pass_alone_keeps_the_meaning_and_changes_nothing_the_second_time() {
+    let seed = seed();
+    let target = target();
+    for i in 0..100 {
+        let mut rng = Rng::new(seed ^ (i << 32));
+        let text = random::policies(&mut rng);
+        let Ok(compiled) = compile(&[&text], &target) else { continue };
+        let built = ir::build(&compiled.set, &target, &mut Default::default());
+        for pass in opt::PASSES {
+            let mut program = built.clone();
+            (pass.run)(&mut program, &mut opt::Certificate::default());
+            let mut diags = Default::default();
+            let plan = tracefold::fold::plan::factor(&program, &mut diags).unwrap();
+            for operation in &built.operations {
+                for _ in 0..20 {
+                    let event = random::event(&mut rng, operation);
+                    let wanted = interp::run(&compiled.set, &target, &event);
+                    let got = interp::run_plan(&compiled.set, &program, &plan, &event);
+                    assert_eq!(wanted, got, "seed {seed} set {i} pass {}\n{text}", pass.name);
+                }
+            }
+            let mut again = program.clone();
+            (pass.run)(&mut again, &mut opt::Certificate::default());
+            let rules = |p: &ir::Program| p.lists.iter().map(|l| l.rules.clone()).collect::<Vec<_>>();
+            assert_eq!(rules(&program), rules(&again), "pass {}", pass.name);
+        }
+    }
+}
