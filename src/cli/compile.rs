@@ -7,10 +7,9 @@ use super::args::{InputArgs, TargetArgs};
 use super::args::CompileArgs;
 use super::console::{Console, NotWritten, Place};
 use crate::diag::{Diagnostics, files};
-use crate::driver::{self, Folded};
+use crate::driver;
 use crate::emit::assemble::Built;
 use crate::emit::write::{self, Refusal};
-use crate::policy::PolicySet;
 use crate::report::{self, Report};
 use crate::source::Sources;
 
@@ -37,8 +36,6 @@ pub fn run(args: &CompileArgs, console: Console) -> Result<Status, NotWritten> {
 
 /// Everything that a compile makes, not yet written.
 pub(super) struct Made {
-    pub set: PolicySet,
-    pub folded: Folded,
     pub built: Built,
     pub report: Report,
 }
@@ -79,9 +76,9 @@ pub(super) fn make(
             return Ok(Err(Status::InternalFault));
         }
     };
-    let (Some(set), Some(folded)) = (set, folded) else { return Ok(Err(Status::InternalFault)) };
+    let Some(set) = set else { return Ok(Err(Status::InternalFault)) };
     match report::measure::report(&set, &built, &target) {
-        Ok(report) => Ok(Ok(Made { set, folded, built, report })),
+        Ok(report) => Ok(Ok(Made { built, report })),
         Err(error) => {
             console.text(Place::Stderr, &format!("tracefold: no forecast can be made: {error}\n"))?;
             Ok(Err(Status::InternalFault))
