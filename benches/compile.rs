@@ -63,7 +63,10 @@ fn parse(text: &str) -> Vec<Node> {
 fn parse_all(folder: &Path) -> usize {
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     files.sort();
-    files.iter().map(|file| black_box(parse(&fs::read_to_string(file).unwrap())).iter().map(count).sum::<usize>()).sum()
+    files
+        .iter()
+        .map(|file| black_box(parse(&fs::read_to_string(file).unwrap())).iter().map(count).sum::<usize>())
+        .sum()
 }
 
 /// Touches every node, so that none is optimised away.

@@ -3,8 +3,8 @@
 use std::io;
 
 use super::Status;
-use super::args::{InputArgs, TargetArgs};
 use super::args::CompileArgs;
+use super::args::{InputArgs, TargetArgs};
 use super::console::{Console, NotWritten, Place};
 use crate::diag::{Diagnostics, files};
 use crate::driver;
@@ -19,7 +19,9 @@ pub fn run(args: &CompileArgs, console: Console) -> Result<Status, NotWritten> {
         Err(status) => return Ok(status),
     };
     let manifest = made.built.manifest.to_json();
-    if let Err(error) = write::write(&args.output, &manifest, made.report.to_json().as_bytes(), &made.built.files) {
+    if let Err(error) =
+        write::write(&args.output, &manifest, made.report.to_json().as_bytes(), &made.built.files)
+    {
         let mut diags = Diagnostics::default();
         let cause = match &error.reason {
             Refusal::Occupied => "it exists and is no artifact of tracefold".to_string(),
@@ -72,7 +74,8 @@ pub(super) fn make(
             }));
         }
         Err(fault) => {
-            console.text(Place::Stderr, &format!("tracefold: internal fault, please report it: {fault}\n"))?;
+            console
+                .text(Place::Stderr, &format!("tracefold: internal fault, please report it: {fault}\n"))?;
             return Ok(Err(Status::InternalFault));
         }
     };
