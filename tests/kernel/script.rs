@@ -29,6 +29,9 @@ pub struct Script {
     /// Events get lost in this case, and the loader must say so.
     #[serde(default)]
     pub loses: bool,
+    /// Events may get lost in this case; how many depends on how tasks interleave.
+    #[serde(default)]
+    pub may_lose: bool,
     /// More arguments for `tracefold compile`.
     #[serde(default)]
     pub flags: Vec<String>,

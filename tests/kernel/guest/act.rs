@@ -39,8 +39,12 @@ fn in_place(act: &Act) -> Result<(), String> {
         std::env::set_current_dir("/").map_err(|e| e.to_string())?;
     }
     if let Some(dir) = &act.dir {
-        let last = enter_directory_of(dir).map_err(|e| format!("{dir}: {e}"))?;
-        std::env::set_current_dir(last).map_err(|e| format!("{dir}: {e}"))?;
+        // A path may be too long for one call, hence by its parts; the root has none.
+        let last = match dir.as_str() {
+            "/" => Ok("/".into()),
+            _ => enter_directory_of(dir),
+        };
+        last.and_then(std::env::set_current_dir).map_err(|e| format!("{dir}: {e}"))?;
     }
     Ok(())
 }

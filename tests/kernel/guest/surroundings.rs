@@ -17,6 +17,7 @@ pub fn mount_kernel_filesystems() -> Result<(), String> {
         ("devtmpfs", "/dev"),
         ("cgroup2", CGROUPS),
         ("tracefs", "/sys/kernel/tracing"),
+        ("debugfs", "/sys/kernel/debug"),
         ("securityfs", "/sys/kernel/security"),
         ("bpf", "/sys/fs/bpf"),
         ("tmpfs", "/tmp"),
