@@ -38,11 +38,26 @@ INLINE u64 edge_size(u32 len)
 	return sizeof(struct edge) + ((len + 7) & ~7u);
 }
 /*
+ * The sum of the weights is kept in the upper bits of a word, where it may wrap: a sum that only grows would be
+ * another number in every round, and the verifier would follow them all.
+ */
+#define WEIGHT_SHIFT 40
+#define FIRST_ID (1ULL << WEIGHT_SHIFT)
+INLINE u64 weight(u64 head)
+{
+	return head >> WEIGHT_SHIFT << WEIGHT_SHIFT;
+}
+INLINE u32 edge_len(u64 head)
+{
+	return (u32)(head >> 32) & 0xff;
+}
+
+/*
  * One component of at most 31 bytes; WORD(i) loads word i of its name, only when it is needed.  What becomes of it:
  * an edge takes it, or another edge of the node is to be tried, or the node has no such edge.
  */
 enum { TAKEN, NEXT_EDGE, NO_EDGE };
-#define COMPONENT(len, WORD, reference, id) ({ \
+#define COMPONENT(len, WORD, reference, sum) ({ \
 	u64 at_ = reference, first_ = WORD(0), x_; \
 	int result_ = NO_EDGE; \
 	if (reference & REF_HASH) { \
@@ -67,9 +82,9 @@ enum { TAKEN, NEXT_EDGE, NO_EDGE };
 	} \
 	at_ = table_offset(at_); \
 	struct edge *e_ = (void *)tables + at_; \
-	u32 len_weight_ = e_->len_weight; \
+	u64 head_ = *(u64 *)e_; /* next and len_weight */ \
 	do { \
-		if ((len_weight_ & 0xff) != len) \
+		if (edge_len(head_) != len) \
 			break; \
 		x_ = first_ ^ e_->words[0]; \
 		if (len > 8) { \
@@ -91,10 +106,10 @@ enum { TAKEN, NEXT_EDGE, NO_EDGE };
 			result_ = TAKEN; \
 	} while (0); \
 	if (result_ == TAKEN) { \
-		id += len_weight_ >> 8; \
-		reference = e_->next; \
-	} else if (e_->next & EDGE_MORE) { \
-		reference = at_ + edge_size(len_weight_ & 0xff); \
+		sum += weight(head_); \
+		reference = head_; \
+	} else if (head_ & EDGE_MORE) { \
+		reference = at_ + edge_size(edge_len(head_)); \
 		result_ = NEXT_EDGE; \
 	} \
 	result_; \
@@ -141,12 +156,13 @@ struct walk {
 	u64 dentry, mount, mount_root;
 	u64 root_dentry, root_mount;
 	struct text *text; /* where to write; NULL: only the length counts */
-	u64 hash, differ;  /* of a long name so far */
+	u64 sum;	  /* MATCH: of the weights */
+	u64 hash, differ; /* MATCH: of a long name so far */
+	u32 done;	  /* MATCH: bytes of a long name that were looked at */
+	u32 reference;	  /* MATCH */
+	u32 pos;	  /* WRITE: where the text begins */
 	u32 job;
 	u32 status;
-	u32 reference, id; /* MATCH */
-	u32 done;	   /* MATCH: bytes of a long name that were looked at */
-	u32 pos;	   /* WRITE: where the text begins */
 };
 enum { MATCH, WRITE };
 
@@ -181,16 +197,17 @@ INLINE long match_long(struct walk *w, u64 name, u32 len, u64 parent, u64 *piece
 	u64 *words = (void *)e->words + done;
 	for (u32 i = 0; i < PIECE / 8; i++)
 		differ |= i * 8 < n ? words[i] ^ piece[i] : 0;
-	differ |= (e->len_weight & 0xff) ^ len;
+	u64 head = *(u64 *)e;
+	differ |= edge_len(head) ^ len;
 	w->differ = differ;
 	if (!last)
 		return 0;
 	if (!differ) {
-		w->id += e->len_weight >> 8;
-		w->reference = e->next;
+		w->sum += weight(head);
+		w->reference = head;
 		w->dentry = parent;
-	} else if (e->next & EDGE_MORE) {
-		w->reference = at + edge_size(e->len_weight & 0xff);
+	} else if (head & EDGE_MORE) {
+		w->reference = at + edge_size(edge_len(head));
 	} else {
 		w->status = WALK_MISS;
 		return 1;
@@ -232,15 +249,16 @@ static long walk_round(u64 round, struct walk *w)
 	if (w->job == MATCH) {
 		if (len >= INLINE_NAME)
 			return match_long(w, name, len, parent, u.piece);
-		u32 reference = w->reference, id = w->id;
+		u32 reference = w->reference;
+		u64 sum = w->sum;
 #define READ_WORD(i) (u.part.inline_name[i])
-		int result = COMPONENT(len, READ_WORD, reference, id);
+		int result = COMPONENT(len, READ_WORD, reference, sum);
 		if (result == NO_EDGE) {
 			w->status = WALK_MISS;
 			return 1;
 		}
 		w->reference = reference;
-		w->id = id;
+		w->sum = sum;
 		if (result == TAKEN)
 			w->dentry = parent;
 		return 0;
@@ -251,31 +269,30 @@ static long walk_round(u64 round, struct walk *w)
 		return 1;
 	}
 	struct text *text = w->text;
+	pos -= len;
+	OPAQUE(pos);
+	pos &= TEXT_MAX - 1;
 	if (text) {
-		pos -= len;
-		OPAQUE(pos);
-		pos &= TEXT_MAX - 1;
 		len &= 255;
 		OPAQUE(len);
 		if (probe_read_kernel(text->bytes + pos, len, (void *)name)) {
 			w->status = WALK_MISS;
 			return 1;
 		}
-		pos--;
-		OPAQUE(pos);
-		pos &= TEXT_MAX - 1;
-		text->bytes[pos] = '/';
-		w->pos = pos;
-	} else {
-		w->pos = pos - len - 1;
 	}
+	pos--;
+	OPAQUE(pos);
+	pos &= TEXT_MAX - 1;
+	if (text)
+		text->bytes[pos] = '/';
+	w->pos = pos;
 	w->dentry = parent;
 	return 0;
 }
 
 /* ---- exact paths ---- */
 INLINE void probe_from(struct walk *w, u32 job, u64 dentry, u64 mount, u64 mount_root, u64 root_dentry, u64 root_mount,
-		       u32 reference, u32 id, u32 pos)
+		       u32 reference, u64 sum, u32 pos)
 {
 	u64 zero = unknown_zero();
 	w->dentry = dentry;
@@ -288,7 +305,7 @@ INLINE void probe_from(struct walk *w, u32 job, u64 dentry, u64 mount, u64 mount
 	w->job = job;
 	w->status = WALK_GO + zero;
 	w->reference = reference + zero;
-	w->id = id + zero;
+	w->sum = sum + zero;
 	w->done = zero;
 	w->pos = pos + zero;
 }
@@ -299,7 +316,8 @@ STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension)
 	struct dentry *leaf = path->dentry, *dentry = leaf, *root_dentry = task_root->dentry, *stop = root_dentry;
 	struct vfsmount *mount = path->mnt, *root_mount = task_root->mnt;
 	u64 name = inline_name_offset();
-	u32 reference = root, id = 1;
+	u32 reference = root;
+	u64 sum = FIRST_ID;
 
 	/*
 	 * In the mount of the task's root the walk ends there; what lies beside or above it runs into the file system's
@@ -313,7 +331,7 @@ STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension)
 			if (mount != root_mount)
 				break;
 			if (reference & EDGE_ACCEPT && !unlinked_typed(leaf))
-				f->ids[dimension] = id;
+				f->ids[dimension] = sum >> WEIGHT_SHIFT;
 			return 0;
 		}
 		u32 len = dentry->d_name.len;
@@ -321,7 +339,7 @@ STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension)
 			break;
 		void *words = (void *)dentry + name;
 #define LOAD_WORD(i) (((u64 *)words)[i])
-		int result = COMPONENT(len, LOAD_WORD, reference, id);
+		int result = COMPONENT(len, LOAD_WORD, reference, sum);
 		if (result == NO_EDGE)
 			return 0;
 		if (result == TAKEN)
@@ -335,10 +353,10 @@ STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension)
 	NUMBER(s);
 	NUMBER(rd);
 	NUMBER(rm);
-	probe_from(&w, MATCH, d, m, s, rd, rm, reference, id, 0);
+	probe_from(&w, MATCH, d, m, s, rd, rm, reference, sum, 0);
 	loop(WALK_ROUNDS, walk_round, &w, 0);
 	if (w.status == WALK_ROOT && w.reference & EDGE_ACCEPT && !unlinked_typed(leaf))
-		f->ids[dimension] = w.id;
+		f->ids[dimension] = w.sum >> WEIGHT_SHIFT;
 	return 0;
 }
 
@@ -351,9 +369,9 @@ STENCIL(walk_probed)(struct frame *f, u64 k, u64 root, u64 dimension)
 	    mount = read_u64(path + FIELD_OFFSET(struct path, mnt));
 	NUMBER(rd);
 	NUMBER(rm);
-	probe_from(&w, MATCH, leaf, mount, read_u64(mount + FIELD_OFFSET(struct vfsmount, mnt_root)), rd, rm, root, 1, 0);
+	probe_from(&w, MATCH, leaf, mount, read_u64(mount + FIELD_OFFSET(struct vfsmount, mnt_root)), rd, rm, root, FIRST_ID, 0);
 	loop(WALK_ROUNDS, walk_round, &w, 0);
 	if (w.status == WALK_ROOT && w.reference & EDGE_ACCEPT && !unlinked_probed(leaf))
-		f->ids[dimension] = w.id;
+		f->ids[dimension] = w.sum >> WEIGHT_SHIFT;
 	return 0;
 }

@@ -36,7 +36,7 @@ pub fn run(args: &CompileArgs, console: Console) -> Result<Status, NotWritten> {
 }
 
 /// Everything that a compile makes, not yet written.
-pub struct Made {
+pub(super) struct Made {
     pub set: PolicySet,
     pub folded: Folded,
     pub built: Built,
@@ -44,7 +44,7 @@ pub struct Made {
 }
 
 /// Runs all phases. What is wrong has been shown when it gives a status instead.
-pub fn make(
+pub(super) fn make(
     input: &InputArgs,
     target: &TargetArgs,
     console: Console,

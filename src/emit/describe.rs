@@ -153,7 +153,7 @@ fn requires(parts: &Parts<'_>) -> Vec<Requirement> {
     if has(ir::AttachKind::Lsm) {
         out.push((Feature::BpfLsm, "without `bpf` in the list of security modules lsm programs never run"));
     }
-    if has(ir::AttachKind::FmodRet) && !parts.target.allow_fmod_ret_race {
+    if has(ir::AttachKind::FmodRet) {
         out.push((Feature::NoFullPreemption, "under preempt=full fmod_ret programs are skipped"));
     }
     if has(ir::AttachKind::Kprobe) {
@@ -254,8 +254,8 @@ fn maps(parts: &Parts<'_>) -> Vec<Map> {
     for (u, (assembled, attach)) in parts.assembled.iter().zip(attaches(parts)).enumerate() {
         let name = |word: &str| format!("{}-{word}", operation_name(attach));
         let of = |m: Map| Map { operation: Some(u as u32), ..m };
+        // Not mmapable, unlike other data sections: a value that somebody has mapped cannot be frozen.
         out.push(of(Map {
-            flags: MMAPABLE,
             owner: Owner::Static,
             image: Some(assembled.tables.clone()),
             freeze: true,

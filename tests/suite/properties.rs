@@ -44,7 +44,8 @@ fn policies_rules_plan_and_emitted_bytes_agree_on_every_event() {
             continue;
         }
         for _ in 0..EVENTS {
-            let event = random::event(&mut rng, &operations[rng_index(&mut rng, operations.len())]);
+            let which = rng.below(operations.len());
+            let event = random::event(&mut rng, &operations[which]);
             let meaning = interp::run(&compiled.set, &target, &event);
             let planned =
                 interp::run_plan(&compiled.set, &compiled.folded.program, &compiled.folded.plan, &event);
@@ -58,10 +59,6 @@ fn policies_rules_plan_and_emitted_bytes_agree_on_every_event() {
     println!("{judged} events judged, {acted} of them by a policy; {refused} sets refused");
     assert!(judged > SETS * EVENTS as u64 * 8 / 10, "only {judged} events were judged");
     assert!(acted * 10 > judged, "only {acted} events met a policy");
-}
-
-fn rng_index(rng: &mut Rng, n: usize) -> usize {
-    rng.below(n)
 }
 
 #[test]

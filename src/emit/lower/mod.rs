@@ -132,9 +132,11 @@ fn lower_strings(
             Ok((table.root, Numbering::of_strings(ids, table.count)))
         }
         Matcher::TrieEqual => {
-            let texts: Vec<&[u8]> = values.iter().map(bytes).collect();
+            // Numbers must not depend on the order in which files were read.
+            let pairs = sorted(false);
+            let texts: Vec<&[u8]> = pairs.iter().map(|(s, _)| set.strings.get(*s)).collect();
             let root = trie::build(blob, &texts, Direction::Forward)?;
-            let ids = values.iter().enumerate().map(|(i, &s)| (s, i as u32 + 1));
+            let ids = pairs.iter().enumerate().map(|(i, (s, _))| (*s, i as u32 + 1));
             Ok((root, Numbering::of_strings(ids, values.len() as u32)))
         }
         Matcher::TriePrefix | Matcher::TriePostfix => {

@@ -132,6 +132,12 @@ impl Resolver {
             return None;
         }
         self.set.policies.sort_by(|a, b| a.identity.cmp(&b.identity));
+        // Numbers of scopes must not depend on the order in which files were read.
+        let read = std::mem::take(&mut self.set.scopes);
+        for policy in &mut self.set.policies {
+            let scope = read[policy.scope.0 as usize].clone();
+            policy.scope = super::ScopeId(self.set.scopes.insert_full(scope).0 as u32);
+        }
         Some(self.set)
     }
 }
