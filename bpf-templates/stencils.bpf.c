@@ -16,7 +16,11 @@
 #include "scratch.h"
 #include "walk.h"
 #include "reader.h"
+#include "syscall.h"
+#include "int.h"
 #include "text.h"
+#include "string.h"
+#include "trie.h"
 #include "act.h"
 #include "event.h"
 

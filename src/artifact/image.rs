@@ -263,6 +263,7 @@ mod tests {
     #[test]
     fn tables_are_known_by_their_header() {
         let mut bytes = vec![0; 96];
+        bytes[abi::EDGE_NONE as usize + abi::edge::MASK..abi::tables_header::SIZE].fill(0xff);
         for (at, value) in [(0, abi::TABLES_MAGIC), (4, abi::TABLES_ABI), (8, 96)] {
             bytes[at..at + 4].copy_from_slice(&u32::to_le_bytes(value));
         }

@@ -103,4 +103,3 @@ pub fn verdict(acts: &[Act]) -> (i16, bool) {
     let value = acts.iter().find(|a| a.flags & abi::ACT_OVERRIDE != 0 && a.value != 0).map_or(0, |a| a.value);
     (value, acts.iter().any(|a| a.flags & abi::ACT_SIGKILL != 0))
 }
-

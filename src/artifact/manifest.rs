@@ -158,7 +158,7 @@ pub struct Dimension {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum RowForm {
-    /// Plain bits, one an atom; neither lists nor inverted rows.
+    /// Bits, one an atom, no lists; only rows of tests may be inverted, quiet rows are not.
     Bits,
     /// Bits or lists, inverted or not.
     Any,

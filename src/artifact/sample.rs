@@ -176,6 +176,7 @@ fn maps(operation: &Operation, node: &NodeRegion) -> Vec<Map> {
 
 fn tables_image() -> Vec<u8> {
     let mut bytes = vec![0; abi::tables_header::SIZE];
+    bytes[abi::EDGE_NONE as usize + abi::edge::MASK..].fill(0xff);
     let len = bytes.len() as u32;
     for (at, value) in [
         (abi::tables_header::MAGIC, abi::TABLES_MAGIC),

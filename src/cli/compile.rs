@@ -3,14 +3,13 @@
 use std::io;
 
 use super::Status;
-use super::args::{InputArgs, TargetArgs};
 use super::args::CompileArgs;
+use super::args::{InputArgs, TargetArgs};
 use super::console::{Console, NotWritten, Place};
 use crate::diag::{Diagnostics, files};
-use crate::driver::{self, Folded};
+use crate::driver;
 use crate::emit::assemble::Built;
 use crate::emit::write::{self, Refusal};
-use crate::policy::PolicySet;
 use crate::report::{self, Report};
 use crate::source::Sources;
 
@@ -20,7 +19,9 @@ pub fn run(args: &CompileArgs, console: Console) -> Result<Status, NotWritten> {
         Err(status) => return Ok(status),
     };
     let manifest = made.built.manifest.to_json();
-    if let Err(error) = write::write(&args.output, &manifest, made.report.to_json().as_bytes(), &made.built.files) {
+    if let Err(error) =
+        write::write(&args.output, &manifest, made.report.to_json().as_bytes(), &made.built.files)
+    {
         let mut diags = Diagnostics::default();
         let cause = match &error.reason {
             Refusal::Occupied => "it exists and is no artifact of tracefold".to_string(),
@@ -37,8 +38,6 @@ pub fn run(args: &CompileArgs, console: Console) -> Result<Status, NotWritten> {
 
 /// Everything that a compile makes, not yet written.
 pub(super) struct Made {
-    pub set: PolicySet,
-    pub folded: Folded,
     pub built: Built,
     pub report: Report,
 }
@@ -75,13 +74,14 @@ pub(super) fn make(
             }));
         }
         Err(fault) => {
-            console.text(Place::Stderr, &format!("tracefold: internal fault, please report it: {fault}\n"))?;
+            console
+                .text(Place::Stderr, &format!("tracefold: internal fault, please report it: {fault}\n"))?;
             return Ok(Err(Status::InternalFault));
         }
     };
-    let (Some(set), Some(folded)) = (set, folded) else { return Ok(Err(Status::InternalFault)) };
+    let Some(set) = set else { return Ok(Err(Status::InternalFault)) };
     match report::measure::report(&set, &built, &target) {
-        Ok(report) => Ok(Ok(Made { set, folded, built, report })),
+        Ok(report) => Ok(Ok(Made { built, report })),
         Err(error) => {
             console.text(Place::Stderr, &format!("tracefold: no forecast can be made: {error}\n"))?;
             Ok(Err(Status::InternalFault))

@@ -46,7 +46,8 @@ fn listing(artifact: &Artifact) -> String {
     let mut out = String::new();
     let files = artifact.files.iter().count();
     let bytes: usize = artifact.files.iter().map(|(_, content)| content.len()).sum();
-    let _ = writeln!(out, "made by {} {} for {} {}", m.tool.name, m.tool.version, m.target.arch, m.target.kernel);
+    let _ =
+        writeln!(out, "made by {} {} for {} {}", m.tool.name, m.tool.version, m.target.arch, m.target.kernel);
     let _ = writeln!(out, "intact: manifest, report and {files} files of {bytes} bytes");
     let _ = writeln!(out, "{} policies, {} scopes", m.policies.len(), m.scopes.len());
     for requirement in &m.requires {
@@ -71,11 +72,8 @@ fn listing(artifact: &Artifact) -> String {
     out.push_str("\npolicies\n");
     for policy in &m.policies {
         let namespace = policy.namespace.as_ref().map_or(String::new(), |n| format!("{n}/"));
-        let hooks: Vec<&str> = policy
-            .hooks
-            .iter()
-            .filter_map(|h| m.operation(h.operation).map(|o| o.name.as_str()))
-            .collect();
+        let hooks: Vec<&str> =
+            policy.hooks.iter().filter_map(|h| m.operation(h.operation).map(|o| o.name.as_str())).collect();
         let _ = writeln!(
             out,
             "  {:>5}  {namespace}{}  scope {}  {}  {}",

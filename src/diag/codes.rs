@@ -143,12 +143,10 @@ codes! {
 
     // Target and kernel features.
     0501 UNCHECKED "fact of a node, not checked";
-    0510 OVERRIDE_ELSEWHERE "Override where the target cannot";
     0511 FMOD_RET_RACE "Override that could be bypassed";
     0512 UNPROVED_OVERRIDE "Override at a hook without proof";
 
     // Limits and budgets.
-    0601 TOO_MANY_DIMENSIONS "too many different tests";
     0602 DIFFERENT_READINGS "one argument, two types";
     0603 TABLES_TOO_LARGE "tables do not fit";
     0604 TOO_MANY_POLICY_SELECTORS "too many selectors of one policy";

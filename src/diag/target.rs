@@ -3,15 +3,6 @@
 use super::{Code, Diagnostic, Severity};
 use crate::source::Span;
 
-/// An override at a function whose value no program can replace on the target.
-pub fn override_elsewhere(function: &str, at: Span) -> Diagnostic {
-    let what = format!("`Override` at `{function}` needs `bpf_override_return`, which the target kernels lack");
-    Diagnostic::new(Code::OVERRIDE_ELSEWHERE, Severity::NotCompiled, what)
-        .label(at, "neither an LSM hook nor a `security_*` function")
-        .help("override at the LSM hook that guards the operation, for instance `lsmhooks: [{hook: file_open}]`")
-        .note("Debian's kernels are built without CONFIG_BPF_KPROBE_OVERRIDE")
-}
-
 /// Only fmod_ret could serve the hook, and the target may preempt inside it.
 pub fn fmod_ret_race(function: &str, known_to_preempt: bool, at: Span) -> Diagnostic {
     let target = if known_to_preempt { "runs with" } else { "may run with" };
@@ -35,17 +26,6 @@ pub fn unproved_lsm_override(hook: &str, proved: &[&str], at: Span) -> Diagnosti
     .label(at, "no kernel test proves yet what a value returned here does")
     .help(format!("hooks with a proved `Override`: {}", proved.join(", ")))
     .note("some LSM hooks return nothing, or a number that is not an error")
-}
-
-/// One program cannot tell that many things apart.
-pub fn too_many_dimensions(target: &str, count: usize, most: usize, at: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::TOO_MANY_DIMENSIONS,
-        Severity::NotCompiled,
-        format!("policies test `{target}` in {count} different ways; one program holds {most}"),
-    )
-    .label(at, "one of the hooks")
-    .help("test fewer arguments, or with fewer kinds of operators")
 }
 
 /// Two policies read one parameter as things of different kinds.

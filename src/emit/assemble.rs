@@ -65,7 +65,8 @@ pub fn run(
     let mut files = Files::default();
     let mut lowered = vec![];
     for (u, unit) in plan.units.iter().enumerate() {
-        let unit = lower::run(set, program, unit).map_err(|error| AssembleError::Tables { unit: u, error })?;
+        let unit =
+            lower::run(set, program, unit).map_err(|error| AssembleError::Tables { unit: u, error })?;
         lowered.push(unit);
     }
     let dimensions: Vec<Vec<manifest::Dimension>> = plan
@@ -78,7 +79,8 @@ pub fn run(
     for (u, unit) in lowered.iter().enumerate() {
         let bytes = scope_blocks::encode(u as u32, unit, program);
         let atoms: Vec<u32> = unit.dimensions.iter().map(|d| d.count).collect();
-        let read = ScopeBlocks::read(&bytes, u as u32, &atoms).map_err(|e| AssembleError::Object(e.to_string()))?;
+        let read =
+            ScopeBlocks::read(&bytes, u as u32, &atoms).map_err(|e| AssembleError::Object(e.to_string()))?;
         blocks.push((files.add(FileKind::Image, bytes), read));
     }
     let scopes = describe::scopes(set);
@@ -102,8 +104,8 @@ pub fn run(
         let object = bpf::link(&stencils, &spec).map_err(|e| AssembleError::Object(e.to_string()))?;
         let body = files.add(FileKind::Object, object);
         let attach = &program.operations[plan.units[u].operation.0 as usize].attach;
-        let object = bpf::stub(&describe::section(attach))
-            .map_err(|e| AssembleError::Object(e.to_string()))?;
+        let object =
+            bpf::stub(&describe::section(attach)).map_err(|e| AssembleError::Object(e.to_string()))?;
         let stub = files.add(FileKind::Object, object);
         let tables = files.add(FileKind::Image, lowered.tables.bytes.clone());
         assembled.push(Assembled { lowered, blocks, tables, scope_blocks, heads: heads[u], body, stub });

@@ -169,6 +169,7 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
         let mut args: Vec<OperationArg> = operation
             .subjects
             .iter()
+            .filter(|s| s.ty.class().is_some())
             .map(|s| OperationArg { index: u32::from(s.param), ty: s.ty.name().to_string() })
             .collect();
         args.sort_by(|a, b| (a.index, &a.ty).cmp(&(b.index, &b.ty)));
@@ -338,7 +339,11 @@ fn hook(parts: &Parts<'_>, policy: &policy::Policy, list: &ir::List, operation: 
             .args
             .iter()
             .zip(&list.params)
-            .map(|(a, &param)| PolicyArg { index: u32::from(param), ty: a.ty.name().to_string(), label: a.label.clone() })
+            .map(|(a, &param)| PolicyArg {
+                index: u32::from(param),
+                ty: a.ty.name().to_string(),
+                label: a.label.clone(),
+            })
             .collect(),
         message: hook.message.clone(),
         tags: hook.tags.clone(),
@@ -347,9 +352,9 @@ fn hook(parts: &Parts<'_>, policy: &policy::Policy, list: &ir::List, operation: 
             AttachReason::MovedToLsm { function, differs } => {
                 Some(format!("written as kprobe `{function}`; {differs}"))
             }
-            AttachReason::FmodRet => {
-                Some("no LSM hook means the same; the target does not preempt inside fmod_ret programs".into())
-            }
+            AttachReason::FmodRet => Some(
+                "no LSM hook means the same; the target does not preempt inside fmod_ret programs".into(),
+            ),
         },
     }
 }

@@ -69,7 +69,12 @@ fn input(
         policies,
         operations,
         shared_programs: vec![],
-        shared_maps: manifest.maps.iter().filter(|m| m.operation.is_none()).map(|m| map_input(m, 0)).collect(),
+        shared_maps: manifest
+            .maps
+            .iter()
+            .filter(|m| m.operation.is_none())
+            .map(|m| map_input(m, 0))
+            .collect(),
         shared_objects: vec![],
     })
 }

@@ -13,8 +13,8 @@ pub mod baseline;
 mod budget;
 mod forecast;
 mod input;
-pub mod measure;
 mod json;
+pub mod measure;
 pub mod table;
 #[cfg(test)]
 mod tests;

@@ -33,10 +33,10 @@ pub fn compile(texts: &[&str], target: &Target) -> Result<Compiled, String> {
         sources.add(format!("{i}.yaml"), *text);
     }
     let mut diags = Diagnostics::default();
-    let input =
-        Input { paths: vec![], threads: 1, allow_empty: false, resolve: ResolveOptions::default() };
+    let input = Input { paths: vec![], threads: 1, allow_empty: false, resolve: ResolveOptions::default() };
     let policies = driver::policies(&sources, &input, &mut diags);
-    let said = |diags: &Diagnostics| diags.iter().map(|d| format!("{} {}\n", d.code, d.message)).collect::<String>();
+    let said =
+        |diags: &Diagnostics| diags.iter().map(|d| format!("{} {}\n", d.code, d.message)).collect::<String>();
     let set = policies.set.ok_or_else(|| said(&diags))?;
     let folded = driver::fold(&set, target, &[], &mut diags).ok_or_else(|| said(&diags))?;
     if diags.blocks_compile() {
@@ -99,10 +99,8 @@ impl Compiled {
         let args = arguments(operation, event);
         let acts = judge::judge(manifest, &self.built.files, node.bytes(), set, operation, &args).unwrap();
         let (value, sigkill) = judge::verdict(&acts);
-        let hits = acts
-            .iter()
-            .map(|a| (a.policy, u32::from(a.selector), a.flags & abi::ACT_POST != 0))
-            .collect();
+        let hits =
+            acts.iter().map(|a| (a.policy, u32::from(a.selector), a.flags & abi::ACT_POST != 0)).collect();
         Judged { hits, value: i32::from(value), sigkill }
     }
 
@@ -119,7 +117,10 @@ impl Compiled {
     }
 }
 
-fn arguments<'a>(operation: &tracefold::artifact::manifest::Operation, event: &'a Event) -> Vec<Argument<'a>> {
+fn arguments<'a>(
+    operation: &tracefold::artifact::manifest::Operation,
+    event: &'a Event,
+) -> Vec<Argument<'a>> {
     event
         .args
         .iter()

@@ -78,7 +78,10 @@ fn order_and_repetition_of_values_do_not_matter() {
 
 #[test]
 fn one_byte_of_one_value_matters() {
-    different(&selector("NotEqual", "\"/etc/a\", \"/etc/b\"", DENY), &selector("NotEqual", "\"/etc/a\", \"/etc/c\"", DENY));
+    different(
+        &selector("NotEqual", "\"/etc/a\", \"/etc/b\"", DENY),
+        &selector("NotEqual", "\"/etc/a\", \"/etc/c\"", DENY),
+    );
 }
 
 #[test]
@@ -100,7 +103,8 @@ fn a_kprobe_on_the_function_and_the_lsm_hook_are_one_operation() {
         .replace("lsmhooks", "kprobes")
         .replace("hook: file_open", "call: security_file_open\n    syscall: false");
     let moved = compile(&[&kprobe], &Target::default()).unwrap();
-    let written = compile(&[&policy("p", &selector("NotEqual", "\"/etc/a\"", DENY))], &Target::default()).unwrap();
+    let written =
+        compile(&[&policy("p", &selector("NotEqual", "\"/etc/a\"", DENY))], &Target::default()).unwrap();
     assert!(files(&moved) == files(&written));
     // Without an override nothing has to move, and it does not.
     let posts = kprobe.replace(DENY, POST);

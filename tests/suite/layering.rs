@@ -16,7 +16,13 @@ const OWN_LISTS: &[(&str, &[&str])] = &[
 ];
 
 /// Modules outside the order that a module of the order may name.
-const EXTRA: &[(&str, &[&str])] = &[("source", &["diag"]), ("emit", &["bpf"]), ("report", &["bpf"]), ("driver", &["bpf"]), ("cli", &["bpf", "interp"])];
+const EXTRA: &[(&str, &[&str])] = &[
+    ("source", &["diag"]),
+    ("emit", &["bpf"]),
+    ("report", &["bpf"]),
+    ("driver", &["bpf"]),
+    ("cli", &["bpf", "interp"]),
+];
 
 #[test]
 fn a_module_names_only_what_stands_to_its_left() {
@@ -63,7 +69,8 @@ fn files_by_module(root: &Path) -> BTreeMap<String, Vec<PathBuf>> {
     for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
         let entry = entry.unwrap();
         let path = entry.path();
-        let is_test = path.file_stem().is_some_and(|s| s == "tests") || path.components().any(|c| c.as_os_str() == "tests");
+        let is_test = path.file_stem().is_some_and(|s| s == "tests")
+            || path.components().any(|c| c.as_os_str() == "tests");
         if path.extension().is_some_and(|e| e == "rs") && !is_test {
             let relative = path.strip_prefix(root).unwrap();
             let first = relative.components().next().unwrap().as_os_str().to_string_lossy();

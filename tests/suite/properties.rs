@@ -34,7 +34,10 @@ fn policies_rules_plan_and_emitted_bytes_agree_on_every_event() {
             Ok(compiled) => compiled,
             Err(reason) => {
                 // Only what is documented as not compiled may be refused.
-                assert!(reason.contains("TF0602") || reason.contains("TF0113"), "seed {seed} set {i}\n{reason}\n{text}");
+                assert!(
+                    reason.contains("TF0602") || reason.contains("TF0113"),
+                    "seed {seed} set {i}\n{reason}\n{text}"
+                );
                 refused += 1;
                 continue;
             }

@@ -38,13 +38,29 @@ impl Rng {
 
 /// What policies name and events hold: near misses of each other on purpose.
 const PATHS: &[&str] = &[
-    "/usr/bin/cat", "/usr/bin/cats", "/usr/bin/ca", "/bin/cat", "/usr/sbin/cat", "/etc/passwd", "/etc/ssh/sshd_config",
-    "/etc/ssh", "/etc", "/opt/app/bin/server", "/opt/app/bin/serve", "/opt/app", "/a", "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-    "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", "/x/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/y",
-    "/tmp/1234567", "/tmp/12345678", "/tmp/123456789",
+    "/usr/bin/cat",
+    "/usr/bin/cats",
+    "/usr/bin/ca",
+    "/bin/cat",
+    "/usr/sbin/cat",
+    "/etc/passwd",
+    "/etc/ssh/sshd_config",
+    "/etc/ssh",
+    "/etc",
+    "/opt/app/bin/server",
+    "/opt/app/bin/serve",
+    "/opt/app",
+    "/a",
+    "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
+    "/x/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/y",
+    "/tmp/1234567",
+    "/tmp/12345678",
+    "/tmp/123456789",
 ];
 const POSTFIXES: &[&str] = &["cat", "at", "/cat", ".conf", "_config", "server", "9", "bin/server"];
-const PREFIXES: &[&str] = &["/etc", "/etc/", "/etc/ssh", "/usr", "/usr/bin/c", "/opt/app/", "/", "/tmp/123456"];
+const PREFIXES: &[&str] =
+    &["/etc", "/etc/", "/etc/ssh", "/usr", "/usr/bin/c", "/opt/app/", "/", "/tmp/123456"];
 const INTS: &[i64] = &[0, 1, 2, -1, 7, 4096, 2147483647];
 const APPS: &[&str] = &["shop", "db", "web"];
 const NAMESPACES: &[&str] = &["default", "prod"];
@@ -56,15 +72,56 @@ struct HookKind {
 }
 
 const HOOKS: &[(&str, HookKind)] = &[
-    ("lsmhooks", HookKind { yaml: "hook: bprm_check_security", args: &[(0, "linux_binprm")], overrides: true }),
-    ("lsmhooks", HookKind { yaml: "hook: bprm_creds_for_exec", args: &[(0, "linux_binprm")], overrides: true }),
+    (
+        "lsmhooks",
+        HookKind { yaml: "hook: bprm_check_security", args: &[(0, "linux_binprm")], overrides: true },
+    ),
+    (
+        "lsmhooks",
+        HookKind { yaml: "hook: bprm_creds_for_exec", args: &[(0, "linux_binprm")], overrides: true },
+    ),
     ("lsmhooks", HookKind { yaml: "hook: file_open", args: &[(0, "file")], overrides: true }),
     ("lsmhooks", HookKind { yaml: "hook: path_truncate", args: &[(0, "path")], overrides: true }),
-    ("kprobes", HookKind { yaml: "call: security_bprm_check\n    syscall: false", args: &[(0, "linux_binprm")], overrides: true }),
-    ("kprobes", HookKind { yaml: "call: security_file_permission\n    syscall: false", args: &[(0, "file"), (1, "int")], overrides: true }),
-    ("kprobes", HookKind { yaml: "call: fd_install\n    syscall: false", args: &[(0, "int"), (1, "file")], overrides: false }),
-    ("kprobes", HookKind { yaml: "call: sys_openat", args: &[(1, "string"), (2, "int32"), (0, "uint32")], overrides: false }),
-    ("kprobes", HookKind { yaml: "call: vfs_write\n    syscall: false", args: &[(0, "file"), (2, "size_t")], overrides: false }),
+    (
+        "kprobes",
+        HookKind {
+            yaml: "call: security_bprm_check\n    syscall: false",
+            args: &[(0, "linux_binprm")],
+            overrides: true,
+        },
+    ),
+    (
+        "kprobes",
+        HookKind {
+            yaml: "call: security_file_permission\n    syscall: false",
+            args: &[(0, "file"), (1, "int")],
+            overrides: true,
+        },
+    ),
+    (
+        "kprobes",
+        HookKind {
+            yaml: "call: fd_install\n    syscall: false",
+            args: &[(0, "int"), (1, "file")],
+            overrides: false,
+        },
+    ),
+    (
+        "kprobes",
+        HookKind {
+            yaml: "call: sys_openat",
+            args: &[(1, "string"), (2, "int32"), (0, "uint32")],
+            overrides: false,
+        },
+    ),
+    (
+        "kprobes",
+        HookKind {
+            yaml: "call: vfs_write\n    syscall: false",
+            args: &[(0, "file"), (2, "size_t")],
+            overrides: false,
+        },
+    ),
 ];
 
 /// A multi-document text of 1 to 7 policies.
@@ -86,7 +143,11 @@ fn policy(rng: &mut Rng, number: usize, out: &mut String) {
     out.push_str("spec:\n");
     workload(rng, namespaced, out);
     if rng.chance(25) {
-        let _ = writeln!(out, "  options:\n  - name: policy-mode\n    value: {}", rng.pick(&["monitor", "enforce"]));
+        let _ = writeln!(
+            out,
+            "  options:\n  - name: policy-mode\n    value: {}",
+            rng.pick(&["monitor", "enforce"])
+        );
     }
     let section = rng.pick(HOOKS).0;
     let _ = writeln!(out, "  {section}:");
@@ -112,7 +173,8 @@ fn workload(rng: &mut Rng, namespaced: bool, out: &mut String) {
                     rng.pick(APPS)
                 );
             }
-            _ => out.push_str("  podSelector:\n    matchExpressions:\n    - key: app\n      operator: Exists\n"),
+            _ => out
+                .push_str("  podSelector:\n    matchExpressions:\n    - key: app\n      operator: Exists\n"),
         }
     }
     if rng.chance(20) {

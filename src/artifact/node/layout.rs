@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 
 use super::rows::{row_bytes, row_of};
 use crate::artifact::abi::{self, Word};
-use crate::artifact::manifest::{Dimension, NodeRegion, RowForm, Scope, ScopeTerm};
+use crate::artifact::manifest::{Dimension, NodeRegion, Scope, ScopeTerm};
 use crate::artifact::scope_block::{Atoms, RowRef, ScopeBlock, ScopeBlocks};
 
 /// What layout has to know of an operation.
@@ -166,8 +166,7 @@ fn cost_of(scope: u32, operations: &[OperationBlocks<'_>]) -> Cost {
         for (d, (row, dimension)) in block.quiet.iter().zip(operation.dimensions).enumerate() {
             let Some(row) = row else { continue };
             let size = row_size(operation.blocks, *row, dimension);
-            let inverted = dimension.rows == RowForm::Any && cost.rows.contains(&(at, d, row.inverted()));
-            let shared = inverted || cost.rows.contains(&(at, d, *row));
+            let shared = [*row, row.inverted()].iter().any(|&row| cost.rows.contains(&(at, d, row)));
             cost.quiet += size;
             cost.quiet_alone += if shared { 0 } else { size };
         }

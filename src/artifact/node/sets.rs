@@ -10,8 +10,8 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::rows::{encode, row_of};
 use super::{NodeError, Part, SCOPES_MAX, Write};
-use crate::artifact::abi::{self, Word};
-use crate::artifact::manifest::{Dimension, Manifest};
+use crate::artifact::abi::{self, ROW_INVERT, Word};
+use crate::artifact::manifest::{Dimension, Manifest, RowForm};
 use crate::artifact::scope_block::{Atoms, RowRef, ScopeBlock, ScopeBlocks};
 
 #[derive(Clone, Debug)]
@@ -144,7 +144,7 @@ impl Sets {
                 Word::Test { dimension: d, skip, row } => {
                     let dimension = dimensions.get(usize::from(d))?;
                     let atoms = self.atoms(at, RowRef::from_code(row), dimension)?;
-                    let row = self.row(&atoms, dimension, appended)?;
+                    let row = self.test_row(&atoms, dimension, appended)?;
                     Word::Test { dimension: d, skip, row }.encode()
                 }
                 Word::Act(_) | Word::Skip(_) | Word::End => word,
@@ -170,6 +170,20 @@ impl Sets {
 
     fn atoms(&self, at: usize, row: RowRef, dimension: &Dimension) -> Option<Atoms> {
         self.blocks[at].rows.atoms(row, dimension.atoms)
+    }
+
+    /// As [`Sets::row`], for a test: where rows are plain bits, the other atoms' row will do if it is there, which
+    /// is the case where one policy alone is quiet for all that it does not test.
+    fn test_row(&self, atoms: &Atoms, dimension: &Dimension, appended: &mut Appended) -> Option<u32> {
+        if dimension.rows == RowForm::Bits {
+            let others = row_of(&atoms.complement(dimension.atoms), dimension.atoms, dimension.rows);
+            let (row, others) = (encode(&row_of(atoms, dimension.atoms, dimension.rows)), encode(&others));
+            let known = |bytes: &[u8]| self.rows.get(bytes).or_else(|| appended.rows.get(bytes)).copied();
+            if let (None, Some(reference)) = (known(&row), known(&others)) {
+                return Some(reference | ROW_INVERT);
+            }
+        }
+        self.row(atoms, dimension, appended)
     }
 
     /// Reference and flags of the row that holds these atoms.

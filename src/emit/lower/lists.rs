@@ -29,7 +29,7 @@ pub enum Word {
 
 impl Word {
     /// Encoded length in words.
-    pub fn len(&self) -> u16 {
+    pub fn words(&self) -> u16 {
         match self {
             Word::Act { .. } => 2,
             Word::Test { .. } | Word::Skip { .. } => 1,
@@ -120,7 +120,7 @@ fn join(pieces: Vec<Vec<Word>>) -> Vec<Word> {
             if let Word::Test { skip, .. } = word {
                 *skip = left;
             }
-            left += word.len();
+            left += word.words();
         }
         behind += left;
         out.splice(0..0, piece);

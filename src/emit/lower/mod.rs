@@ -167,8 +167,7 @@ fn scope_code(lists: Vec<(usize, ListCode)>, dimensions: &[LoweredDimension]) ->
         .iter()
         .enumerate()
         .map(|(d, dimension)| {
-            let mut quiet =
-                lists.iter().fold(AtomSet::all(), |all, (_, code)| all.intersect(&code.quiet[d]));
+            let mut quiet = lists.iter().fold(AtomSet::all(), |all, (_, code)| all.intersect(&code.quiet[d]));
             let unreadable = dimension.count + 1;
             if dimension.matcher == Matcher::Walk && !quiet.contains(unreadable) {
                 quiet.set(0, false);

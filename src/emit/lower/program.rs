@@ -47,7 +47,17 @@ pub fn steps(
     places: Places,
     arch: Arch,
 ) -> Vec<Step> {
-    let mut body = Body { operation, unit, dimensions, places, arch, steps: vec![], next: 1, claimed: false, built: vec![false; unit.texts.len()] };
+    let mut body = Body {
+        operation,
+        unit,
+        dimensions,
+        places,
+        arch,
+        steps: vec![],
+        next: 1,
+        claimed: false,
+        built: vec![false; unit.texts.len()],
+    };
     body.step("scope_set", &[i64::from(places.heads)], Some(Place::ALLOW));
     body.load_arguments();
     for d in 0..unit.dimensions.len() {
@@ -83,7 +93,7 @@ impl Body<'_> {
     /// Every parameter that a policy declares, and the paths behind those that have one.
     fn load_arguments(&mut self) {
         let mut params: BTreeMap<u8, Subject> = BTreeMap::new();
-        for &subject in &self.operation.subjects {
+        for &subject in self.operation.subjects.iter().filter(|s| s.ty.class().is_some()) {
             params.entry(subject.param).or_insert(subject);
         }
         if self.operation.attach.syscall {

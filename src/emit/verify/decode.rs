@@ -1,4 +1,4 @@
-//! Reads tables back whole: every value with its atom, every row, every decision word.
+//! Reads tables back whole: every value with its atom, every decision word.
 //!
 //! Turns the bytes of a region and a reference into what they say. Knows [`crate::artifact::abi`] and nothing of
 //! the builders; it follows every edge of a table where [`crate::artifact::evaluate`] follows one value's.
@@ -13,11 +13,10 @@ use crate::artifact::abi::{self, tables_header};
 
 mod automaton;
 mod code;
-mod plain;
+mod ints;
 mod trie;
 
 pub use code::{Step, code, fragment};
-pub use plain::{Row, row};
 
 /// What is wrong with the bytes. Offsets are in the region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,7 +169,7 @@ impl<'a> Tables<'a> {
 
     /// Every integer of a table, in order of atom.
     pub fn ints(&self, root: u32, expected: u32) -> Result<Vec<u64>, DecodeError> {
-        plain::ints(self.bytes, root, expected)
+        ints::ints(self.bytes, root, expected)
     }
 }
 

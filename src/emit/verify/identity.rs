@@ -2,7 +2,9 @@
 
 use super::compare::Mismatch;
 use crate::artifact::manifest::{self, Action, LabelOp, LabelRequirement, Manifest};
-use crate::policy::{Mode, Policy, PolicyKind, PolicySet, Requirement, RequirementOp, ScopeTerm, ShownAction};
+use crate::policy::{
+    Mode, Policy, PolicyKind, PolicySet, Requirement, RequirementOp, ScopeTerm, ShownAction,
+};
 
 pub(super) fn compare(set: &PolicySet, manifest: &Manifest) -> Vec<Mismatch> {
     let mut found = vec![];
@@ -19,13 +21,21 @@ pub(super) fn compare(set: &PolicySet, manifest: &Manifest) -> Vec<Mismatch> {
             && scope.any.len() == said.any.len()
             && scope.any.iter().zip(&said.any).all(|(a, b)| same_term(a, b));
         if !same {
-            found.push(mismatch(&format!("scope {number}"), format!("{:?}", scope.any), format!("{:?}", said.any)));
+            found.push(mismatch(
+                &format!("scope {number}"),
+                format!("{:?}", scope.any),
+                format!("{:?}", said.any),
+            ));
         }
     }
     for (policy, said) in set.policies.iter().zip(&manifest.policies) {
         if !same_policy(policy, said) {
             let name = &policy.identity.name;
-            found.push(mismatch(&format!("policy {name}"), format!("{:?}", policy.identity), format!("{said:?}")));
+            found.push(mismatch(
+                &format!("policy {name}"),
+                format!("{:?}", policy.identity),
+                format!("{said:?}"),
+            ));
         }
     }
     found

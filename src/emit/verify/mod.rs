@@ -29,7 +29,11 @@ pub struct Disproof(pub Vec<Mismatch>);
 impl fmt::Display for Disproof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for m in &self.0 {
-            writeln!(f, "{}\n  policies say: {}\n  artifact says: {}", m.place, m.policies_say, m.artifact_says)?;
+            writeln!(
+                f,
+                "{}\n  policies say: {}\n  artifact says: {}",
+                m.place, m.policies_say, m.artifact_says
+            )?;
         }
         Ok(())
     }

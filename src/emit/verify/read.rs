@@ -139,11 +139,8 @@ struct ScopeReader<'a> {
 impl ScopeReader<'_> {
     fn scope(&mut self, scope: u32) -> Result<DecodedScope, String> {
         let block = self.blocks.block(scope).ok_or("a scope without a block")?;
-        let quiet = block
-            .quiet
-            .iter()
-            .map(|row| row.map(|r| self.row(r)).transpose())
-            .collect::<Result<_, _>>()?;
+        let quiet =
+            block.quiet.iter().map(|row| row.map(|r| self.row(r)).transpose()).collect::<Result<_, _>>()?;
         let lists = block.lists.iter().map(|l| self.list(l)).collect::<Result<_, _>>()?;
         Ok(DecodedScope { scope, needs: block.needs, quiet, lists })
     }

@@ -96,10 +96,8 @@ pub fn choose(hook: &Hook, target: &Target, diags: &mut Diagnostics) -> Option<C
                     params: row.params,
                 });
             }
-            if !function.starts_with("security_") {
-                diags.push(report::override_elsewhere(function, hook.span));
-                return None;
-            }
+            // `policy::resolve` refuses an override of anything else (TF0402, TF0499).
+            debug_assert!(function.starts_with("security_"), "{function}");
             if !fmod_ret_is_safe(target) {
                 let known = target.preempt == Preempt::Full;
                 diags.push(report::fmod_ret_race(function, known, hook.span));

@@ -11,33 +11,19 @@ use crate::vocab::arg_type::{ArgType, Class};
 pub(super) fn check(program: &Program, plan: &Plan, diags: &mut Diagnostics) -> bool {
     let mut fine = true;
     for unit in &plan.units {
-        fine &= check_dimensions(program, unit, diags);
+        assert!(unit.dimensions.len() <= MAX_DIMENSIONS, "five arguments have at most three families each");
         fine &= check_readings(program, unit, diags);
         fine &= check_selectors(program, unit, diags);
     }
     fine
 }
 
-fn check_dimensions(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
-    if unit.dimensions.len() <= MAX_DIMENSIONS {
-        return true;
-    }
-    let operation = &program.operations[unit.operation.0 as usize];
-    let first = program.lists.iter().find(|l| l.operation == unit.operation).expect("a unit has lists");
-    diags.push(report::too_many_dimensions(
-        &operation.attach.target,
-        unit.dimensions.len(),
-        MAX_DIMENSIONS,
-        first.span,
-    ));
-    false
-}
-
 /// Two policies read one parameter as things of different kinds.
 fn check_readings(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
     let operation = &program.operations[unit.operation.0 as usize];
     let mut by_param: IndexMap<u8, Vec<Subject>> = IndexMap::new();
-    for &subject in &operation.subjects {
+    // An argument that is only counted (`nop`) is not read.
+    for &subject in operation.subjects.iter().filter(|s| s.ty.class().is_some()) {
         by_param.entry(subject.param).or_default().push(subject);
     }
     let mut fine = true;

@@ -427,7 +427,6 @@ mod rejections;
 mod corpus;
 
 /// The examples on the pages of the codes.
-mod pages;
 
 /// The largest documents that the reader lets through, wrong or repetitive in every line.
 #[test]

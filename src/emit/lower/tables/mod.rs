@@ -1,4 +1,4 @@
-//! Tables that classify a value into its atom, and rows that say which atoms a condition holds for.
+//! Tables that classify a value into its atom.
 //!
 //! Turns the values of one dimension into bytes of a [`blob::Blob`], one file per kind of table.
 //! Guarantees: the same values give the same bytes; every value that can occur has its own atom, 1..=n;
@@ -13,7 +13,6 @@ pub mod automaton;
 pub mod blob;
 pub mod ints;
 mod perfect_hash;
-pub mod rows;
 pub mod trie;
 
 /// Why values cannot be put into a table. Indices are positions in the values as given.
@@ -31,8 +30,6 @@ pub enum TableError {
     TextTooLong { value: usize, len: usize },
     /// More bytes than the verifier lets a program index.
     RegionTooLarge { bytes: usize },
-    /// A row's atoms are not ascending, or not all of its dimension.
-    InvalidRow { atom: u32 },
 }
 
 impl fmt::Display for TableError {
@@ -57,7 +54,6 @@ impl fmt::Display for TableError {
             TableError::RegionTooLarge { bytes } => {
                 write!(f, "the tables of one operation need {bytes} bytes, more than a program can index")
             }
-            TableError::InvalidRow { atom } => write!(f, "atom {atom} of a row is out of order or range"),
         }
     }
 }

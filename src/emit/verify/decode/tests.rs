@@ -7,18 +7,16 @@ use crate::artifact::abi::{Act, Word};
 use crate::artifact::evaluate::{self, TextMatch};
 use crate::emit::lower::tables::automaton;
 use crate::emit::lower::tables::blob::Blob;
-use crate::emit::lower::tables::rows::Rows;
 use crate::emit::lower::tables::trie::{self, Direction};
 use crate::emit::lower::tables::{self, ints};
 
-/// A region with one table of each kind and two rows.
+/// A region with one table of each kind.
 struct Sample {
     bytes: Vec<u8>,
     paths: u32,
     prefixes: u32,
     postfixes: u32,
     ints: u32,
-    rows: [u32; 2],
 }
 
 const PATHS: u32 = 40;
@@ -35,9 +33,7 @@ fn sample() -> Result<Sample, tables::TableError> {
     let prefixes = trie::build(&mut blob, &texts, Direction::Forward)?;
     let postfixes = trie::build(&mut blob, &texts, Direction::Backward)?;
     let ints = ints::build(&mut blob, &[1, 5, 9, 1 << 40, u64::MAX])?.root;
-    let mut known = Rows::default();
-    let rows = [known.put(&mut blob, &[1, 9, 40], false, PATHS)?, known.put(&mut blob, &[3], true, 5000)?];
-    Ok(Sample { bytes: blob.finish().bytes, paths, prefixes, postfixes, ints, rows })
+    Ok(Sample { bytes: blob.finish().bytes, paths, prefixes, postfixes, ints })
 }
 
 fn decode_all(bytes: &[u8], sample: &Sample) -> Result<(Values, Values, Values, Vec<u64>), DecodeError> {
@@ -46,8 +42,6 @@ fn decode_all(bytes: &[u8], sample: &Sample) -> Result<(Values, Values, Values, 
     let prefixes = tables.texts(sample.prefixes, TEXTS, false)?;
     let postfixes = tables.texts(sample.postfixes, TEXTS, true)?;
     let ints = tables.ints(sample.ints, INTS)?;
-    row(bytes, sample.rows[0], PATHS)?;
-    row(bytes, sample.rows[1], 5000)?;
     Ok((paths, prefixes, postfixes, ints))
 }
 
@@ -89,7 +83,6 @@ fn references_of_other_tables() {
             let _ = tables.paths(reference, expected);
             let _ = tables.texts(reference, expected, false);
             let _ = tables.ints(reference, expected);
-            let _ = row(&sample.bytes, reference, expected);
         }
         let _ = evaluated.path(reference, b"/usr/bin/sh");
         let _ = evaluated.text(reference, b"/usr/bin/sh", TextMatch::Prefix);
@@ -182,25 +175,6 @@ fn exponentially_many_strings_cost_no_more_than_their_nodes() {
 }
 
 #[test]
-fn lists_of_atoms_that_are_damaged() {
-    let mut bytes = vec![0u8; 32];
-    for (i, word) in [0u32, 0, 3, 1, 2, 5].iter().enumerate() {
-        bytes[4 * i..][..4].copy_from_slice(&word.to_le_bytes());
-    }
-    let list = 8 | abi::ROW_LIST;
-    assert_eq!(row(&bytes, list, 4), Ok(Row { ids: vec![1, 2, 5], inverted: false }));
-    assert_eq!(row(&bytes, list, 3), Err(DecodeError::Order { at: 20 }));
-    bytes[16] = 1;
-    assert_eq!(row(&bytes, list, 4), Err(DecodeError::Order { at: 16 }));
-    bytes[8] = 200;
-    assert_eq!(row(&bytes, list, 4), Err(DecodeError::Outside { at: 8 }));
-    // The same place as bits: 200 = 0b1100_1000, and one atom too many.
-    assert!(row(&bytes, 8, 5).is_err());
-    assert_eq!(row(&bytes, 0, 4), Err(DecodeError::Reference { at: 0, reference: 0 }));
-    assert_eq!(row(&bytes, 12, 4), Err(DecodeError::Reference { at: 0, reference: 12 }));
-}
-
-#[test]
 fn decision_words_become_steps() {
     let act = Act { flags: abi::ACT_OVERRIDE, selector: 3, value: -13, policy: 9 };
     let test = Word::Test { dimension: 2, skip: 3, row: 24 }.encode();
@@ -252,8 +226,6 @@ proptest! {
             let _ = tables.text(sample.prefixes, b"/usr/bin/x", TextMatch::Prefix);
             let _ = tables.text(sample.postfixes, probe, TextMatch::Postfix);
             let _ = tables.int(sample.ints, 9);
-            let _ = evaluate::row_holds(&bytes, sample.rows[0], 40);
-            let _ = evaluate::row_holds(&bytes, sample.rows[1], 5000);
         }
     }
 

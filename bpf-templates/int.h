@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* The atom of an integer. */
+#pragma once
+
+/* All ones if a <= b, else 0, without a branch: the borrow of b - a stands in the top bit. */
+INLINE u64 mask_if_not_above(u64 a, u64 b)
+{
+	u64 borrow = ((~b & a) | ((~b | a) & (b - a))) >> 63;
+	OPAQUE(borrow);
+	return borrow - 1;
+}
+
+/*
+ * One halving a round.  No round branches on what it reads, and it starts from numbers that the verifier does not
+ * know: all ways out of the loop are then the same for it.  2^20 values are more than a table can hold.
+ */
+STENCIL(int_lookup)(struct frame *f, u64 k, u64 table, u64 dimension)
+{
+	u64 value = f->args[k], at = table_offset(table), differ;
+	u32 count = ((struct int_table *)(tables + at))->count, base = unknown_zero();
+	at += offsetof(struct int_table, values);
+	NO_UNROLL
+	for (int round = 0; round < HALVINGS; round++) {
+		if (count < 2)
+			break;
+		u32 half = count >> 1;
+		u64 middle = *(u64 *)at_tables(at + (u64)(base + half) * 8);
+		base += half & mask_if_not_above(middle, value);
+		count -= half;
+	}
+	differ = *(u64 *)at_tables(at + (u64)base * 8) ^ value;
+	differ = (differ | -differ) >> 63;
+	OPAQUE(differ);
+	/* 0 if they differ or if there is no value. */
+	f->ids[dimension] = (base + 1) & (u32)(differ - 1) & -count;
+	return 0;
+}

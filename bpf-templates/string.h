@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * NUL-terminated strings as texts.  Of a longer one the first TEXT_MAX - 1 bytes count (Tetragon 4fbfe2d,
+ * bpf/process/types/string.h).
+ */
+#pragma once
+
+/* Bit of `unreadable`, above those of the texts: the string was read. */
+#define STRING_READ 16
+
+/*
+ * A process can change its string at any time: it is read once for the whole event, so that every condition and the
+ * event itself see the same bytes.  Only the read tells the length, and a text ends at the end of its area: the bytes
+ * are read to the front and moved from there, the last word first, because the two places can overlap.
+ */
+INLINE void text_of_string(struct frame *f, u64 number, u64 address, int user)
+{
+	u32 state = f->unreadable;
+	if (state >> (STRING_READ + number) & 1)
+		return;
+	state |= 1u << (STRING_READ + number);
+	struct text *text = text_of(f, number);
+	s64 size = -1;
+	if (text) {
+		text->len = 0;
+		size = user ? probe_read_user_str(text->bytes, TEXT_MAX, (void *)address)
+			    : probe_read_kernel_str(text->bytes, TEXT_MAX, (void *)address);
+	}
+	if (size <= 0) {
+		f->unreadable = state | 1u << number;
+		return;
+	}
+	f->unreadable = state;
+	u64 len = size - 1, to = TEXT_MAX - len, words = (len + 7) >> 3;
+	text->len = len;
+	NO_UNROLL
+	for (u32 i = 0; i < TEXT_MAX / 8; i++) {
+		if (!words)
+			break;
+		words--;
+		OPAQUE(words);
+		u64 source = words * 8, target = source + to;
+		OPAQUE(source);
+		OPAQUE(target);
+		source &= TEXT_MAX - 1;
+		target &= TEXT_MAX - 1;
+		*(u64 *)(text->bytes + target) = *(u64 *)(text->bytes + source);
+	}
+}
+
+/* Of a system call: always an address of the process. */
+STENCIL(text_of_user_string)(struct frame *f, u64 k, u64 number)
+{
+	text_of_string(f, number, f->args[k], 1);
+	return 0;
+}
+
+/* Of a function of the kernel: the address tells whose it is. */
+STENCIL(text_of_either_string)(struct frame *f, u64 k, u64 number)
+{
+	u64 address = f->args[k];
+	text_of_string(f, number, address, !(address >> 63));
+	return 0;
+}
