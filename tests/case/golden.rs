@@ -26,7 +26,8 @@ impl Golden {
         let mut golden =
             Golden { path: path.into(), expected: Digests::new(), found: Mutex::default(), wrong: vec![] };
         for line in fs::read_to_string(path).unwrap_or_default().lines() {
-            let parts = line.split_once("  ").and_then(|(digest, name)| Some((digest, name.split_once('/')?)));
+            let parts =
+                line.split_once("  ").and_then(|(digest, name)| Some((digest, name.split_once('/')?)));
             match parts {
                 Some((digest, (case, program))) => {
                     let of_case = golden.expected.entry(case.to_string()).or_default();

@@ -45,7 +45,8 @@ pub fn run(case: &Case) -> Result<Outcome, String> {
     let mut of_phases = vec![];
     if let (Some(set), Some(folded)) = (&set, &folded)
         && !diags.blocks_compile()
-        && let Some(built) = driver::emit(&sources, set, folded, &target, &mut diags).map_err(|f| f.to_string())?
+        && let Some(built) =
+            driver::emit(&sources, set, folded, &target, &mut diags).map_err(|f| f.to_string())?
     {
         let steps = texts::programs(set, folded, &built, target.arch)?;
         of_phases = vec![

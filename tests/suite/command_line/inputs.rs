@@ -92,10 +92,12 @@ fn diagnostics_have_forms_for_programs() {
     fs::write(folder.path().join("bad.yaml"), POLICY.replace("NotEqual", "NotEquals")).unwrap();
     let ran = tracefold(folder.path(), &["check", "bad.yaml", "--diagnostics", "json"]);
     ran.expect(1, &[]);
-    let lines: Vec<serde_json::Value> = ran.stdout.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        ran.stdout.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert!(lines.iter().any(|l| l["code"] == "TF0106"), "{lines:#?}");
     let ran = tracefold(folder.path(), &["check", "bad.yaml", "--diagnostics", "sarif"]);
     let log: serde_json::Value = serde_json::from_str(&ran.expect(1, &[]).stdout).unwrap();
     assert_eq!(log["version"], "2.1.0");
-    tracefold(folder.path(), &["check", "bad.yaml", "--diagnostics", "github"]).expect(1, &["::error title=TF0106", "file=bad.yaml,line=13"]);
+    tracefold(folder.path(), &["check", "bad.yaml", "--diagnostics", "github"])
+        .expect(1, &["::error title=TF0106", "file=bad.yaml,line=13"]);
 }

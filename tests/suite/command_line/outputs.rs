@@ -44,7 +44,8 @@ fn what_is_no_artifact_is_left_alone() {
     fs::write(path.join("mine/notes"), "keep").unwrap();
     fs::write(path.join("file"), "keep").unwrap();
     for output in ["mine", "file"] {
-        tracefold(path, &["compile", "policy.yaml", "-o", output]).expect(3, &["TF0004", output, "no artifact"]);
+        tracefold(path, &["compile", "policy.yaml", "-o", output])
+            .expect(3, &["TF0004", output, "no artifact"]);
     }
     assert_eq!(fs::read(path.join("mine/notes")).unwrap(), b"keep");
     assert_eq!(fs::read(path.join("file")).unwrap(), b"keep");
@@ -109,12 +110,11 @@ fn reports_and_findings_go_to_files_whole_or_not_at_all() {
 #[test]
 fn a_closed_pipe_is_no_error() {
     let folder = compiled();
-    for args in [&["inspect", "out", "--instructions"][..], &["report", "out"], &["explain-code"], &["--help"]] {
-        let mut child = command(folder.path(), args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    for args in
+        [&["inspect", "out", "--instructions"][..], &["report", "out"], &["explain-code"], &["--help"]]
+    {
+        let mut child =
+            command(folder.path(), args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);

@@ -8,7 +8,8 @@ use super::{command, files, finish, folder, policy};
 
 /// Texts of a set with two hooks, scopes and modes.
 fn set() -> Vec<(&'static str, String)> {
-    let watch = policy("watch").replace("bprm_check_security", "bprm_creds_for_exec").replace("shop}", "bank}");
+    let watch =
+        policy("watch").replace("bprm_check_security", "bprm_creds_for_exec").replace("shop}", "bank}");
     let host = policy("host").replace("podSelector: {matchLabels: {app: shop}}", "hostSelector: {}");
     vec![("a.yaml", policy("a")), ("b.yaml", watch), ("c.yaml", host)]
 }
@@ -89,10 +90,16 @@ fn names_of_files_are_in_the_manifest_and_the_report_alone() {
     fs::rename(folder.path().join("set/a.yaml"), folder.path().join("set/z.yaml")).unwrap();
     let renamed = artifact(folder.path(), &["set"], &[]).0;
     let without_json = |files: &BTreeMap<String, Vec<u8>>| {
-        files.iter().filter(|(n, _)| !n.ends_with(".json")).map(|(n, b)| (n.clone(), b.clone())).collect::<Vec<_>>()
+        files
+            .iter()
+            .filter(|(n, _)| !n.ends_with(".json"))
+            .map(|(n, b)| (n.clone(), b.clone()))
+            .collect::<Vec<_>>()
     };
     assert!(without_json(&plain) == without_json(&renamed));
     assert!(plain["manifest.json"] != renamed["manifest.json"]);
     let manifest = String::from_utf8(renamed["manifest.json"].clone()).unwrap();
-    assert!(String::from_utf8(plain["manifest.json"].clone()).unwrap().replace("a.yaml", "z.yaml") == manifest);
+    assert!(
+        String::from_utf8(plain["manifest.json"].clone()).unwrap().replace("a.yaml", "z.yaml") == manifest
+    );
 }
