@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use walkdir::WalkDir;
 
@@ -49,13 +49,13 @@ struct Input {
 
 fn find(paths: &[PathBuf], sources: &mut Sources, diags: &mut Diagnostics) -> Vec<Input> {
     let mut found: Vec<Input> = Vec::new();
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    let mut add = |input: Input| match seen.get(&input.shown) {
+    let mut seen: BTreeMap<Option<PathBuf>, usize> = BTreeMap::new();
+    let mut add = |input: Input| match seen.get(&place(&input)) {
         // Named and found: it was meant.
         Some(&i) if input.origin == Origin::Named => found[i].origin = Origin::Named,
         Some(_) => {}
         None => {
-            seen.insert(input.shown.clone(), found.len());
+            seen.insert(place(&input), found.len());
             found.push(input);
         }
     };
@@ -72,6 +72,11 @@ fn find(paths: &[PathBuf], sources: &mut Sources, diags: &mut Diagnostics) -> Ve
         }
     }
     found
+}
+
+/// The same for `./a.yaml` and `a.yaml`. `..` is kept: where it leads depends on links.
+fn place(input: &Input) -> Option<PathBuf> {
+    Some(input.path.as_ref()?.components().filter(|c| *c != Component::CurDir).collect())
 }
 
 fn search(folder: &Path, add: &mut impl FnMut(Input), sources: &mut Sources, diags: &mut Diagnostics) {

@@ -1,5 +1,6 @@
 //! What must be true of the whole: meaning is kept, equal sets give equal bytes, layers stay apart.
 
+mod command_line;
 mod compile;
 mod determinism;
 mod equality;

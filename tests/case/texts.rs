@@ -1,0 +1,188 @@
+//! Plan, programs and maps as text that a reviewer can read. No digests, no bytes.
+
+use std::fmt::Write as _;
+
+use tracefold::artifact::manifest::{Manifest, Role, ScopeTerm};
+use tracefold::bpf::{Place, Step};
+use tracefold::driver::Folded;
+use tracefold::emit::assemble::Built;
+use tracefold::emit::lower;
+use tracefold::emit::lower::program::{Places, steps};
+use tracefold::emit::verify::read::{self, Atoms, DecodedDimension, DecodedOperation, DecodedRule, Row};
+use tracefold::fold::plan::{DimensionValues, Unit};
+use tracefold::policy::PolicySet;
+use tracefold::target::Arch;
+
+pub fn plan(set: &PolicySet, folded: &Folded) -> String {
+    let mut out = String::new();
+    for (u, unit) in folded.plan.units.iter().enumerate() {
+        let operation = &folded.program.operations[unit.operation.0 as usize];
+        let _ = writeln!(out, "unit {u}  {} {}", operation.attach.kind.name(), operation.attach.target);
+        for (d, dimension) in unit.dimensions.iter().enumerate() {
+            let subject = operation.subject(dimension.subject);
+            let values = match &dimension.values {
+                DimensionValues::Strings(v) => v.len(),
+                DimensionValues::Ints(v) => v.len(),
+            };
+            let _ = writeln!(
+                out,
+                "  dimension {d}  arg{} {}  {:?}  {values} values{}",
+                subject.param,
+                subject.ty.name(),
+                dimension.family,
+                if dimension.always { "  every list needs it" } else { "" }
+            );
+        }
+        for &text in &unit.texts {
+            let subject = operation.subject(text);
+            let _ = writeln!(out, "  text  arg{} {}", subject.param, subject.ty.name());
+        }
+        for (scope, lists) in &unit.scopes {
+            let _ = writeln!(out, "  scope {}", scope.0);
+            for &l in lists {
+                let list = &folded.program.lists[l];
+                let identity = &set.policies[list.policy].identity;
+                let _ = writeln!(out, "    {} hook {}  {:?}", identity.name, list.hook, list.reason);
+            }
+        }
+    }
+    out
+}
+
+/// The steps of each body: which stencils run, in which order, with which numbers.
+pub fn programs(set: &PolicySet, folded: &Folded, built: &Built, arch: Arch) -> Result<String, String> {
+    let mut out = String::new();
+    for (u, unit) in folded.plan.units.iter().enumerate() {
+        for program in built.manifest.programs.iter().filter(|p| p.operation == u as u32) {
+            let _ = writeln!(out, "{}  {}", program.name, program.section);
+            match program.role {
+                Role::Stub => out.push_str("  calls the body\n"),
+                Role::Body => body(set, folded, built, unit, u, arch, &mut out)?,
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn body(
+    set: &PolicySet,
+    folded: &Folded,
+    built: &Built,
+    unit: &Unit,
+    u: usize,
+    arch: Arch,
+    out: &mut String,
+) -> Result<(), String> {
+    let operation = &folded.program.operations[unit.operation.0 as usize];
+    let lowered = lower::run(set, &folded.program, unit).map_err(|e| e.to_string())?;
+    let scratch = built.manifest.maps.iter().find(|m| m.declared == "scratch").map_or(0, |m| m.value_size);
+    let slots = tracefold::artifact::abi::SCRATCH_SLOTS;
+    let places = Places {
+        operation: u as u32,
+        heads: built.manifest.operations[u].heads_offset,
+        slot_bytes: scratch / slots,
+        slots,
+    };
+    for step in steps(operation, unit, &lowered.dimensions, places, arch) {
+        let _ = match step {
+            Step::Stencil { name, immediates, leave } => {
+                let numbers: Vec<String> = immediates.iter().map(i64::to_string).collect();
+                let leave = leave.map_or(String::new(), |p| format!("  else to {}", place(p)));
+                writeln!(out, "  {name}({}){leave}", numbers.join(", "))
+            }
+            Step::LoadContext { offset, arg } => writeln!(out, "  arg{arg} = context[{offset}]"),
+            Step::SetArgument { arg, value } => writeln!(out, "  arg{arg} = {value}"),
+            Step::Bind(p) => writeln!(out, "{}:", place(p)),
+            Step::Jump(p) => writeln!(out, "  go to {}", place(p)),
+            Step::Return => writeln!(out, "  return"),
+        };
+    }
+    Ok(())
+}
+
+fn place(place: Place) -> String {
+    if place == Place::ALLOW { "allow".to_string() } else { format!("place-{}", place.0) }
+}
+
+/// The maps, and what their images say once decoded.
+pub fn maps(built: &Built) -> Result<String, String> {
+    let m = &built.manifest;
+    let mut out = String::new();
+    for map in &m.maps {
+        let _ = writeln!(
+            out,
+            "map {}  {:?}  key {}  value {}  entries {}  {:?}{}",
+            map.name,
+            map.ty,
+            map.key_size,
+            map.value_size,
+            map.max_entries,
+            map.owner,
+            if map.freeze { "  frozen" } else { "" }
+        );
+    }
+    for scope in &m.scopes {
+        let terms: Vec<String> = scope.any.iter().map(term).collect();
+        let _ = writeln!(out, "scope {}  {}", scope.number, terms.join(" or "));
+    }
+    for operation in &m.operations {
+        let decoded = read::operation(m, operation, &built.files)?;
+        let _ = writeln!(out, "operation {}  {} {}", operation.number, decoded.kind, decoded.target);
+        for (d, dimension) in decoded.dimensions.iter().enumerate() {
+            let _ = writeln!(out, "  dimension {d}  arg{} {}", dimension.param, dimension.family);
+            for atom in 1..=dimension.atoms.count() {
+                let _ = writeln!(out, "    {}", spell(dimension, atom));
+            }
+        }
+        lists(m, &decoded, &mut out);
+    }
+    Ok(out)
+}
+
+fn lists(m: &Manifest, operation: &DecodedOperation, out: &mut String) {
+    for scope in &operation.scopes {
+        let _ = writeln!(out, "  scope {}", scope.scope);
+        for (d, quiet) in scope.quiet.iter().enumerate() {
+            if let Some(row) = quiet {
+                let _ = writeln!(out, "    quiet if {}", test(operation, d, row));
+            }
+        }
+        for list in &scope.lists {
+            let name = m.policies.get(list.number as usize >> 8).map_or("?", |p| p.name.as_str());
+            let _ = writeln!(out, "    list  {name}  from selector {}", list.number & 0xff);
+            for rule in &list.rules {
+                let _ = writeln!(out, "      {}", rule_text(operation, rule));
+            }
+        }
+    }
+}
+
+fn rule_text(operation: &DecodedOperation, rule: &DecodedRule) -> String {
+    let tests: Vec<String> = rule.tests.iter().map(|(d, row)| test(operation, *d as usize, row)).collect();
+    let tests = if tests.is_empty() { "always".to_string() } else { tests.join(" and ") };
+    let Some(act) = rule.act else { return format!("{tests}  -> nothing") };
+    let mut parts = vec![];
+    parts.extend(act.override_value.map(|v| format!("Override({v})")));
+    parts.extend(act.sigkill.then(|| "Sigkill".to_string()));
+    parts.extend(act.post.then(|| "Post".to_string()));
+    format!("{tests}  -> {} (selector {})", parts.join(", "), act.selector)
+}
+
+fn test(operation: &DecodedOperation, d: usize, row: &Row) -> String {
+    let Some(dimension) = operation.dimensions.get(d) else { return format!("dimension {d}?") };
+    let values: Vec<String> = row.ids.iter().map(|&id| spell(dimension, id)).collect();
+    format!("dimension {d} {}in {{{}}}", if row.inverted { "not " } else { "" }, values.join(", "))
+}
+
+fn spell(dimension: &DecodedDimension, atom: u32) -> String {
+    match (&dimension.atoms, (atom as usize).checked_sub(1)) {
+        (_, None) => "any other".to_string(),
+        (atoms, Some(i)) if i as u32 == atoms.count() => "unreadable".to_string(),
+        (Atoms::Strings(v), Some(i)) => v.get(i).map_or("?".into(), |s| s.escape_ascii().to_string()),
+        (Atoms::Ints(v), Some(i)) => v.get(i).map_or("?".into(), |&n| (n as i64).to_string()),
+    }
+}
+
+fn term(term: &ScopeTerm) -> String {
+    serde_json::to_string(term).unwrap_or_default()
+}
