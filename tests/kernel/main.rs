@@ -11,8 +11,10 @@ mod initramfs;
 mod judge;
 mod load;
 mod measure;
+mod random;
 mod run;
 mod script;
+mod sets;
 mod storm;
 mod vm;
 

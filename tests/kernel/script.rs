@@ -309,6 +309,8 @@ pub enum Task {
     Cases { cases: Vec<(usize, Script)> },
     /// Objects are loaded by other loaders; see `load`.
     Load { objects: Vec<crate::load::Object> },
+    /// Whole policy sets; see `sets`.
+    Sets { sets: Vec<crate::sets::Set> },
     /// Instruction counts; see `measure`.
     Measure(crate::measure::Plan),
 }

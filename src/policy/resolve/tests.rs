@@ -1,7 +1,6 @@
 //! Whole documents through reading and resolving.
 
 use super::*;
-use crate::diag::Code;
 use crate::policy::*;
 use crate::source::{SourceId, Sources};
 use crate::syntax::ast;
@@ -425,8 +424,6 @@ mod rejections;
 /// Parity with Tetragon on a corpus of policies, in the folder that `TRACEFOLD_CORPUS` names: `accept/`
 /// loads there, `reject/` (with `REJECT.tsv`) does not, `templated/` holds placeholders.
 mod corpus;
-
-/// The examples on the pages of the codes.
 
 /// The largest documents that the reader lets through, wrong or repetitive in every line.
 #[test]

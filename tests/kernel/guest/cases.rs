@@ -217,16 +217,8 @@ impl<'a> Stage<'a> {
     }
 
     fn act_alone(&mut self, step: usize, what: &Step) -> Result<(), String> {
-        let (mut answers, mut answer) = pipe().map_err(|e| e.to_string())?;
-        let pid = fork(|| {
-            let outcome = act::take(what).unwrap_or_else(|why| format!("!{why}"));
-            std::io::Write::write_all(&mut answer, format!("{outcome}\n").as_bytes()).map_or(1, |()| 0)
-        })
-        .map_err(|e| e.to_string())?;
-        drop(answer);
-        let said = read_line(&mut answers).map_err(|e| e.to_string())?;
-        let end = ended(pid)?;
-        self.acted(step, pid, said.unwrap_or(end))
+        let (pid, outcome) = act_alone(what)?;
+        self.acted(step, pid, outcome)
     }
 
     fn acted(&self, step: usize, pid: u32, outcome: String) -> Result<(), String> {
@@ -304,4 +296,18 @@ fn ended(pid: u32) -> Result<String, String> {
         Ok(code) => format!("exit {code}"),
         Err(signal) => signal_name(signal),
     })
+}
+
+/// Takes an acting step in a process of its own; its id and the outcome.
+pub fn act_alone(what: &Step) -> Result<(u32, String), String> {
+    let (mut answers, mut answer) = pipe().map_err(|e| e.to_string())?;
+    let pid = fork(|| {
+        let outcome = act::take(what).unwrap_or_else(|why| format!("!{why}"));
+        std::io::Write::write_all(&mut answer, format!("{outcome}\n").as_bytes()).map_or(1, |()| 0)
+    })
+    .map_err(|e| e.to_string())?;
+    drop(answer);
+    let said = read_line(&mut answers).map_err(|e| e.to_string())?;
+    let end = ended(pid)?;
+    Ok((pid, said.unwrap_or(end)))
 }

@@ -18,6 +18,7 @@ use crate::script::{Report, Task};
 use crate::vm::FAREWELL;
 
 pub use act::{errno_name, exec};
+pub use cases::act_alone;
 pub use loader::Loader;
 pub use process::{fork, wait};
 pub use surroundings::{cgroup, executable, join_cgroup};
@@ -33,6 +34,7 @@ pub fn main() -> ! {
         match serde_json::from_slice(&task).map_err(|e| format!("/task.json: {e}"))? {
             Task::Cases { cases } => cases::run_all(&port, &cases),
             Task::Load { objects } => crate::load::guest(&port, &objects),
+            Task::Sets { sets } => crate::sets::guest(&port, &sets),
             Task::Measure(plan) => crate::measure::guest(&port, &plan),
         }
         port.line(FAREWELL);
