@@ -201,18 +201,21 @@ impl Composer<'_> {
     }
 }
 
+/// The constant whose place the instruction's immediate takes, until [`patch`] puts its value there.
+pub(super) fn open_constant(op: &Op) -> Option<Patch> {
+    let magic = op.insn.imm as u32;
+    let is_magic = magic & 0xffff_0000 == MAGIC && magic != MAGIC;
+    let is_open = is_magic && op.insn.has_immediate_operand() && op.core.is_none() && op.reference.is_none();
+    is_open.then_some(Patch(magic as u16))
+}
+
 /// Puts values in place of the magic immediates of `code`.
 ///
 /// # Errors
 /// A constant without a value, or a value that its instruction cannot hold.
 pub fn patch(code: &mut Code, function: &str, values: &BTreeMap<Patch, i64>) -> Result<(), Error> {
     for op in code.ops_mut() {
-        let magic = op.insn.imm as u32;
-        let open = magic & 0xffff_0000 == MAGIC && magic != MAGIC;
-        if !open || !op.insn.has_immediate_operand() || op.core.is_some() || op.reference.is_some() {
-            continue;
-        }
-        let patch = Patch(magic as u16);
+        let Some(patch) = open_constant(op) else { continue };
         let value = *values.get(&patch).ok_or_else(|| Error::MissingPatch {
             function: function.to_owned(),
             patch: u32::from(patch.0),

@@ -2,9 +2,10 @@
 //!
 //! The same reasoning as the kernel's verifier, less of it: no ranges, and nothing about memory. So whatever is
 //! unreachable here is unreachable there; the converse does not hold. An immediate with a CO-RE record is
-//! unknown until it is resolved.
+//! unknown until it is resolved, and so is one that the linker has yet to put its value into.
 
 use super::code::{Code, Item, Op};
+use super::compose::open_constant;
 use super::flow::Flow;
 use super::insn::{self, ALU32, ALU64, FP, Insn, JMP32, MOV};
 
@@ -56,7 +57,7 @@ impl Registers {
 
     /// The second operand of an ALU operation or a branch.
     fn operand(&self, op: &Op) -> Option<Value> {
-        if op.core.is_some() || op.reference.is_some() {
+        if op.core.is_some() || op.reference.is_some() || open_constant(op).is_some() {
             return None;
         }
         if op.insn.is_register_form() {
@@ -72,7 +73,7 @@ impl Registers {
             ALU64 => self.compute(op),
             ALU32 if op.insn.operation() == insn::END => None,
             ALU32 => self.compute32(op).map(|value| Value::Constant(i64::from(value))),
-            insn::LD if op.core.is_none() && op.reference.is_none() => {
+            insn::LD if op.core.is_none() && op.reference.is_none() && open_constant(op).is_none() => {
                 Some(Value::Constant(i64::from(op.insn.imm as u32) | i64::from(op.high) << 32))
             }
             _ => None,
@@ -247,6 +248,17 @@ mod tests {
         let core = CoreRecord { type_id: 1, access: "0".into(), kind: 2 };
         assert!(falls_through(&[Op { core: Some(core), ..mov_imm(1, 0).into() }], IF_ZERO));
         assert!(falls_through(&[mov_imm(1, 0).into(), insn::call_helper(1).into()], IF_ZERO));
+    }
+
+    /// Else a known offset would be masked by the magic number and not by the mask.
+    #[test]
+    fn a_constant_that_is_still_open_is_unknown() {
+        let magic = Insn { op: ALU64 | insn::AND, dst: 1, src: 0, off: 0, imm: 0x5eed_0001 };
+        let registers = Registers::at_entry().after(&mov_imm(1, 80).into());
+        assert_eq!(registers.after(&magic.into()).constant(1), None);
+        assert_eq!(registers.after(&Insn { imm: 0xf8, ..magic }.into()).constant(1), Some(80));
+        assert_eq!(registers.after(&mov_imm(1, 0x5eed_0001).into()).constant(1), None);
+        assert!(falls_through(&[mov_imm(1, 0).into()], Insn { imm: 0x5eed_0001, ..IF_ZERO }));
     }
 
     #[test]
