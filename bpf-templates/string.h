@@ -8,43 +8,51 @@
 /* Bit of `unreadable`, above those of the texts: the string was read. */
 #define STRING_READ 16
 
+#define CHUNK 32
+
 /*
  * A process can change its string at any time: it is read once for the whole event, so that every condition and the
  * event itself see the same bytes.  Only the read tells the length, and a text ends at the end of its area: the bytes
- * are read to the front and moved from there, the last word first, because the two places can overlap.
+ * are read to the front and moved from there, the last chunk first, because the two places can overlap.  The last
+ * chunk may reach into the room behind the text.
  */
 INLINE void text_of_string(struct frame *f, u64 number, u64 address, int user)
 {
 	u32 state = f->unreadable;
 	if (state >> (STRING_READ + number) & 1)
 		return;
-	state |= 1u << (STRING_READ + number);
-	struct text *text = text_of(f, number);
-	s64 size = -1;
-	if (text) {
-		text->len = 0;
-		size = user ? probe_read_user_str(text->bytes, TEXT_MAX, (void *)address)
-			    : probe_read_kernel_str(text->bytes, TEXT_MAX, (void *)address);
-	}
-	if (size <= 0) {
-		f->unreadable = state | 1u << number;
-		return;
-	}
+	/* As a number that the verifier does not know, or it would follow each of its values to the program's end. */
+	state += unknown_zero();
+	state |= 1u << (STRING_READ + number) | 1u << number;
 	f->unreadable = state;
-	u64 len = size - 1, to = TEXT_MAX - len, words = (len + 7) >> 3;
+	struct text *text = text_of(f, number);
+	if (!text)
+		return;
+	text->len = 0;
+	s64 size = user ? probe_read_user_str(text->bytes, TEXT_MAX, (void *)address)
+			: probe_read_kernel_str(text->bytes, TEXT_MAX, (void *)address);
+	if (size <= 0)
+		return;
+	f->unreadable = state ^ 1u << number;
+	u64 len = size - 1, to = TEXT_MAX - len, chunks = (len + CHUNK - 1) / CHUNK;
 	text->len = len;
 	NO_UNROLL
-	for (u32 i = 0; i < TEXT_MAX / 8; i++) {
-		if (!words)
+	for (u32 i = 0; i < TEXT_MAX / CHUNK; i++) {
+		if (!chunks)
 			break;
-		words--;
-		OPAQUE(words);
-		u64 source = words * 8, target = source + to;
+		chunks--;
+		OPAQUE(chunks);
+		u64 source = chunks * CHUNK, target = source + to;
 		OPAQUE(source);
 		OPAQUE(target);
 		source &= TEXT_MAX - 1;
 		target &= TEXT_MAX - 1;
-		*(u64 *)(text->bytes + target) = *(u64 *)(text->bytes + source);
+		u64 *from = (void *)text->bytes + source, *into = (void *)text->bytes + target;
+		u64 a = from[0], b = from[1], c = from[2], d = from[3];
+		into[0] = a;
+		into[1] = b;
+		into[2] = c;
+		into[3] = d;
 	}
 }
 
