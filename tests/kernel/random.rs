@@ -56,7 +56,8 @@ fn policies(random: &mut Random) -> String {
     for number in 0..6 + random.below(20) {
         let namespaced = random.below(3) == 0;
         let kind = if namespaced { "TracingPolicyNamespaced" } else { "TracingPolicy" };
-        let _ = write!(out, "---\napiVersion: cilium.io/v1alpha1\nkind: {kind}\nmetadata:\n  name: p{number}\n");
+        let _ =
+            write!(out, "---\napiVersion: cilium.io/v1alpha1\nkind: {kind}\nmetadata:\n  name: p{number}\n");
         if namespaced {
             let _ = writeln!(out, "  namespace: {}", pick(random, &NAMESPACES));
         }
@@ -149,7 +150,8 @@ pub fn on_a_kernel(series: &'static str) -> Result<(), String> {
         let text = policies(&mut random);
         let set = read(&text).map_err(|why| format!("seed {seed}, set {number}: {why}{text}"))?;
         let (workloads, places) = places();
-        let mut expected = sets::packed(series, &format!("random-{number}"), &text, workloads, &mut initramfs)?;
+        let mut expected =
+            sets::packed(series, &format!("random-{number}"), &text, workloads, &mut initramfs)?;
         for _ in 0..EVENTS {
             let (cgroup, workload) = &places[random.below(places.len())];
             let path = pick(&mut random, &PATHS);

@@ -239,15 +239,16 @@ fn compare_acts(expected: &Expected, seen: &Seen, wrong: &mut Vec<String>) {
 fn compare_memory(series: &str, expected: &Expected, kernel: &Value, wrong: &mut Vec<String>) {
     let rows = |of: &Value, key: &str| of[key].as_array().cloned().unwrap_or_default();
     let number = |row: &Value, key: &str| row[key].as_u64().unwrap_or(u64::MAX);
-    let shape = |row: &Value| {
-        ["keySize", "valueSize", "maxEntries", "memlockBytes"].map(|key| number(row, key))
-    };
+    let shape =
+        |row: &Value| ["keySize", "valueSize", "maxEntries", "memlockBytes"].map(|key| number(row, key));
     let mut told: Vec<_> = rows(&expected.report, "maps").iter().map(shape).collect();
     let mut found: Vec<_> = rows(kernel, "maps").iter().map(shape).collect();
     told.sort_unstable();
     found.sort_unstable();
     if told != found {
-        wrong.push(format!("maps [key, value, entries, memlock]: the report says {told:?}, the kernel {found:?}"));
+        wrong.push(format!(
+            "maps [key, value, entries, memlock]: the report says {told:?}, the kernel {found:?}"
+        ));
     }
     let symbols: BTreeMap<String, String> = rows(&expected.manifest, "programs")
         .iter()
@@ -257,7 +258,10 @@ fn compare_memory(series: &str, expected: &Expected, kernel: &Value, wrong: &mut
     for row in rows(&expected.report, "programs") {
         let symbol = row["name"].as_str().and_then(|name| symbols.get(name)).cloned().unwrap_or_default();
         let short = symbol.chars().take(15).collect();
-        ranges.entry(short).or_default().push((number(&row, "memlockLeastBytes"), number(&row, "memlockBytes")));
+        ranges
+            .entry(short)
+            .or_default()
+            .push((number(&row, "memlockLeastBytes"), number(&row, "memlockBytes")));
     }
     let mut sizes: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for row in rows(kernel, "programs") {
