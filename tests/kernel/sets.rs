@@ -28,13 +28,16 @@ pub struct Set {
     pub acts: Vec<Step>,
 }
 
+/// Names and bytes.
+type Memlock = Vec<(String, u64)>;
+
 /// What is known of a set before it runs.
 pub struct Expected {
     pub set: Set,
     pub manifest: Value,
     pub report: Value,
     /// For each act the outcome, and the (policy, selector) of its events if those are compared.
-    pub outcomes: Vec<(String, Option<Vec<(String, u64)>>)>,
+    pub outcomes: Vec<(String, Option<Memlock>)>,
 }
 
 /// CPUs of the virtual machine, which are also its possible ones.
