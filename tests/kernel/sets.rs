@@ -28,8 +28,8 @@ pub struct Set {
     pub acts: Vec<Step>,
 }
 
-/// Names and bytes.
-type Memlock = Vec<(String, u64)>;
+/// Policy and selector of each event.
+type Events = Vec<(String, u64)>;
 
 /// What is known of a set before it runs.
 pub struct Expected {
@@ -37,7 +37,7 @@ pub struct Expected {
     pub manifest: Value,
     pub report: Value,
     /// For each act the outcome, and the (policy, selector) of its events if those are compared.
-    pub outcomes: Vec<(String, Option<Memlock>)>,
+    pub outcomes: Vec<(String, Option<Events>)>,
 }
 
 /// CPUs of the virtual machine, which are also its possible ones.
