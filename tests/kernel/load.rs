@@ -136,7 +136,7 @@ pub fn guest(port: &Port, objects: &[Object]) {
 }
 
 fn with_bpftool(object: &Object, pins: &str) -> Result<(), String> {
-    let ran = Command::new("/bin/bpftool").args(["-d", "prog", "loadall", &object.path, pins]).output();
+    let ran = Command::new("/bin/bpftool").args(["prog", "loadall", &object.path, pins]).output();
     let ran = ran.map_err(|e| format!("bpftool: {e}"))?;
     if ran.status.success() {
         return std::fs::read_dir(pins).map_err(|e| e.to_string()).and_then(|mut pinned| {
