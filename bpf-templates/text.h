@@ -33,14 +33,17 @@ static long write_round(u64 round, struct typed_write *w)
 		return 1;
 	u32 len = dentry->d_name.len;
 	parent = dentry->d_parent;
-	if (len >= INLINE_NAME || !len || pos <= len || parent == dentry)
+	if (len > 255 || !len || pos <= len || parent == dentry)
 		return 1;
-	u64 *name = (void *)dentry + inline_name_offset(), mask = last_word_mask(len);
 	pos -= len;
 	OPAQUE(pos);
 	pos &= TEXT_MAX - 1;
-	u64 *to = (void *)w->text->bytes + pos;
-	if (len <= 8) {
+	u64 *to = (void *)w->text->bytes + pos, *name = (void *)dentry + inline_name_offset(), mask = last_word_mask(len);
+	if (len >= INLINE_NAME) {
+		OPAQUE(len);
+		if (probe_read_kernel(to, len & 255, dentry->d_name.name))
+			return 1;
+	} else if (len <= 8) {
 		to[0] = (to[0] & ~mask) | (name[0] & mask);
 	} else {
 		to[0] = name[0];

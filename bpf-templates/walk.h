@@ -115,6 +115,46 @@ enum { TAKEN, NEXT_EDGE, NO_EDGE };
 	result_; \
 })
 
+/*
+ * As COMPONENT, for a name that stands outside its dentry, copied to `words`, of which those behind the name are 0.
+ * One count of words bounds both loops: the verifier follows each count once.
+ */
+#define LONG_NAME 128 /* bytes; a longer name is compared by the probe walk, in pieces */
+INLINE int long_component(const u64 *words, u32 len, u32 *reference, u64 *sum)
+{
+	u64 at = *reference, differ;
+	if (at & REF_HASH) {
+		u64 k = ((struct hash_node *)at_tables(at))->k, hash = 0;
+		NO_UNROLL
+		for (u32 i = 0; i < LONG_NAME / 8; i++) {
+			if (i * 8 >= len)
+				break;
+			hash = (hash ^ words[i]) * k;
+		}
+		at = candidate(at, hash);
+	}
+	at = table_offset(at);
+	struct edge *e = (void *)tables + at;
+	u64 head = *(u64 *)e;
+	differ = edge_len(head) ^ len;
+	NO_UNROLL
+	for (u32 i = 0; i < LONG_NAME / 8; i++) {
+		if (i * 8 >= len)
+			break;
+		differ |= words[i] ^ e->words[i];
+	}
+	if (!differ) {
+		*sum += weight(head);
+		*reference = head;
+		return TAKEN;
+	}
+	if (head & EDGE_MORE) {
+		*reference = at + edge_size(edge_len(head));
+		return NEXT_EDGE;
+	}
+	return NO_EDGE;
+}
+
 /* ---- probe reads ---- */
 INLINE u64 read_u64(u64 address)
 {
@@ -318,6 +358,10 @@ STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension)
 	u64 name = inline_name_offset();
 	u32 reference = root;
 	u64 sum = FIRST_ID;
+	union {
+		u64 words[LONG_NAME / 8];
+		struct walk walk;
+	} u;
 
 	/*
 	 * In the mount of the task's root the walk ends there; what lies beside or above it runs into the file system's
@@ -335,28 +379,36 @@ STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension)
 			return 0;
 		}
 		u32 len = dentry->d_name.len;
-		if (len >= INLINE_NAME)
-			break;
-		void *words = (void *)dentry + name;
+		int result;
+		if (len >= INLINE_NAME) {
+			OPAQUE(len);
+			if (len > LONG_NAME)
+				break;
+			__builtin_memset(u.words, 0, sizeof(u.words));
+			if (probe_read_kernel(u.words, len, dentry->d_name.name))
+				break;
+			result = long_component(u.words, len, &reference, &sum);
+		} else {
+			void *words = (void *)dentry + name;
 #define LOAD_WORD(i) (((u64 *)words)[i])
-		int result = COMPONENT(len, LOAD_WORD, reference, sum);
+			result = COMPONENT(len, LOAD_WORD, reference, sum);
+		}
 		if (result == NO_EDGE)
 			return 0;
 		if (result == TAKEN)
 			dentry = dentry->d_parent;
 	}
 
-	struct walk w;
 	u64 d = (u64)dentry, m = (u64)mount, s = (u64)mount->mnt_root, rd = (u64)root_dentry, rm = (u64)root_mount;
 	NUMBER(d);
 	NUMBER(m);
 	NUMBER(s);
 	NUMBER(rd);
 	NUMBER(rm);
-	probe_from(&w, MATCH, d, m, s, rd, rm, reference, sum, 0);
-	loop(WALK_ROUNDS, walk_round, &w, 0);
-	if (w.status == WALK_ROOT && w.reference & EDGE_ACCEPT && !unlinked_typed(leaf))
-		f->ids[dimension] = w.sum >> WEIGHT_SHIFT;
+	probe_from(&u.walk, MATCH, d, m, s, rd, rm, reference, sum, 0);
+	loop(WALK_ROUNDS, walk_round, &u.walk, 0);
+	if (u.walk.status == WALK_ROOT && u.walk.reference & EDGE_ACCEPT && !unlinked_typed(leaf))
+		f->ids[dimension] = u.walk.sum >> WEIGHT_SHIFT;
 	return 0;
 }
 
