@@ -116,33 +116,42 @@ enum { TAKEN, NEXT_EDGE, NO_EDGE };
 })
 
 /*
- * As COMPONENT, for a name that stands outside its dentry, copied to `words`, of which those behind the name are 0.
- * One count of words bounds both loops: the verifier follows each count once.
+ * As COMPONENT, for a name that stands outside its dentry, copied to `words`; the last word is 0 behind the name.  The
+ * first four words are always there, each further one is asked for: a loop would take twice the instructions.
  */
 #define LONG_NAME 128 /* bytes; a longer name is compared by the probe walk, in pieces */
+#define FURTHER_WORDS(STEP) \
+	do { \
+		STEP(4) STEP(5) STEP(6) STEP(7) STEP(8) STEP(9) STEP(10) STEP(11) STEP(12) STEP(13) STEP(14) STEP(15) \
+	} while (0)
 INLINE int long_component(const u64 *words, u32 len, u32 *reference, u64 *sum)
 {
 	u64 at = *reference, differ;
 	if (at & REF_HASH) {
-		u64 k = ((struct hash_node *)at_tables(at))->k, hash = 0;
-		NO_UNROLL
-		for (u32 i = 0; i < LONG_NAME / 8; i++) {
-			if (i * 8 >= len)
-				break;
-			hash = (hash ^ words[i]) * k;
-		}
+		u64 k = ((struct hash_node *)at_tables(at))->k, hash = words[0] * k;
+		hash = (hash ^ words[1]) * k;
+		hash = (hash ^ words[2]) * k;
+		hash = (hash ^ words[3]) * k;
+#define HASH_WORD(i) \
+	if (len <= i * 8) \
+		break; \
+	hash = (hash ^ words[i]) * k;
+		FURTHER_WORDS(HASH_WORD);
 		at = candidate(at, hash);
 	}
 	at = table_offset(at);
 	struct edge *e = (void *)tables + at;
 	u64 head = *(u64 *)e;
 	differ = edge_len(head) ^ len;
-	NO_UNROLL
-	for (u32 i = 0; i < LONG_NAME / 8; i++) {
-		if (i * 8 >= len)
-			break;
-		differ |= words[i] ^ e->words[i];
-	}
+	differ |= words[0] ^ e->words[0];
+	differ |= words[1] ^ e->words[1];
+	differ |= words[2] ^ e->words[2];
+	differ |= words[3] ^ e->words[3];
+#define COMPARE_WORD(i) \
+	if (len <= i * 8) \
+		break; \
+	differ |= words[i] ^ e->words[i];
+	FURTHER_WORDS(COMPARE_WORD);
 	if (!differ) {
 		*sum += weight(head);
 		*reference = head;
@@ -384,7 +393,8 @@ STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension)
 			OPAQUE(len);
 			if (len > LONG_NAME)
 				break;
-			__builtin_memset(u.words, 0, sizeof(u.words));
+			/* The read leaves the end of the last word as it is.  To the verifier this sets all of them. */
+			u.words[(len - 1) / 8 % (LONG_NAME / 8)] = 0;
 			if (probe_read_kernel(u.words, len, dentry->d_name.name))
 				break;
 			result = long_component(u.words, len, &reference, &sum);
