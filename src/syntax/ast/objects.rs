@@ -1,8 +1,9 @@
-//! The objects of both policy kinds, field by field.
+//! The objects of policies, templates and bindings, field by field.
 //!
 //! One declaration per object is everything the compiler knows of its shape: names, types, required
 //! fields, defaults, limits, documentation. To add a field: a line here, and whoever resolves the object.
-//! Source: Tetragon 4fbfe2d, `pkg/k8s/apis/cilium.io/v1alpha1/tracing_policy_types.go` and the CRDs made from it.
+//! Source: Tetragon 4fbfe2d, `pkg/k8s/apis/cilium.io/v1alpha1/tracing_policy_types.go` and the CRDs made from it;
+//! Cilium CFP-4191 for what templates and bindings add.
 
 use super::read::{Coerced, List, Map, Text, object};
 use super::rules;
@@ -18,7 +19,7 @@ use crate::vocab::operator::{BinaryOperator, LabelOperator, Operator, SetOperato
 type Flag = Spanned<bool>;
 
 object! {
-    /// A policy of either kind.
+    /// A policy of either kind, or a template.
     Policy = "TracingPolicy" {
         /// `cilium.io/v1alpha1`; not looked at by Tetragon's file loader.
         api_version: Text<'n> = "apiVersion";
@@ -70,6 +71,8 @@ object! {
 object! {
     /// What is hooked and what then happens.
     Spec = "TracingPolicySpec" {
+        /// What bindings give values for, in a template.
+        variables: List<Variable<'n>> = "variables" .template_only();
         /// Hooks on kernel functions and syscalls.
         kprobes: List<Kprobe<'n>> = "kprobes" .exact_case();
         /// Hooks on kernel functions through fentry and fexit.
@@ -100,6 +103,71 @@ object! {
         host_selector: LabelSelector<'n> = "hostSelector";
         /// Nodes on which the policy is loaded.
         node_selector: LabelSelector<'n> = "nodeSelector";
+    }
+}
+
+object! {
+    /// A named list of values that bindings give.
+    Variable = "TemplateVariable" {
+        /// What `valuesFromVariable` refers to.
+        name: Text<'n> = "name" .required();
+        /// The type of the arguments that its values are compared with; checked if given.
+        ty: Spanned<ArgType> = "type";
+    }
+}
+
+object! {
+    /// A template with values and workloads.
+    Binding = "TracingPolicyBinding" {
+        /// `cilium.io/v1alpha1`.
+        api_version: Text<'n> = "apiVersion";
+        /// `TracingPolicyBinding`.
+        kind: Text<'n> = "kind" .required();
+        /// Name, namespace and labels, as of every Kubernetes object.
+        metadata: Metadata<'n> = "metadata" .required();
+        /// The template, its values and its workloads.
+        spec: BindingSpec<'n> = "spec" .required();
+    }
+}
+
+object! {
+    /// The template, its values and its workloads. Without any selector and override field it applies to pods
+    /// labelled `tetragon-<template>=<binding name>`, and is named `<template>-<binding name>`.
+    BindingSpec = "TracingPolicyBindingSpec" {
+        /// The template.
+        template_ref: TemplateRef<'n> = "templateRef" .required();
+        /// Whether another binding of the template may take over workloads that both select.
+        override_allowed: Flag = "overrideAllowed" .default("false");
+        /// Among bindings that select the same workload the highest one applies.
+        override_priority: Spanned<i32> = "overridePriority" .default("0");
+        /// Pods whose processes the binding applies to.
+        pod_selector: LabelSelector<'n> = "podSelector";
+        /// Containers of those pods, by `name` and `repo`.
+        container_selector: LabelSelector<'n> = "containerSelector";
+        /// Whether it applies to the host's processes: absent or `{}`.
+        host_selector: LabelSelector<'n> = "hostSelector";
+        /// Nodes on which the binding is loaded.
+        node_selector: LabelSelector<'n> = "nodeSelector";
+        /// Values of the template's variables.
+        bindings: List<BoundVariable<'n>> = "bindings";
+    }
+}
+
+object! {
+    /// The template of a binding.
+    TemplateRef = "TemplateReference" {
+        /// Its `metadata.name`.
+        name: Text<'n> = "name" .required();
+    }
+}
+
+object! {
+    /// The values of one variable.
+    BoundVariable = "VariableBinding" {
+        /// The variable, as the template declares it.
+        name: Text<'n> = "name" .required();
+        /// What the filters that name it compare with.
+        values: List<Text<'n>> = "values" .required();
     }
 }
 
@@ -386,6 +454,8 @@ object! {
         operator: Spanned<Operator> = "operator" .required();
         /// What it is compared with.
         values: List<Text<'n>> = "values";
+        /// The variable whose values stand here, in a template.
+        variable: Text<'n> = "valuesFromVariable" .replaces("values");
     }
 }
 
@@ -396,6 +466,8 @@ object! {
         operator: Spanned<BinaryOperator> = "operator" .required();
         /// Absolute paths, or parts of them.
         values: List<Text<'n>> = "values" .required();
+        /// The variable whose values stand here, in a template.
+        variable: Text<'n> = "valuesFromVariable" .replaces("values");
         /// Also programs that descend from them.
         follow_children: Flag = "followChildren" .default("false");
     }
@@ -410,6 +482,8 @@ object! {
         operator: Spanned<SetOperator> = "operator" .required();
         /// Inode numbers, or `host_ns`.
         values: List<Text<'n>> = "values" .required();
+        /// The variable whose values stand here, in a template.
+        variable: Text<'n> = "valuesFromVariable" .replaces("values");
     }
 }
 
@@ -420,6 +494,8 @@ object! {
         operator: Spanned<SetOperator> = "operator" .required();
         /// Kinds of namespaces.
         values: List<Text<'n>> = "values" .required();
+        /// The variable whose values stand here, in a template.
+        variable: Text<'n> = "valuesFromVariable" .replaces("values");
     }
 }
 
@@ -434,6 +510,8 @@ object! {
         is_namespace_capability: Flag = "isNamespaceCapability" .default("false");
         /// Names of capabilities.
         values: List<Text<'n>> = "values" .required();
+        /// The variable whose values stand here, in a template.
+        variable: Text<'n> = "valuesFromVariable" .replaces("values");
     }
 }
 
