@@ -58,8 +58,8 @@ pub struct Variable<'a> {
 /// Values of each variable of a template, from a binding.
 pub struct Bound<'a> {
     pub declared: &'a Declared<'a>,
-    /// In the order of the variables.
-    pub lists: Vec<List<Text<'a>>>,
+    /// In the order of the variables; none where a value was refused.
+    pub lists: Vec<Option<List<Text<'a>>>>,
     /// What was said of the template on its own.
     pub known: &'a FxHashSet<Diagnostic>,
     /// The whole binding.
@@ -127,7 +127,7 @@ impl<'a> Variables<'a> {
             (Some(variable), Variables::Bound(bound)) => {
                 bound.place.set(Some(variable.span));
                 let at = bound.declared.position(variable.value);
-                at.and_then(|at| bound.lists.get(at)).map_or(Given::Open, Given::Listed)
+                at.and_then(|at| bound.lists.get(at)?.as_ref()).map_or(Given::Open, Given::Listed)
             }
         }
     }

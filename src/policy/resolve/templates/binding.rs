@@ -46,6 +46,8 @@ struct Entry {
     values: Vec<Spanned<Box<str>>>,
     /// Of the list of values.
     span: Span,
+    /// A value was refused.
+    poisoned: bool,
 }
 
 pub fn resolve(
@@ -81,12 +83,13 @@ pub fn resolve(
             .iter()
             .filter_map(|item| {
                 let values = item.values.as_ref()?;
-                let (span, values) = (values.span, values.items.iter().map(|value| owned(*value)).collect());
-                Some(Entry { name: owned(item.name?), values, span })
+                let (span, poisoned) = (values.span, values.poisoned);
+                let values = values.items.iter().map(|value| owned(*value)).collect();
+                Some(Entry { name: owned(item.name?), values, span, poisoned })
             })
             .collect(),
         incomplete: spec.is_none_or(|spec| spec.incomplete)
-            || items.iter().any(|item| item.poisoned)
+            || items.iter().any(|item| item.incomplete)
             || list.is_some_and(|list| list.poisoned),
         refused: cx.refused,
         blocked: cx.blocked,
@@ -138,15 +141,17 @@ pub fn labelled(identity: &Identity, template: &str) -> Result<Scope, String> {
     Ok(Scope { any: vec![ScopeTerm::Pods { namespace, pod: vec![requirement], container: vec![] }] })
 }
 
-/// The values of each variable of the template, in its order. `None` if some are missing.
+/// The values of each variable of the template, in its order; no list where a value was refused. `None` if
+/// a variable has none.
 pub fn values<'a>(
     binding: &'a Binding,
     declared: &Declared<'_>,
     (template, template_span): (&str, Span),
     cx: &mut Cx<'_>,
-) -> Option<Vec<List<Text<'a>>>> {
+) -> Option<Vec<Option<List<Text<'a>>>>> {
     let mut first: FxHashMap<&str, Span> = FxHashMap::default();
     let mut found: FxHashMap<usize, &Entry> = FxHashMap::default();
+    let mut has_unknown = false;
     for entry in &binding.entries {
         let name = &*entry.name.value;
         if let Some(first) = first.insert(name, entry.name.span) {
@@ -155,8 +160,9 @@ pub fn values<'a>(
         }
         match declared.position(name) {
             Some(at) => _ = found.insert(at, entry),
-            None if declared.is_incomplete() => {}
+            None if declared.is_incomplete() => has_unknown = true,
             None => {
+                has_unknown = true;
                 let nearest = declared.nearest(name);
                 let span = entry.name.span;
                 cx.report(codes::unknown_variable(name, template, nearest, template_span, span));
@@ -165,7 +171,8 @@ pub fn values<'a>(
     }
     if found.len() < declared.all().len() {
         let mut missing = declared.all().iter().enumerate().filter(|(at, _)| !found.contains_key(at));
-        if let (Some((_, variable)), false) = (missing.next(), binding.incomplete) {
+        // A variable of another name may be the one that is missing.
+        if let (Some((_, variable)), false) = (missing.next(), binding.incomplete || has_unknown) {
             let span = binding.name.as_ref().map_or(binding.document, |(_, span)| *span);
             let further = declared.all().len() - found.len() - 1;
             let name = variable.name;
@@ -174,9 +181,9 @@ pub fn values<'a>(
         return None;
     }
     let lists = (0..declared.all().len()).map(|at| {
-        let entry = found[&at];
+        let entry = found.get(&at).filter(|entry| !entry.poisoned)?;
         let items = entry.values.iter().map(|value| Spanned::new(&*value.value, value.span)).collect();
-        List { items, span: entry.span, poisoned: false }
+        Some(List { items, span: entry.span, poisoned: false })
     });
     Some(lists.collect())
 }
