@@ -42,8 +42,10 @@ pub fn binding_conflict(
 }
 
 pub fn further_binding_conflicts(further: usize, template: &str, span: Span) -> Diagnostic {
-    let message =
-        format!("at least {further} more pairs of bindings of template `{}` are in conflict", shown(template));
+    let message = format!(
+        "at least {further} more pairs of bindings of template `{}` are in conflict",
+        shown(template)
+    );
     Diagnostic::error(Code::BINDING_CONFLICT, message).label(span, "the template")
 }
 

@@ -148,4 +148,4 @@ impl Term<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -55,13 +55,15 @@ pub struct Side {
 struct Class<'a> {
     scope: &'a Scope,
     values: Vec<i32>,
-    /// In order of identity; a policy with two hooks stands twice.
-    members: Vec<(usize, usize)>,
+    members: Members,
 }
+
+/// Hooks by policy and position, in order of identity; a policy with two hooks stands twice.
+type Members = Vec<(usize, usize)>;
 
 /// The contradictions of each operation that has some, in order of operation.
 pub fn find(set: &PolicySet) -> Vec<Contradictions> {
-    let mut operations: BTreeMap<String, BTreeMap<(ScopeId, Vec<i32>), Vec<(usize, usize)>>> = BTreeMap::new();
+    let mut operations: BTreeMap<String, BTreeMap<(ScopeId, Vec<i32>), Members>> = BTreeMap::new();
     for (p, policy) in set.policies.iter().enumerate() {
         for (h, hook) in policy.hooks.iter().enumerate() {
             let values = values(policy, h);
@@ -75,9 +77,7 @@ pub fn find(set: &PolicySet) -> Vec<Contradictions> {
     for (operation, classes) in operations {
         let classes: Vec<Class<'_>> = classes
             .into_iter()
-            .map(|((scope, values), members)| {
-                Class { scope: &set.scopes[scope.0 as usize], values, members }
-            })
+            .map(|((scope, values), members)| Class { scope: &set.scopes[scope.0 as usize], values, members })
             .collect();
         let of_operation = compare(set, operation, &classes);
         if !of_operation.described.is_empty() {
@@ -112,8 +112,7 @@ fn operation(call: &HookCall) -> String {
 }
 
 fn compare(set: &PolicySet, operation: String, classes: &[Class<'_>]) -> Contradictions {
-    let mut found =
-        Contradictions { operation, described: vec![], further: 0, stopped: false, compared: 0 };
+    let mut found = Contradictions { operation, described: vec![], further: 0, stopped: false, compared: 0 };
     // Usually all policies say the same; only those that do not have to ask.
     let mut counts: BTreeMap<&[i32], usize> = BTreeMap::new();
     for class in classes.iter().filter(|class| class.values.len() == 1) {

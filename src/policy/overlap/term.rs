@@ -110,7 +110,9 @@ impl<'a> Allowed<'a> {
     fn complement(&self, attribute: Attribute<'_>) -> Vec<Allowed<'a>> {
         let mut rest = attribute.anything();
         match &self.values {
-            Values::Only(values) => rest.limit(&Allowed { absent: true, values: Values::AllBut(values.clone()) }),
+            Values::Only(values) => {
+                rest.limit(&Allowed { absent: true, values: Values::AllBut(values.clone()) })
+            }
             Values::AllBut(not) => rest.limit(&Allowed { absent: true, values: Values::Only(not.clone()) }),
         }
         rest.absent &= !self.absent;
@@ -120,7 +122,10 @@ impl<'a> Allowed<'a> {
             (false, false, _) => vec![],
             // "Absent or one of these" takes two.
             (true, true, Values::Only(_)) => {
-                vec![Allowed { absent: true, values: nothing() }, Allowed { absent: false, values: rest.values }]
+                vec![
+                    Allowed { absent: true, values: nothing() },
+                    Allowed { absent: false, values: rest.values },
+                ]
             }
             (_, _, Values::Only(_) | Values::AllBut(_)) => vec![rest],
         }
@@ -133,7 +138,9 @@ impl<'a> Allowed<'a> {
             Values::AllBut(_) if self.absent => None,
             Values::AllBut(not) => {
                 let numbered = (2..).map(|n| format!("{wanted}-{n}"));
-                std::iter::once(wanted.to_string()).chain(numbered).find(|value| !not.contains(value.as_str()))
+                std::iter::once(wanted.to_string())
+                    .chain(numbered)
+                    .find(|value| !not.contains(value.as_str()))
             }
         }
     }

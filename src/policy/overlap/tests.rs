@@ -35,7 +35,7 @@ fn said(scope: &Scope) -> manifest::Scope {
 }
 
 /// Every workload with these values, and the host. Repositories may be empty.
-fn universe() -> Vec<Workload> {
+pub fn universe() -> Vec<Workload> {
     let optional = || std::iter::once(None).chain(VALUES.map(Some));
     let mut all = vec![Workload::Host];
     for namespace in VALUES {
@@ -59,7 +59,7 @@ fn universe() -> Vec<Workload> {
     all
 }
 
-fn selected(scope: &Scope, universe: &[Workload]) -> Vec<bool> {
+pub fn selected(scope: &Scope, universe: &[Workload]) -> Vec<bool> {
     let scope = said(scope);
     universe.iter().map(|workload| selects(&scope, workload)).collect()
 }
@@ -110,12 +110,12 @@ fn term() -> impl Strategy<Value = ScopeTerm> {
     prop_oneof![1 => Just(ScopeTerm::Host), 6 => pods]
 }
 
-fn scope() -> impl Strategy<Value = Scope> {
+pub fn scope() -> impl Strategy<Value = Scope> {
     prop::collection::btree_set(term(), 0..3).prop_map(|terms| Scope { any: terms.into_iter().collect() })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     /// "Disjoint" is what trying everything says, and a witness is selected by both.
     #[test]
@@ -206,7 +206,10 @@ fn what_is_left_is_written_in_the_usual_way() {
     // "Has an `app` that is not `a`": what is beyond it takes two terms.
     let odd = pods(&[("app", Exists, &[]), ("app", NotIn, &["a"])]);
     let left = subtract(&pods(&[]), [&odd]).unwrap();
-    assert_eq!(left.any, [pods(&[("app", In, &["a"])]).any, pods(&[("app", DoesNotExist, &[])]).any].concat());
+    assert_eq!(
+        left.any,
+        [pods(&[("app", In, &["a"])]).any, pods(&[("app", DoesNotExist, &[])]).any].concat()
+    );
 }
 
 #[test]

@@ -88,7 +88,9 @@ impl Counts {
     fn add_substrings(&mut self, op: Spanned<Operator>, filter: &ArgFilter<'_>, cx: &mut Cx<'_>) {
         let max = limit::SUBSTRINGS_PER_HOOK;
         let before = self.substrings;
-        let Given::Listed(values) = cx.variables.given(filter.values.as_ref(), filter.variable) else { return };
+        let Given::Listed(values) = cx.variables.given(filter.values.as_ref(), filter.variable) else {
+            return;
+        };
         let values = &values.items;
         self.substrings += values.len();
         if before <= max && self.substrings > max {

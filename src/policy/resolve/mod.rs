@@ -138,19 +138,20 @@ impl<'s> Resolver<'s> {
         self.has_errors |= cx.refused;
         if let (true, Some((identity, span)), Some((mode, scope, hooks))) = (is_whole, identity, body) {
             let whole = Whole { identity, span, document: document.span, template: None, mode };
-            self.push(whole, scope, &hooks, diags);
+            self.push(whole, scope, hooks, diags);
         }
     }
 
     /// A policy that can be compiled enters the set.
-    fn push(&mut self, whole: Whole, scope: Scope, hooks: &[Written], diags: &mut Diagnostics) {
+    fn push(&mut self, whole: Whole, scope: Scope, hooks: Vec<Written>, diags: &mut Diagnostics) {
         let Whole { identity, span, document, template, mode } = whole;
         let mut pieces: Vec<(Scope, Hook)> = Vec::with_capacity(hooks.len());
         for written in hooks {
+            let place = written.hook.span;
             match pieces::of(&scope, written) {
                 Some(of_hook) => pieces.extend(of_hook),
                 None => {
-                    diags.push(schema::not_compiled("so mixed a set of `matchWorkloads`", written.hook.span));
+                    diags.push(schema::not_compiled("so mixed a set of `matchWorkloads`", place));
                     return;
                 }
             }
@@ -178,9 +179,8 @@ impl<'s> Resolver<'s> {
         self.set.policies.sort_by(|a, b| a.identity.cmp(&b.identity));
         // Numbers of scopes must not depend on the order in which files were read.
         let read = std::mem::take(&mut self.set.scopes);
-        let mut renumber = |id: ScopeId| {
-            ScopeId(self.set.scopes.insert_full(read[id.0 as usize].clone()).0 as u32)
-        };
+        let mut renumber =
+            |id: ScopeId| ScopeId(self.set.scopes.insert_full(read[id.0 as usize].clone()).0 as u32);
         for policy in &mut self.set.policies {
             policy.scope = renumber(policy.scope);
             for hook in &mut policy.hooks {

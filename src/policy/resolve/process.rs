@@ -3,11 +3,11 @@
 //! None is compiled yet; each is checked as Tetragon does, and what Tetragon takes and does not do as
 //! written is pointed out (semantics 4.2 to 4.7, 4.11, 10.6).
 
+use super::Cx;
 use super::facts::FactKind;
 use super::macros::Parts;
 use super::values::number::parse_decimal;
 use super::variables::Given;
-use super::Cx;
 use crate::diag::{arguments as codes, lints};
 use crate::source::Span;
 use crate::syntax::ast::objects::{

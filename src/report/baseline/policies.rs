@@ -70,9 +70,7 @@ fn tetragon_hook(set: &PolicySet, hook: &Hook) -> TetragonHook {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{
-        Actions, Filter, Identity, Mode, Policy, PolicyKind, ScopeId, ShownAction,
-    };
+    use crate::policy::{Actions, Filter, Identity, Mode, Policy, PolicyKind, ScopeId, ShownAction};
     use crate::source::{SourceId, Span};
 
     fn pods(namespace: Option<&str>) -> ScopeTerm {

@@ -1,8 +1,6 @@
 use super::*;
 use crate::policy::overlap::tests::pods;
-use crate::policy::{
-    Actions, Hook, Identity, PolicyKind, RequirementOp, Selector, ShownAction,
-};
+use crate::policy::{Actions, Hook, Identity, PolicyKind, RequirementOp, Selector, ShownAction};
 use crate::source::{SourceId, Span};
 
 fn add(set: &mut PolicySet, name: &str, scope: Scope, values: &[i32]) {
@@ -64,9 +62,11 @@ fn the_same_call_by_another_name_is_one_operation() {
     let mut set = PolicySet::default();
     add(&mut set, "a", app("x"), &[-1]);
     add(&mut set, "b", app("x"), &[-2]);
-    set.policies[1].hooks[0].call = HookCall::Kprobe { function: "security_file_open".into(), syscall: false };
+    set.policies[1].hooks[0].call =
+        HookCall::Kprobe { function: "security_file_open".into(), syscall: false };
     assert_eq!(find(&set).len(), 1);
-    set.policies[1].hooks[0].call = HookCall::Kprobe { function: "security_file_mprotect".into(), syscall: false };
+    set.policies[1].hooks[0].call =
+        HookCall::Kprobe { function: "security_file_mprotect".into(), syscall: false };
     assert_eq!(find(&set), []);
 }
 

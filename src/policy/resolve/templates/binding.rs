@@ -2,8 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::diag::bindings as codes;
 use crate::diag::Diagnostics;
+use crate::diag::bindings as codes;
 use crate::policy::resolve::variables::Declared;
 use crate::policy::resolve::workload::{self, Selectors};
 use crate::policy::resolve::{Cx, Resolver, check_identity, identity};
@@ -131,7 +131,9 @@ pub fn labelled(identity: &Identity, template: &str) -> Result<Scope, String> {
     };
     let key = format!("tetragon-{template}");
     if !workload::is_label_value(name) {
-        return Err(format!("what follows `{template}-` is no label's value ({LABEL_VALUE_BYTES} bytes at most)"));
+        return Err(format!(
+            "what follows `{template}-` is no label's value ({LABEL_VALUE_BYTES} bytes at most)"
+        ));
     }
     if !identity::is_label_key(&key) {
         return Err("the template's name is too long for a label".to_string());

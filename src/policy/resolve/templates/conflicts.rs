@@ -102,12 +102,23 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Two bindings that meet.
-    fn pair(&mut self, a: usize, b: usize, of_a: &Scope, of_b: &Scope, diags: &mut Diagnostics) -> ControlFlow<()> {
+    fn pair(
+        &mut self,
+        a: usize,
+        b: usize,
+        of_a: &Scope,
+        of_b: &Scope,
+        diags: &mut Diagnostics,
+    ) -> ControlFlow<()> {
         let (earlier, later) = (a.min(b), a.max(b));
         match judge(self.bindings, earlier, later) {
             Pair::Overrides(winner, loser) => {
                 self.overrides.push((loser, winner));
-                if self.overrides.len() > MOST_OVERRIDES { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                if self.overrides.len() > MOST_OVERRIDES {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
             }
             Pair::Error(_) if self.shown == MOST_SHOWN => {
                 // Enough is wrong; the rest need not be counted.

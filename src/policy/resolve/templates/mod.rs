@@ -125,7 +125,16 @@ fn check<'a>(
     let known = found.iter().cloned().collect();
     diags.extend(found);
     let (name, name_span) = name?;
-    Some(Template { name, name_span, document: document.span, spec, declared, refused, known, is_used: false })
+    Some(Template {
+        name,
+        name_span,
+        document: document.span,
+        spec,
+        declared,
+        refused,
+        known,
+        is_used: false,
+    })
 }
 
 fn check_selects_nothing(spec: &Spec<'_>, cx: &mut Cx<'_>) {
@@ -166,8 +175,13 @@ fn expand_bindings(
         resolver.has_errors |= cx.refused;
     }
     for (template, of_template) in templates.iter().zip(&of_template) {
-        let refused =
-            conflicts::settle(&bindings, of_template, &mut scopes, (&template.name, template.name_span), diags);
+        let refused = conflicts::settle(
+            &bindings,
+            of_template,
+            &mut scopes,
+            (&template.name, template.name_span),
+            diags,
+        );
         resolver.has_errors |= refused;
         for &b in of_template {
             let scope = scopes[b].take();
@@ -181,15 +195,13 @@ fn scope(binding: &Binding, template: &Template<'_>, cx: &mut Cx<'_>) -> Option<
     match (&binding.workload, &binding.name) {
         _ if binding.refused => None,
         (Workload::Selected(scope), _) => Some(scope.clone()),
-        (Workload::ByLabel, Some((identity, span))) => {
-            match binding::labelled(identity, &template.name) {
-                Ok(scope) => Some(scope),
-                Err(why) => {
-                    cx.report(codes::binding_name(&identity.name, &why, template.name_span, *span));
-                    None
-                }
+        (Workload::ByLabel, Some((identity, span))) => match binding::labelled(identity, &template.name) {
+            Ok(scope) => Some(scope),
+            Err(why) => {
+                cx.report(codes::binding_name(&identity.name, &why, template.name_span, *span));
+                None
             }
-        }
+        },
         (Workload::ByLabel, None) => None,
     }
 }
@@ -217,7 +229,8 @@ fn expand_one(
             name: *name,
             place: Cell::new(None),
         };
-        let mut cx = Cx { variables: Variables::Bound(&bound), refused: cx.refused, blocked: binding.blocked, ..cx };
+        let mut cx =
+            Cx { variables: Variables::Bound(&bound), refused: cx.refused, blocked: binding.blocked, ..cx };
         let mode = options::resolve(spec, resolver.options.monitor, &mut cx);
         // A namespace forbids what it forbids in a namespaced policy.
         let kind = match identity.namespace {
@@ -235,6 +248,9 @@ fn expand_one(
     if let (Some((identity, span, mode, hooks)), Some(scope)) = (body, scope) {
         let template = Some(Origin { name: template.name.clone(), document: template.document });
         let whole = Whole { identity, span, document: binding.document, template, mode };
-        resolver.push(whole, scope, &hooks, diags);
+        resolver.push(whole, scope, hooks, diags);
     }
 }
+
+#[cfg(test)]
+mod tests;
