@@ -5,6 +5,7 @@
 //! else told policies from other documents. Guarantees that what the schema refuses is reported, all of it, and that what was refused is
 //! marked. Does not know what a value means; that is `policy::resolve`'s.
 
+pub mod bindings;
 pub mod objects;
 pub mod read;
 pub mod rules;
@@ -15,7 +16,8 @@ use crate::source::Span;
 use crate::syntax::yaml::{Node, NodeKind};
 use crate::vocab::Vocabulary;
 use crate::vocab::kind::PolicyKind;
-use objects::{Binding, Policy};
+use bindings::Binding;
+use objects::Policy;
 use read::{Read, Reader};
 
 /// One policy as written.

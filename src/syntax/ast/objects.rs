@@ -1,10 +1,10 @@
-//! The objects of policies, templates and bindings, field by field.
+//! The objects of policies and templates, field by field; those of bindings are in [`super::bindings`].
 //!
 //! One declaration per object is everything the compiler knows of its shape: names, types, required
 //! fields, defaults, limits, documentation. To add a field: a line here, and whoever resolves the object.
-//! Source: Tetragon 4fbfe2d, `pkg/k8s/apis/cilium.io/v1alpha1/tracing_policy_types.go` and the CRDs made from it;
-//! Cilium CFP-4191 for what templates and bindings add.
+//! Source: Tetragon 4fbfe2d, `pkg/k8s/apis/cilium.io/v1alpha1/tracing_policy_types.go` and the CRDs made from it.
 
+use super::bindings::Variable;
 use super::read::{Coerced, List, Map, Text, object};
 use super::rules;
 use crate::source::Spanned;
@@ -103,71 +103,6 @@ object! {
         host_selector: LabelSelector<'n> = "hostSelector";
         /// Nodes on which the policy is loaded.
         node_selector: LabelSelector<'n> = "nodeSelector";
-    }
-}
-
-object! {
-    /// A named list of values that bindings give.
-    Variable = "TemplateVariable" {
-        /// What `valuesFromVariable` refers to.
-        name: Text<'n> = "name" .required();
-        /// The type of the arguments that its values are compared with; checked if given.
-        ty: Spanned<ArgType> = "type";
-    }
-}
-
-object! {
-    /// A template with values and workloads.
-    Binding = "TracingPolicyBinding" {
-        /// `cilium.io/v1alpha1`.
-        api_version: Text<'n> = "apiVersion";
-        /// `TracingPolicyBinding`.
-        kind: Text<'n> = "kind" .required();
-        /// Name, namespace and labels, as of every Kubernetes object.
-        metadata: Metadata<'n> = "metadata" .required();
-        /// The template, its values and its workloads.
-        spec: BindingSpec<'n> = "spec" .required();
-    }
-}
-
-object! {
-    /// The template, its values and its workloads. Without any selector and override field it applies to pods
-    /// labelled `tetragon-<template>=<binding name>`, and is named `<template>-<binding name>`.
-    BindingSpec = "TracingPolicyBindingSpec" {
-        /// The template.
-        template_ref: TemplateRef<'n> = "templateRef" .required();
-        /// Whether another binding of the template may take over workloads that both select.
-        override_allowed: Flag = "overrideAllowed" .default("false");
-        /// Among bindings that select the same workload the highest one applies.
-        override_priority: Spanned<i32> = "overridePriority" .default("0");
-        /// Pods whose processes the binding applies to.
-        pod_selector: LabelSelector<'n> = "podSelector";
-        /// Containers of those pods, by `name` and `repo`.
-        container_selector: LabelSelector<'n> = "containerSelector";
-        /// Whether it applies to the host's processes: absent or `{}`.
-        host_selector: LabelSelector<'n> = "hostSelector";
-        /// Nodes on which the binding is loaded.
-        node_selector: LabelSelector<'n> = "nodeSelector";
-        /// Values of the template's variables.
-        bindings: List<BoundVariable<'n>> = "bindings";
-    }
-}
-
-object! {
-    /// The template of a binding.
-    TemplateRef = "TemplateReference" {
-        /// Its `metadata.name`.
-        name: Text<'n> = "name" .required();
-    }
-}
-
-object! {
-    /// The values of one variable.
-    BoundVariable = "VariableBinding" {
-        /// The variable, as the template declares it.
-        name: Text<'n> = "name" .required();
-        /// What the filters that name it compare with.
-        values: List<Text<'n>> = "values" .required();
     }
 }
 

@@ -10,7 +10,7 @@ use crate::policy::resolve::{Cx, Resolver, check_identity, identity};
 use crate::policy::{Identity, PolicyKind, Requirement, RequirementOp, Scope, ScopeTerm};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::BindingDocument;
-use crate::syntax::ast::objects::BindingSpec;
+use crate::syntax::ast::bindings::BindingSpec;
 use crate::syntax::ast::read::{List, Text};
 use crate::syntax::ast::rules::key_span;
 use crate::vocab::limit::LABEL_VALUE_BYTES;
