@@ -145,7 +145,7 @@ impl<'s> Resolver<'s> {
     /// A policy that can be compiled enters the set.
     fn push(&mut self, whole: Whole, scope: Scope, hooks: Vec<Written>, diags: &mut Diagnostics) {
         let Whole { identity, span, document, template, mode } = whole;
-        let mut pieces: Vec<(Scope, Hook)> = Vec::with_capacity(hooks.len());
+        let mut pieces: Vec<(Option<Scope>, Hook)> = Vec::with_capacity(hooks.len());
         for written in hooks {
             let place = written.hook.span;
             match pieces::of(&scope, written) {
@@ -157,16 +157,23 @@ impl<'s> Resolver<'s> {
             }
         }
         // A scope that no hook has would only be evaluated for nothing.
-        let of_policy = pieces.first().map_or(scope, |(scope, _)| scope.clone());
-        let of_policy = self.set.scopes.insert_full(of_policy).0 as u32;
+        let first = pieces.first().and_then(|(scope, _)| scope.as_ref());
+        let mut intern = |scope: &Scope| match self.set.scopes.get_index_of(scope) {
+            Some(known) => ScopeId(known as u32),
+            None => ScopeId(self.set.scopes.insert_full(scope.clone()).0 as u32),
+        };
+        let of_policy = intern(first.unwrap_or(&scope));
+        let is_split = first.is_some();
         let mut hooks = Vec::with_capacity(pieces.len());
-        for (scope, hook) in pieces {
-            let scope = self.set.scopes.insert_full(scope).0 as u32;
-            let scope = (scope != of_policy).then_some(ScopeId(scope));
-            hooks.push(Hook { scope, ..hook });
+        for (piece, hook) in pieces {
+            let of_hook = match &piece {
+                None if !is_split => of_policy,
+                None => intern(&scope),
+                Some(piece) => intern(piece),
+            };
+            hooks.push(Hook { scope: (of_hook != of_policy).then_some(of_hook), ..hook });
         }
-        let file = span.source;
-        let scope = ScopeId(of_policy);
+        let (file, scope) = (span.source, of_policy);
         self.set.policies.push(Policy { identity, file, span, document, template, mode, scope, hooks });
     }
 

@@ -10,11 +10,11 @@ use super::hooks::Written;
 use crate::policy::overlap::algebra::{intersect, subtract};
 use crate::policy::{Hook, Scope};
 
-/// The hook for each part of the policy's workloads in which it does something; `None` if a part cannot be
-/// written down.
-pub fn of(scope: &Scope, written: Written) -> Option<Vec<(Scope, Hook)>> {
+/// The hook for each part of the policy's workloads in which it does something, without a scope if that is all
+/// of them; `None` if a part cannot be written down.
+pub fn of(scope: &Scope, written: Written) -> Option<Vec<(Option<Scope>, Hook)>> {
     if written.workloads.is_empty() {
-        return Some(vec![(scope.clone(), written.hook)]);
+        return Some(vec![(None, written.hook)]);
     }
     let distinct: IndexSet<&Scope> = written.workloads.iter().flatten().collect();
     let mut parts: Vec<(Scope, Vec<bool>)> = vec![(scope.clone(), vec![])];
@@ -40,7 +40,7 @@ pub fn of(scope: &Scope, written: Written) -> Option<Vec<(Scope, Hook)>> {
             .map(|(selector, _)| selector.clone())
             .collect();
         if !selectors.is_empty() {
-            pieces.push((scope, Hook { selectors, ..written.hook.clone() }));
+            pieces.push((Some(scope), Hook { selectors, ..written.hook.clone() }));
         }
     }
     Some(pieces)
@@ -84,11 +84,14 @@ mod tests {
             workloads in prop::collection::vec(prop::option::weighted(0.8, scope()), 1..5),
         ) {
             let universe = universe();
+            if workloads.iter().all(Option::is_none) {
+                return Ok(());
+            }
             let Some(pieces) = of(&of_policy, written(workloads.clone())) else { return Ok(()) };
             let in_policy = selected(&of_policy, &universe);
             let for_each: Vec<Option<Vec<bool>>> =
                 workloads.iter().map(|w| w.as_ref().map(|w| selected(w, &universe))).collect();
-            let in_piece: Vec<Vec<bool>> = pieces.iter().map(|(scope, _)| selected(scope, &universe)).collect();
+            let in_piece: Vec<Vec<bool>> = pieces.iter().map(|(scope, _)| selected(scope.as_ref().unwrap(), &universe)).collect();
             for at in 0..universe.len() {
                 let is_for = |i: &usize| in_policy[at] && for_each[*i].as_ref().is_none_or(|all| all[at]);
                 let wanted: Vec<usize> = (0..workloads.len()).filter(is_for).collect();
@@ -105,6 +108,6 @@ mod tests {
         let everything = Scope { any: vec![crate::policy::ScopeTerm::Host] };
         let written = Written { workloads: vec![], ..written(vec![None, None]) };
         let pieces = of(&everything, written).unwrap();
-        assert!(pieces.len() == 1 && pieces[0].0 == everything && pieces[0].1.selectors.len() == 2);
+        assert!(pieces.len() == 1 && pieces[0].0.is_none() && pieces[0].1.selectors.len() == 2);
     }
 }
