@@ -15,7 +15,7 @@ use crate::fold::plan::{self, Plan};
 use crate::policy::PolicySet;
 use crate::policy::resolve::{ResolveOptions, Resolver};
 use crate::source::{Sources, discover};
-use crate::syntax::{self, ast};
+use crate::syntax;
 use crate::target::Target;
 
 /// What is read and how.
@@ -44,21 +44,19 @@ pub struct Policies {
     pub set: Option<PolicySet>,
 }
 
-/// Texts to meaning: YAML, the schema, the language's rules. Trees are let go of one by one.
+/// Texts to meaning: YAML, the schema, the language's rules. Trees are let go of one by one, but templates'.
 pub fn policies(sources: &Sources, input: &Input, diags: &mut Diagnostics) -> Policies {
     let mut resolver = Resolver::new(input.resolve.clone());
     let mut seen = 0;
     syntax::documents::for_each(sources, input.threads, diags, &mut |document, diags| {
         seen += 1;
-        if let Some(document) = ast::read(&document.root, diags) {
-            resolver.add(&document, diags);
-        }
+        resolver.take(document, diags);
     });
     // A file that could not be read or understood may be where the policies are.
     if seen == 0 && !input.allow_empty && !diags.has_errors() {
         diags.push(documents::no_policy(sources.len()));
     }
-    Policies { documents: seen, set: resolver.finish() }
+    Policies { documents: seen, set: resolver.finish(diags) }
 }
 
 /// Everything between meaning and bytes.

@@ -412,7 +412,8 @@ pub struct Limit {
     pub max: u64,
 }
 
-/// Policies that would override one call with different values.
+/// Policies that may override one call with different values, in a workload that both select. At most 16 are
+/// listed for each operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Conflict {

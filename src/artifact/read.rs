@@ -10,6 +10,7 @@
 use std::fmt;
 use std::fs;
 use std::io::{self, Read as _};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -186,16 +187,26 @@ fn check_list(
     scope: u32,
     list: &DecisionList,
 ) -> Result<(), ImageError> {
-    let policy = manifest.policies.get(list.rank as usize).filter(|policy| policy.scope == scope);
+    let policy = manifest.policies.get(list.rank as usize);
     let policy = policy.ok_or_else(|| refused("a list of a policy that the scope does not have"))?;
-    let hooks = policy.hooks.iter().filter(|hook| hook.operation == operation);
-    let selectors: usize = hooks.map(|hook| hook.selectors.len()).sum();
+    let of_scope = policy
+        .hooks
+        .iter()
+        .filter(|hook| hook.operation == operation && hook.scope.unwrap_or(policy.scope) == scope);
+    // Selectors are counted over all hooks on the operation.
+    let numbers: Vec<Range<usize>> = of_scope
+        .map(|hook| hook.first_selector as usize..hook.first_selector as usize + hook.selectors.len())
+        .collect();
+    if numbers.is_empty() {
+        return Err(refused("a list of a policy that the scope does not have"));
+    }
     let mut words = list.words.iter();
     while let Some(&word) = words.next() {
         let Some(Word::Act(act)) = Word::decode(word) else { continue };
         // The count behind it.
         words.next();
-        if act.policy != policy.number || usize::from(act.selector) >= selectors {
+        let is_its = numbers.iter().any(|numbers| numbers.contains(&usize::from(act.selector)));
+        if act.policy != policy.number || !is_its {
             return Err(refused("an action of a selector that its policy does not have"));
         }
     }

@@ -107,6 +107,7 @@ fn policy(number: u32) -> Policy {
     let hook = PolicyHook {
         operation: OPERATION,
         source: format!("{file}:9"),
+        scope: None,
         first_selector: 0,
         selectors: vec![PolicySelector { source: format!("{file}:14"), action: Action::Override }],
         args: vec![PolicyArg { index: 0, ty: "linux_binprm".into(), label: None }],
@@ -121,6 +122,7 @@ fn policy(number: u32) -> Policy {
         sha256: Digest::of(name.as_bytes()),
         name,
         file,
+        template: None,
         mode: Mode::Enforce,
         scope: number,
         hooks: vec![hook],

@@ -107,6 +107,18 @@ codes! {
     0123 HOST_ONLY_HOOK "hook in a namespaced policy";
     0124 BAD_USER_PROBE "probe of a user program cannot be used";
     0125 LOADER_WITH_WORKLOAD "loader in a policy that selects workloads";
+    0130 OUTSIDE_TEMPLATE "field of a template";
+    0131 DUPLICATE_VARIABLE "variable stands twice";
+    0132 UNKNOWN_VARIABLE "unknown variable";
+    0133 UNUSED_VARIABLE "variable that nothing uses";
+    0134 UNBOUND_VARIABLE "variable without values";
+    0135 BOUND_TWICE "variable is bound twice";
+    0136 VARIABLE_TYPE "variable of another type";
+    0137 UNKNOWN_TEMPLATE "unknown template";
+    0138 BINDING_NAME "binding cannot have this name";
+    0139 TEMPLATE_WITH_WORKLOAD "template that selects workloads";
+    0140 UNUSED_TEMPLATE "template without bindings";
+    0141 BINDING_WITHOUT_WORKLOAD "binding that says no workload";
     0197 LEFT_OUT "without counterpart in an artifact";
     0198 UNFILLED_VARIABLE "variable that is not filled in";
     0199 NOT_COMPILED "valid, but not compiled yet";
@@ -131,6 +143,8 @@ codes! {
     0301 HOST_SELECTOR_LABELS "hostSelector with labels";
     0302 HOST_SELECTOR_NAMESPACED "hostSelector in a namespaced policy";
     0303 BAD_LABEL_VALUE "not a label's value";
+    0311 BINDING_CONFLICT "bindings of one template select one pod";
+    0312 CONTRADICTORY_OVERRIDES "policies override with different values";
 
     // Actions.
     0401 ACTION_UNAVAILABLE "action cannot be used at this hook";

@@ -6,6 +6,7 @@
 
 pub mod actions;
 pub mod arguments;
+pub mod bindings;
 pub mod codes;
 pub mod documents;
 pub mod files;
@@ -13,6 +14,7 @@ pub mod github;
 pub mod json;
 pub mod lints;
 mod order;
+pub mod overlap;
 pub mod render;
 pub mod sarif;
 pub mod schema;
@@ -60,14 +62,14 @@ impl std::fmt::Display for Code {
 }
 
 /// A place and what it has to do with the problem. The first label of a diagnostic is where it happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Label {
     pub span: Span,
     pub text: String,
 }
 
 /// One finding. `message` is lowercase, without a full stop, and stands alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Diagnostic {
     pub code: Code,
     pub severity: Severity,

@@ -144,15 +144,6 @@ pub fn explicit_null(name: &str, span: Span) -> Diagnostic {
     .note("the API server drops nulls; Tetragon's file loader refuses them")
 }
 
-pub fn kind_not_compiled(kind: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::NOT_COMPILED,
-        Severity::NotCompiled,
-        format!("`{kind}` documents are not supported yet"),
-    )
-    .label(span, "skipped as a whole")
-}
-
 /// Valid, and beyond this back end. `what` names it as the policy does.
 pub fn not_compiled(what: &str, span: Span) -> Diagnostic {
     Diagnostic::new(
@@ -188,6 +179,12 @@ pub fn namespace_on_cluster_kind(namespace: &str, span: Span) -> Diagnostic {
     Diagnostic::error(Code::UNEXPECTED_NAMESPACE, "a `TracingPolicy` has no namespace")
         .label(span, format!("`{}` is refused here", shown(namespace)))
         .help("kind: TracingPolicyNamespaced")
+}
+
+pub fn namespace_on_template(namespace: &str, span: Span) -> Diagnostic {
+    Diagnostic::error(Code::UNEXPECTED_NAMESPACE, "a `TracingPolicyTemplate` has no namespace")
+        .label(span, format!("`{}` is refused here", shown(namespace)))
+        .note("bindings of any namespace may refer to it")
 }
 
 pub fn duplicate_policy(kind: &str, name: &str, first: Span, again: Span) -> Diagnostic {

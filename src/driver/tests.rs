@@ -87,6 +87,34 @@ spec:
       matchActions: [{action: Override, argError: -1}, {action: Post, rateLimit: "1m"}]
   - call: "list:l"
     syscall: true
+---
+kind: TracingPolicyBinding
+metadata: {name: "t-b", namespace: shop}
+spec:
+  templateRef: {name: "t"}
+  bindings:
+  - {name: "v", values: ["/usr/bin/sleep", "a"]}
+---
+kind: TracingPolicyTemplate
+metadata: {name: "t"}
+spec:
+  variables:
+  - {name: "v", type: "linux_binprm"}
+  lsmhooks:
+  - hook: "bprm_creds_for_exec"
+    args: [{index: 0, type: "linux_binprm"}]
+    selectors:
+    - matchArgs: [{index: 0, operator: "NotEqual", valuesFromVariable: "v"}]
+      matchWorkloads: {containerSelector: {matchLabels: {name: main}}}
+---
+kind: TracingPolicyBinding
+metadata: {name: "c"}
+spec:
+  templateRef: {name: "t"}
+  overrideAllowed: true
+  overridePriority: 3
+  podSelector: {matchLabels: {app: x}}
+  bindings: [{name: "v", values: ["/usr/bin/cat"]}]
 "#;
 
 /// Runs everything that a text can go through, and says so if a place lies outside it.
@@ -141,7 +169,7 @@ mod damage {
 
         /// Pieces of one place put into another: right YAML more often than damage by characters is.
         #[test]
-        fn a_policy_with_its_parts_mixed_does_no_harm(moves in prop::collection::vec((0usize..60, 0usize..60), 1..6)) {
+        fn a_policy_with_its_parts_mixed_does_no_harm(moves in prop::collection::vec((0usize..90, 0usize..90), 1..6)) {
             let mut lines: Vec<&str> = SAMPLE.lines().collect();
             for (from, to) in moves {
                 let line = lines[from % lines.len()];

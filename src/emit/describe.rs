@@ -10,7 +10,7 @@ use crate::bpf;
 use crate::fold::ir::{self, AttachReason};
 use crate::fold::plan::{Plan, Unit};
 use crate::policy::{self, PolicySet};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 use crate::target;
 
 /// Everything that the manifest describes.
@@ -115,7 +115,7 @@ pub fn manifest(parts: &Parts<'_>) -> Manifest {
         events: Events::current(),
         load_order: load_order(parts),
         limits: limits(parts),
-        conflicts: vec![],
+        conflicts: conflicts(parts),
     }
 }
 
@@ -289,11 +289,17 @@ fn policies(parts: &Parts<'_>) -> Vec<Policy> {
                 kind: match policy.identity.kind {
                     policy::PolicyKind::TracingPolicy => PolicyKind::TracingPolicy,
                     policy::PolicyKind::TracingPolicyNamespaced => PolicyKind::TracingPolicyNamespaced,
+                    policy::PolicyKind::TracingPolicyBinding => PolicyKind::TracingPolicyBinding,
                 },
                 namespace: policy.identity.namespace.clone(),
                 name: policy.identity.name.clone(),
                 file: source.name.clone(),
-                sha256: Digest::of(document_text(parts.sources, policy).as_bytes()),
+                sha256: Digest::of(text(parts.sources, policy.document).as_bytes()),
+                template: policy.template.as_ref().map(|template| PolicyTemplate {
+                    name: template.name.clone(),
+                    file: parts.sources.get(template.document.source).name.clone(),
+                    sha256: Digest::of(text(parts.sources, template.document).as_bytes()),
+                }),
                 mode: match policy.mode {
                     policy::Mode::Enforce => Mode::Enforce,
                     policy::Mode::Monitor => Mode::Monitor,
@@ -310,10 +316,29 @@ fn policies(parts: &Parts<'_>) -> Vec<Policy> {
         .collect()
 }
 
-/// The document that the policy stands in.
-fn document_text<'a>(sources: &'a Sources, policy: &policy::Policy) -> &'a str {
-    let span = policy.document;
+fn text(sources: &Sources, span: Span) -> &str {
     &sources.get(span.source).text[span.start as usize..span.end as usize]
+}
+
+/// What is described of the contradictions; the operation is that of the winner's list.
+fn conflicts(parts: &Parts<'_>) -> Vec<Conflict> {
+    let mut out = vec![];
+    for found in parts.set.contradictions.iter().flat_map(|c| &c.described) {
+        let (winner, loser) = (found.winner, found.loser);
+        let mut lists = parts.program.lists.iter();
+        let list = lists.find(|list| (list.policy, list.hook) == (winner.policy, winner.hook));
+        let unit = list.and_then(|list| parts.plan.units.iter().position(|u| u.operation == list.operation));
+        let Some(unit) = unit else { continue };
+        out.push(Conflict {
+            operation: unit as u32,
+            policies: vec![winner.policy as u32, loser.policy as u32],
+            reason: format!(
+                "they may return {} and {}; both select {}",
+                winner.value, loser.value, found.witness
+            ),
+        });
+    }
+    out
 }
 
 fn hook(parts: &Parts<'_>, policy: &policy::Policy, list: &ir::List, operation: u32) -> PolicyHook {
@@ -321,6 +346,7 @@ fn hook(parts: &Parts<'_>, policy: &policy::Policy, list: &ir::List, operation: 
     PolicyHook {
         operation,
         source: parts.sources.place(hook.span).to_string(),
+        scope: hook.scope.map(|scope| scope.0),
         first_selector: list.first_selector,
         selectors: hook
             .selectors

@@ -30,9 +30,11 @@ fn allowlist(set: &mut PolicySet, sources: &mut Sources, name: &str, paths: &[&s
         file,
         span,
         document: span,
+        template: None,
         mode: Mode::Enforce,
         scope,
         hooks: vec![Hook {
+            scope: None,
             call: HookCall::Lsm { hook: "bprm_creds_for_exec".into() },
             args: vec![Arg { index: 0, ty: ArgType::LinuxBinprm, label: None, span }],
             selectors: vec![Selector {

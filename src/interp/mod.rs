@@ -61,10 +61,11 @@ pub struct Verdict {
 pub fn run(set: &PolicySet, target: &Target, event: &Event) -> Verdict {
     let mut verdict = Verdict::default();
     for policy in &set.policies {
-        if !applies(&set.scopes[policy.scope.0 as usize], &event.workload) {
-            continue;
-        }
         for (h, hook) in policy.hooks.iter().enumerate() {
+            let scope = hook.scope.unwrap_or(policy.scope);
+            if !applies(&set.scopes[scope.0 as usize], &event.workload) {
+                continue;
+            }
             let Some(choice) = ir::choose(hook, target, &mut Diagnostics::default()) else { continue };
             if choice.attach != event.attach {
                 continue;

@@ -5,6 +5,7 @@
 //! the form in which it is compared. Places in the source stay, so that each later thing can say which
 //! YAML bytes it comes from.
 
+pub mod overlap;
 pub mod resolve;
 
 use indexmap::IndexSet;
@@ -20,6 +21,8 @@ pub struct PolicySet {
     pub scopes: IndexSet<Scope>,
     /// Every value of a string or path condition, each once, in order of first use.
     pub strings: Strings,
+    /// Policies that may override one call with different values.
+    pub contradictions: Vec<overlap::overrides::Contradictions>,
 }
 
 /// Index into [`PolicySet::scopes`].
@@ -66,7 +69,7 @@ impl Strings {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity {
     pub kind: PolicyKind,
-    /// `None` for the cluster-wide kind.
+    /// `None` for the cluster-wide kind and for a binding without one.
     pub namespace: Option<String>,
     pub name: String,
 }
@@ -88,9 +91,20 @@ pub struct Policy {
     pub span: Span,
     /// Of the whole document: its digest stands in the manifest.
     pub document: Span,
+    /// Of a binding: what it was made from. Places of hooks and selectors are there.
+    pub template: Option<Template>,
     pub mode: Mode,
+    /// Of all hooks that have none of their own.
     pub scope: ScopeId,
     pub hooks: Vec<Hook>,
+}
+
+/// The template of a binding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    pub name: String,
+    /// Of the whole document.
+    pub document: Span,
 }
 
 /// Which processes a policy applies to: those that any term describes.
@@ -130,6 +144,9 @@ pub enum RequirementOp {
 #[derive(Clone, Debug)]
 pub struct Hook {
     pub call: HookCall,
+    /// The workloads that it is for, where these are not all of the policy's: a hook whose selectors have
+    /// `matchWorkloads` stands once for each combination of them, with the selectors that apply there.
+    pub scope: Option<ScopeId>,
     pub args: Vec<Arg>,
     /// Never empty: a hook written without selectors has one that matches everything and posts.
     pub selectors: Vec<Selector>,

@@ -18,5 +18,5 @@ vocabulary! {
     NamespaceChanges { name: "matchNamespaceChanges", is_compiled: false }
     Capabilities { name: "matchCapabilities", is_compiled: false }
     CapabilityChanges { name: "matchCapabilityChanges", is_compiled: false }
-    Workloads { name: "matchWorkloads", is_compiled: false }
+    Workloads { name: "matchWorkloads", is_compiled: true }
 }

@@ -7,4 +7,6 @@ vocabulary! {
     "kind" enum PolicyKind row PolicyKindRow {}
     TracingPolicy { name: "TracingPolicy" }
     TracingPolicyNamespaced { name: "TracingPolicyNamespaced" }
+    /// A template with its values.
+    TracingPolicyBinding { name: "TracingPolicyBinding" }
 }

@@ -19,8 +19,9 @@ pub struct Case {
     pub args: Vec<String>,
 }
 
-/// What the examples are called among the cases.
-const EXAMPLES: &str = "the-examples";
+/// What the examples are called among the cases, and where they are.
+const EXAMPLES: [(&str, &str); 2] =
+    [("the-examples", "examples/policies"), ("the-templates", "examples/templates")];
 
 /// All cases, in order of name.
 ///
@@ -34,7 +35,9 @@ pub fn find(root: &Path) -> Result<Vec<Case>, String> {
         if !path.is_dir() {
             return Err(format!("tests/cases/{name} is no directory"));
         }
-        if name == EXAMPLES || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        if EXAMPLES.iter().any(|(example, _)| *example == name)
+            || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        {
             return Err(format!("tests/cases/{name}: a case has letters, digits and `-` in its name"));
         }
         cases.push(read(&path, name)?);
@@ -42,7 +45,9 @@ pub fn find(root: &Path) -> Result<Vec<Case>, String> {
     if cases.is_empty() {
         return Err("there is no case in tests/cases".to_string());
     }
-    cases.push(read(&root.join("examples/policies"), EXAMPLES.to_string())?);
+    for (name, folder) in EXAMPLES {
+        cases.push(read(&root.join(folder), name.to_string())?);
+    }
     Ok(cases)
 }
 

@@ -7,3 +7,4 @@ mod equality;
 mod layering;
 mod properties;
 mod random;
+mod ways;

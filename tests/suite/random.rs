@@ -245,6 +245,18 @@ fn selector(rng: &mut Rng, hook: &HookKind, args: &[(u8, &str)], out: &mut Strin
     for a in actions {
         let _ = writeln!(out, "      - {a}");
     }
+    if rng.chance(15) {
+        let selector = match rng.below(4) {
+            0 => "hostSelector: {}".to_string(),
+            1 => format!("containerSelector: {{matchLabels: {{name: {}}}}}", rng.pick(&["main", "side"])),
+            2 => format!("podSelector: {{matchLabels: {{app: {}}}}}", rng.pick(APPS)),
+            _ => format!(
+                "podSelector: {{matchExpressions: [{{key: app, operator: NotIn, values: [{}]}}]}}",
+                rng.pick(APPS)
+            ),
+        };
+        let _ = writeln!(out, "      matchWorkloads: {{{selector}}}");
+    }
 }
 
 /// A call of what `operation` is attached to.

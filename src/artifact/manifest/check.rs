@@ -172,6 +172,8 @@ impl Manifest {
             let mut next = std::collections::BTreeMap::new();
             for hook in &policy.hooks {
                 self.check_operation(hook.operation, || place("hooks"))?;
+                let scope = hook.scope.unwrap_or(policy.scope);
+                ensure(self.scope(scope).is_some(), place("hooks"), || format!("there is no scope {scope}"))?;
                 let next = next.entry(hook.operation).or_insert(0usize);
                 ensure(hook.first_selector as usize == *next, place("hooks"), || {
                     format!("firstSelector should be {next}")

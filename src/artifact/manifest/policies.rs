@@ -70,8 +70,11 @@ pub struct Policy {
     pub file: String,
     /// Of the policy's document.
     pub sha256: Digest,
+    /// Of a binding: what it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<PolicyTemplate>,
     pub mode: Mode,
-    /// Number of its scope.
+    /// Number of the scope of all hooks that name none.
     pub scope: u32,
     pub hooks: Vec<PolicyHook>,
 }
@@ -80,6 +83,18 @@ pub struct Policy {
 pub enum PolicyKind {
     TracingPolicy,
     TracingPolicyNamespaced,
+    TracingPolicyBinding,
+}
+
+/// The template of a binding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PolicyTemplate {
+    pub name: String,
+    /// As a policy's `file`.
+    pub file: String,
+    /// Of the template's document.
+    pub sha256: Digest,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -94,8 +109,11 @@ pub enum Mode {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyHook {
     pub operation: u32,
-    /// `file:line` of the hook.
+    /// `file:line` of the hook, of a binding's in its template.
     pub source: String,
+    /// Number of the scope, where it is not the policy's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<u32>,
     /// Number that events give the hook's first selector; its others follow. Not 0 only if the policy has an
     /// earlier hook on the same operation.
     pub first_selector: u32,

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 
 use super::read::{Atoms, DecodedAct, DecodedList, DecodedOperation, DecodedRule, DecodedScope, Row};
 use crate::fold::opt::Omission;
-use crate::policy::{Filter, Hook, Mode, PolicySet, Selector, StrId, Test};
+use crate::policy::{Filter, Hook, Mode, PolicySet, ScopeId, Selector, StrId, Test};
 
 /// A difference between policies and artifact: always a fault of the compiler.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,8 +156,9 @@ impl Checker<'_> {
             };
         };
         let policy = &self.set.policies[self.claim.policy];
-        if scope.scope != policy.scope.0 {
-            return Err((format!("scope {}", policy.scope.0), format!("scope {}", scope.scope)));
+        let ScopeId(expected) = self.claim.hook.scope.unwrap_or(policy.scope);
+        if scope.scope != expected {
+            return Err((format!("scope {expected}"), format!("scope {}", scope.scope)));
         }
         if list.rules.len() != kept.len() {
             return Err((format!("{} selectors", kept.len()), format!("{} rules", list.rules.len())));

@@ -75,6 +75,7 @@ fn same_policy(policy: &Policy, said: &manifest::Policy) -> bool {
     let kind = match said.kind {
         manifest::PolicyKind::TracingPolicy => PolicyKind::TracingPolicy,
         manifest::PolicyKind::TracingPolicyNamespaced => PolicyKind::TracingPolicyNamespaced,
+        manifest::PolicyKind::TracingPolicyBinding => PolicyKind::TracingPolicyBinding,
     };
     let mode = match said.mode {
         manifest::Mode::Enforce => Mode::Enforce,
@@ -85,12 +86,14 @@ fn same_policy(policy: &Policy, said: &manifest::Policy) -> bool {
         && policy.identity.name == said.name
         && policy.mode == mode
         && policy.scope.0 == said.scope
+        && policy.template.as_ref().map(|t| &t.name) == said.template.as_ref().map(|t| &t.name)
         && said.hooks.len() <= policy.hooks.len()
         && said.hooks.iter().all(|h| policy.hooks.iter().any(|p| same_selectors(p, h)))
 }
 
 fn same_selectors(hook: &crate::policy::Hook, said: &manifest::PolicyHook) -> bool {
-    hook.selectors.len() == said.selectors.len()
+    hook.scope.map(|scope| scope.0) == said.scope
+        && hook.selectors.len() == said.selectors.len()
         && hook.selectors.iter().zip(&said.selectors).all(|(s, said)| {
             s.actions.shown
                 == match said.action {

@@ -172,7 +172,7 @@ pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Progr
                 policy: p,
                 hook: h,
                 operation: OperationId(operation as u32),
-                scope: policy.scope,
+                scope: hook.scope.unwrap_or(policy.scope),
                 first_selector,
                 params: hook.args.iter().map(|a| choice.param(a.index)).collect(),
                 subjects,

@@ -5,6 +5,7 @@
 use super::args::{Args, KnownArg};
 use super::hooks::HookCx;
 use super::macros::Parts;
+use super::variables::Given;
 use super::{Cx, values};
 use crate::diag::{arguments as codes, lints};
 use crate::policy::{Filter, Test};
@@ -87,7 +88,10 @@ impl Counts {
     fn add_substrings(&mut self, op: Spanned<Operator>, filter: &ArgFilter<'_>, cx: &mut Cx<'_>) {
         let max = limit::SUBSTRINGS_PER_HOOK;
         let before = self.substrings;
-        let values = filter.values.as_ref().map_or(&[][..], |values| &values.items);
+        let Given::Listed(values) = cx.variables.given(filter.values.as_ref(), filter.variable) else {
+            return;
+        };
+        let values = &values.items;
         self.substrings += values.len();
         if before <= max && self.substrings > max {
             cx.report(codes::too_many_substrings(op.value.name(), max, values[max - before].span));
@@ -121,13 +125,14 @@ fn resolve_one(
     written: &ArgFilter<'_>,
     cx: &mut Cx<'_>,
 ) -> Option<Filter> {
+    let given = cx.values(written.values.as_ref(), written.variable);
     let op = written.operator?;
     if !op.value.is_compiled() {
         cx.not_compiled(&format!("operator `{}`", op.value), op.span);
     }
     if op.value == Operator::CelExpr {
         if subject == Subject::Args {
-            values::check_expression(hook, op, written, cx);
+            values::check_expression(hook, op, written, given, cx);
         } else {
             let why = "an expression is evaluated over `args` and in `matchArgs` only";
             cx.report(lints::filter_never_matches("`CelExpr`", why, op.span));
@@ -140,6 +145,7 @@ fn resolve_one(
     }
     let (arg, known) = target(hook, subject, written, cx)?;
     let ty = known.ty?;
+    cx.check_variable_type(written.variable, Some(ty));
     check_max_data(known, op, cx);
     match accepts(op.value, ty.filter_class()) {
         Verdict::Works => {}
@@ -161,7 +167,7 @@ fn resolve_one(
     if written.poisoned {
         return None;
     }
-    let test = values::resolve(hook, op, ty, written, cx)?;
+    let test = values::resolve(hook, op, ty, given, cx)?;
     Some(Filter { arg, negated: op.value.is_negated(), test, span: written.span() })
 }
 

@@ -7,7 +7,6 @@ use super::{Cx, ResolveOptions};
 use crate::diag::schema as codes;
 use crate::policy::{Identity, PolicyKind};
 use crate::source::Span;
-use crate::syntax::ast::Document;
 use crate::syntax::ast::objects::Metadata;
 
 const NAME_BYTES: usize = 253;
@@ -15,13 +14,27 @@ const NAMESPACE_BYTES: usize = 63;
 
 /// The policy's identity and where its name stands. `None` if it has none that is allowed.
 pub fn resolve(
-    document: &Document<'_>,
+    kind: PolicyKind,
+    metadata: &Metadata<'_>,
     options: &ResolveOptions,
     cx: &mut Cx<'_>,
 ) -> Option<(Identity, Span)> {
-    let metadata = document.policy.metadata.as_ref()?;
     check_labels(metadata, cx);
-    let namespace = namespace(document.kind, metadata, options, cx);
+    let namespace = namespace(kind, metadata, options, cx);
+    let (name, span) = name(metadata, cx)?;
+    Some((Identity { kind, namespace: namespace?, name }, span))
+}
+
+/// The same of a template, which is known by its name alone.
+pub fn of_template(metadata: &Metadata<'_>, cx: &mut Cx<'_>) -> Option<(String, Span)> {
+    check_labels(metadata, cx);
+    if let Some(namespace) = metadata.namespace.filter(|namespace| !namespace.text.is_empty()) {
+        cx.report(codes::namespace_on_template(namespace.text, namespace.span));
+    }
+    name(metadata, cx)
+}
+
+fn name(metadata: &Metadata<'_>, cx: &mut Cx<'_>) -> Option<(String, Span)> {
     let Some(name) = metadata.name.filter(|name| !name.text.is_empty()) else {
         match metadata.generate_name.filter(|prefix| !prefix.text.is_empty()) {
             Some(prefix) => cx.report(codes::generated_name(prefix.span)),
@@ -37,7 +50,7 @@ pub fn resolve(
         cx.report(codes::bad_name("metadata.name", name.text, SUBDOMAIN, name.span));
         return None;
     }
-    Some((Identity { kind: document.kind, namespace: namespace?, name: name.text.to_string() }, name.span))
+    Some((name.text.to_string(), name.span))
 }
 
 const SUBDOMAIN: &str =
@@ -45,7 +58,7 @@ const SUBDOMAIN: &str =
 const LABEL: &str = "lower case letters, digits and `-` are allowed, with a letter or digit at both ends";
 const LABEL_KEY: &str = "a name of 63 characters at most, after a domain and `/` if need be";
 
-/// `Some(None)` for the cluster-wide kind.
+/// `Some(None)` for the cluster-wide kind, and for a binding without one.
 fn namespace(
     kind: PolicyKind,
     metadata: &Metadata<'_>,
@@ -54,7 +67,7 @@ fn namespace(
 ) -> Option<Option<String>> {
     let written = metadata.namespace.filter(|namespace| !namespace.text.is_empty());
     match (kind, written) {
-        (PolicyKind::TracingPolicy, None) => Some(None),
+        (PolicyKind::TracingPolicy | PolicyKind::TracingPolicyBinding, None) => Some(None),
         (PolicyKind::TracingPolicy, Some(namespace)) => {
             cx.report(codes::namespace_on_cluster_kind(namespace.text, namespace.span));
             None
@@ -63,7 +76,7 @@ fn namespace(
             cx.unchecked(FactKind::Namespace, &options.namespace, metadata.span());
             Some(Some(options.namespace.clone()))
         }
-        (PolicyKind::TracingPolicyNamespaced, Some(namespace)) => {
+        (PolicyKind::TracingPolicyNamespaced | PolicyKind::TracingPolicyBinding, Some(namespace)) => {
             if namespace.text.len() > NAMESPACE_BYTES || !is_dns_label(namespace.text) {
                 cx.report(codes::bad_name("metadata.namespace", namespace.text, LABEL, namespace.span));
                 return None;
@@ -102,7 +115,7 @@ fn is_subdomain(text: &str) -> bool {
 }
 
 /// `[domain/]name`.
-fn is_label_key(text: &str) -> bool {
+pub fn is_label_key(text: &str) -> bool {
     let (domain, name) = match text.split_once('/') {
         Some((domain, name)) => (Some(domain), name),
         None => (None, text),

@@ -1,7 +1,8 @@
 //! Documents as written to a [`PolicySet`]: defaults, spellings and references are settled here, one file
 //! per concern.
 //!
-//! Turns [`ast::Document`]s, one by one, so that a caller can let go of each, into policies.
+//! Turns documents, one by one, into policies. Trees are let go of one by one; only those of templates are
+//! kept, and of bindings what they say ([`templates`]), so that documents may come in any order.
 //! Assumes that [`crate::syntax::ast::read`] reported what the schema refuses, and stays silent about what
 //! follows from it.
 //! Guarantees that every finding of every document is reported; that a policy enters the set only if
@@ -20,9 +21,12 @@ mod identity;
 mod lists;
 mod macros;
 mod options;
+mod pieces;
 mod process;
 mod selectors;
+mod templates;
 mod values;
+mod variables;
 mod workload;
 
 #[cfg(test)]
@@ -31,10 +35,15 @@ mod tests;
 use rustc_hash::FxHashMap;
 
 use self::facts::Facts;
-use super::{Identity, Policy, PolicySet, Strings};
-use crate::diag::{Diagnostic, Diagnostics, Severity, schema};
+use self::hooks::Written;
+use self::templates::binding::Binding;
+use self::variables::Variables;
+use super::overlap::overrides::{self, Side};
+use super::{Hook, Identity, Mode, Policy, PolicySet, Scope, ScopeId, Strings, Template};
+use crate::diag::{Diagnostic, Diagnostics, Severity, overlap as report, schema};
 use crate::source::Span;
-use crate::syntax::ast::Document;
+use crate::syntax::ast::{self, Document};
+use crate::syntax::documents::{Document as Tree, DocumentKind};
 
 /// What the user says about the run as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,46 +70,61 @@ pub fn resolve(
     for document in documents {
         resolver.add(document, diags);
     }
-    resolver.finish()
+    resolver.finish(diags)
 }
 
 /// Takes documents one by one.
-pub struct Resolver {
+pub struct Resolver<'s> {
     options: ResolveOptions,
     set: PolicySet,
     identities: FxHashMap<Identity, Span>,
     facts: Facts,
     has_errors: bool,
+    /// Kept until all bindings are known.
+    templates: Vec<Tree<'s>>,
+    bindings: Vec<Binding>,
 }
 
-impl Resolver {
-    pub fn new(options: ResolveOptions) -> Resolver {
+impl<'s> Resolver<'s> {
+    pub fn new(options: ResolveOptions) -> Resolver<'s> {
         Resolver {
             options,
             set: PolicySet::default(),
             identities: FxHashMap::default(),
             facts: Facts::default(),
             has_errors: false,
+            templates: vec![],
+            bindings: vec![],
         }
     }
 
-    pub fn add(&mut self, document: &Document<'_>, diags: &mut Diagnostics) {
-        let mut cx = Cx {
-            diags,
-            strings: &mut self.set.strings,
-            facts: &mut self.facts,
-            refused: document.policy.poisoned,
-            blocked: false,
-        };
-        let identity = identity::resolve(document, &self.options, &mut cx);
-        if let Some((identity, span)) = &identity {
-            match self.identities.get(identity) {
-                Some(&first) => {
-                    let kind = document.policy.kind.map_or("policy", |kind| kind.value);
-                    cx.report(schema::duplicate_policy(kind, &identity.name, first, *span));
+    /// Takes a document of any kind.
+    pub fn take(&mut self, tree: Tree<'s>, diags: &mut Diagnostics) {
+        match tree.kind {
+            DocumentKind::TracingPolicy | DocumentKind::TracingPolicyNamespaced => {
+                if let Some(document) = ast::read(&tree.root, diags) {
+                    self.add(&document, diags);
                 }
-                None => _ = self.identities.insert(identity.clone(), *span),
             }
+            DocumentKind::TracingPolicyTemplate => self.templates.push(tree),
+            DocumentKind::TracingPolicyBinding => {
+                if let Some(document) = ast::read_binding(&tree.root, diags) {
+                    let binding = templates::binding::resolve(&document, self, diags);
+                    self.bindings.push(binding);
+                }
+            }
+        }
+    }
+
+    /// Takes a policy.
+    pub fn add(&mut self, document: &Document<'_>, diags: &mut Diagnostics) {
+        let mut cx = Cx::new(diags, &mut self.set.strings, &mut self.facts);
+        cx.refused = document.policy.poisoned;
+        let metadata = document.policy.metadata.as_ref();
+        let identity =
+            metadata.and_then(|metadata| identity::resolve(document.kind, metadata, &self.options, &mut cx));
+        if let Some((identity, span)) = &identity {
+            check_identity(&mut self.identities, identity, *span, &mut cx);
         }
         let mut body = None;
         if let Some(spec) = &document.policy.spec {
@@ -110,35 +134,116 @@ impl Resolver {
             let hooks = hooks::resolve(document.kind, spec, &mut cx);
             body = Some((mode, scope, hooks));
         }
-        self.has_errors |= cx.refused;
         let is_whole = !cx.refused && !cx.blocked;
+        self.has_errors |= cx.refused;
         if let (true, Some((identity, span)), Some((mode, scope, hooks))) = (is_whole, identity, body) {
-            let scope = super::ScopeId(self.set.scopes.insert_full(scope).0 as u32);
-            self.set.policies.push(Policy {
-                identity,
-                file: span.source,
-                span,
-                document: document.span,
-                mode,
-                scope,
-                hooks,
-            });
+            let whole = Whole { identity, span, document: document.span, template: None, mode };
+            self.push(whole, scope, hooks, diags);
         }
     }
 
+    /// A policy that can be compiled enters the set.
+    fn push(&mut self, whole: Whole, scope: Scope, hooks: Vec<Written>, diags: &mut Diagnostics) {
+        let Whole { identity, span, document, template, mode } = whole;
+        let mut pieces: Vec<(Option<Scope>, Hook)> = Vec::with_capacity(hooks.len());
+        for written in hooks {
+            let place = written.hook.span;
+            match pieces::of(&scope, written) {
+                Some(of_hook) => pieces.extend(of_hook),
+                None => {
+                    diags.push(schema::not_compiled("so mixed a set of `matchWorkloads`", place));
+                    return;
+                }
+            }
+        }
+        // A scope that no hook has would only be evaluated for nothing.
+        let first = pieces.first().and_then(|(scope, _)| scope.as_ref());
+        let mut intern = |scope: &Scope| match self.set.scopes.get_index_of(scope) {
+            Some(known) => ScopeId(known as u32),
+            None => ScopeId(self.set.scopes.insert_full(scope.clone()).0 as u32),
+        };
+        let of_policy = intern(first.unwrap_or(&scope));
+        let is_split = first.is_some();
+        let mut hooks = Vec::with_capacity(pieces.len());
+        for (piece, hook) in pieces {
+            let of_hook = match &piece {
+                None if !is_split => of_policy,
+                None => intern(&scope),
+                Some(piece) => intern(piece),
+            };
+            hooks.push(Hook { scope: (of_hook != of_policy).then_some(of_hook), ..hook });
+        }
+        let (file, scope) = (span.source, of_policy);
+        self.set.policies.push(Policy { identity, file, span, document, template, mode, scope, hooks });
+    }
+
     /// The policies in order of identity; `None` if any document had an error.
-    pub fn finish(mut self) -> Option<PolicySet> {
+    pub fn finish(mut self, diags: &mut Diagnostics) -> Option<PolicySet> {
+        templates::expand(&mut self, diags);
         if self.has_errors {
             return None;
         }
         self.set.policies.sort_by(|a, b| a.identity.cmp(&b.identity));
         // Numbers of scopes must not depend on the order in which files were read.
         let read = std::mem::take(&mut self.set.scopes);
+        let mut renumber =
+            |id: ScopeId| ScopeId(self.set.scopes.insert_full(read[id.0 as usize].clone()).0 as u32);
         for policy in &mut self.set.policies {
-            let scope = read[policy.scope.0 as usize].clone();
-            policy.scope = super::ScopeId(self.set.scopes.insert_full(scope).0 as u32);
+            policy.scope = renumber(policy.scope);
+            for hook in &mut policy.hooks {
+                hook.scope = hook.scope.map(&mut renumber);
+            }
         }
+        self.set.contradictions = overrides::find(&self.set);
+        report_contradictions(&self.set, diags);
         Some(self.set)
+    }
+}
+
+/// A policy but for its workloads and hooks.
+struct Whole {
+    identity: Identity,
+    /// Of its name.
+    span: Span,
+    document: Span,
+    template: Option<Template>,
+    mode: Mode,
+}
+
+fn check_identity(
+    identities: &mut FxHashMap<Identity, Span>,
+    identity: &Identity,
+    span: Span,
+    cx: &mut Cx<'_>,
+) {
+    match identities.get(identity) {
+        Some(&first) => {
+            cx.report(schema::duplicate_policy(identity.kind.name(), &identity.name, first, span));
+        }
+        None => _ = identities.insert(identity.clone(), span),
+    }
+}
+
+fn report_contradictions(set: &PolicySet, diags: &mut Diagnostics) {
+    let shown = |side: Side| {
+        let policy = &set.policies[side.policy];
+        report::Override {
+            policy: &policy.identity.name,
+            value: side.value,
+            span: policy.hooks[side.hook].selectors[side.selector].span,
+            binding: policy.template.as_ref().map(|_| policy.span),
+        }
+    };
+    for found in &set.contradictions {
+        let operation = &found.operation;
+        for one in &found.described {
+            let (winner, loser) = (shown(one.winner), shown(one.loser));
+            diags.push(report::contradictory_overrides(operation, winner, loser, &one.witness, one.alike));
+        }
+        if let (true, Some(first)) = (found.further > 0 || found.stopped, found.described.first()) {
+            let span = shown(first.loser).span;
+            diags.push(report::further_contradictions(operation, found.further, found.stopped, span));
+        }
     }
 }
 
@@ -151,16 +256,23 @@ struct Cx<'a> {
     refused: bool,
     /// Something of it cannot be compiled.
     blocked: bool,
+    variables: Variables<'a>,
 }
 
-impl Cx<'_> {
+impl<'a> Cx<'a> {
+    fn new(diags: &'a mut Diagnostics, strings: &'a mut Strings, facts: &'a mut Facts) -> Cx<'a> {
+        Cx { diags, strings, facts, refused: false, blocked: false, variables: Variables::None }
+    }
+
     fn report(&mut self, diagnostic: Diagnostic) {
         match diagnostic.severity {
             Severity::Error => self.refused = true,
             Severity::NotCompiled => self.blocked = true,
             Severity::Warning | Severity::Note => {}
         }
-        self.diags.push(diagnostic);
+        if let Some(diagnostic) = self.variables.placed(diagnostic) {
+            self.diags.push(diagnostic);
+        }
     }
 
     fn not_compiled(&mut self, what: &str, span: Span) {

@@ -1,12 +1,13 @@
-//! Filters on the process: PIDs, programs, namespaces, capabilities, workloads.
+//! Filters on the process: PIDs, programs, namespaces, capabilities.
 //!
 //! None is compiled yet; each is checked as Tetragon does, and what Tetragon takes and does not do as
 //! written is pointed out (semantics 4.2 to 4.7, 4.11, 10.6).
 
+use super::Cx;
 use super::facts::FactKind;
 use super::macros::Parts;
 use super::values::number::parse_decimal;
-use super::{Cx, workload};
+use super::variables::Given;
 use crate::diag::{arguments as codes, lints};
 use crate::source::Span;
 use crate::syntax::ast::objects::{
@@ -43,12 +44,6 @@ pub fn check(parts: &Parts<'_, '_>, cx: &mut Cx<'_>) {
             check_capabilities(list, name, cx);
         }
     }
-    if let Some(filter) = parts.workloads {
-        cx.unchecked(FactKind::PolicyFilter, "", filter.span());
-        for selector in [&filter.pod_selector, &filter.container_selector].into_iter().flatten() {
-            workload::requirements(selector, cx);
-        }
-    }
 }
 
 fn check_pids(list: &List<PidFilter<'_>>, cx: &mut Cx<'_>) {
@@ -83,6 +78,22 @@ fn check_pids(list: &List<PidFilter<'_>>, cx: &mut Cx<'_>) {
     }
 }
 
+/// The values of a filter, if they are known. What it compares with them is no argument.
+fn listed<'v, 'a: 'v>(
+    own: Option<&'v List<Text<'v>>>,
+    variable: Option<Text<'_>>,
+    cx: &mut Cx<'a>,
+) -> Option<&'v List<Text<'v>>> {
+    match cx.values(own, variable) {
+        Given::Listed(values) => Some(values),
+        Given::Open => {
+            cx.check_variable_type(variable, None);
+            None
+        }
+        Given::Nothing => None,
+    }
+}
+
 fn check_empty(is_empty: bool, op: Option<SetOperator>, span: Span, cx: &mut Cx<'_>) {
     if is_empty {
         match op {
@@ -98,7 +109,8 @@ fn check_empty(is_empty: bool, op: Option<SetOperator>, span: Span, cx: &mut Cx<
 }
 
 fn check_binaries(filter: &BinaryFilter<'_>, cx: &mut Cx<'_>) {
-    let (Some(op), Some(values)) = (filter.operator, &filter.values) else { return };
+    let values = listed(filter.values.as_ref(), filter.variable, cx);
+    let (Some(op), Some(values)) = (filter.operator, values) else { return };
     if let Some(flag) = filter.follow_children.filter(|flag| flag.value)
         && !op.value.allows_follow_children()
     {
@@ -156,7 +168,7 @@ fn check_namespaces(list: &List<NamespaceFilter<'_>>, cx: &mut Cx<'_>) {
         ));
     }
     for filter in &list.items {
-        let Some(values) = &filter.values else { continue };
+        let Some(values) = listed(filter.values.as_ref(), filter.variable, cx) else { continue };
         if let Some(extra) = values.items.get(limit::INLINE_VALUES) {
             cx.report(codes::too_many_values(
                 "matchNamespaces",
@@ -185,11 +197,12 @@ fn check_namespace_changes(list: &List<NamespaceChangeFilter<'_>>, cx: &mut Cx<'
     if let Some(extra) = list.items.get(1) {
         cx.report(codes::too_many_filters("`matchNamespaceChanges`", list.items.len(), 1, extra.span()));
     }
-    for value in
-        list.items.iter().filter_map(|filter| filter.values.as_ref()).flat_map(|values| &values.items)
-    {
-        if Namespace::parse_lenient(value.value).is_none() {
-            unknown_word::<Namespace>(*value, cx);
+    for filter in &list.items {
+        let Some(values) = listed(filter.values.as_ref(), filter.variable, cx) else { continue };
+        for value in &values.items {
+            if Namespace::parse_lenient(value.value).is_none() {
+                unknown_word::<Namespace>(*value, cx);
+            }
         }
     }
 }
@@ -201,7 +214,7 @@ fn check_capabilities(list: &List<CapabilityFilter<'_>>, name: &str, cx: &mut Cx
         cx.report(lints::ignored(&what, "Tetragon reads the first one only", second.span()));
     }
     for filter in &list.items {
-        let Some(values) = &filter.values else { continue };
+        let Some(values) = listed(filter.values.as_ref(), filter.variable, cx) else { continue };
         check_empty(
             values.items.is_empty() && !values.poisoned,
             filter.operator.map(|op| op.value),

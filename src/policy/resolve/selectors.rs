@@ -2,9 +2,9 @@
 
 use super::hooks::HookCx;
 use super::macros::Parts;
-use super::{Cx, actions, arg_filters, process};
+use super::{Cx, actions, arg_filters, process, workload};
 use crate::diag::{arguments, lints, schema as codes};
-use crate::policy::{Actions, Selector, ShownAction};
+use crate::policy::{Actions, Scope, Selector, ShownAction};
 use crate::source::Span;
 use crate::syntax::ast::objects::Selector as WrittenSelector;
 use crate::syntax::ast::read::List;
@@ -17,16 +17,17 @@ pub fn resolve(
     hook: &HookCx<'_, '_>,
     written: Option<&List<WrittenSelector<'_>>>,
     cx: &mut Cx<'_>,
-) -> Vec<Selector> {
+) -> Selectors {
     let Some(list) = written.filter(|list| !list.items.is_empty()) else {
         // Tetragon: an LSM hook without selectors is silent (semantics 2.6). What it is documented to do
         // is to post, as everywhere.
-        return hook.name.iter().map(|name| post_everything(name.span)).collect();
+        let all = hook.name.iter().map(|name| post_everything(name.span)).collect();
+        return Selectors { all, workloads: vec![] };
     };
     if let Some(extra) = list.items.get(limit::SELECTORS_PER_HOOK) {
         cx.report(codes::too_many_selectors(list.items.len(), limit::SELECTORS_PER_HOOK, extra.span()));
     }
-    let mut selectors = Vec::with_capacity(list.items.len());
+    let mut selectors = Selectors { all: Vec::with_capacity(list.items.len()), workloads: vec![] };
     let mut counts = arg_filters::Counts::default();
     let mut takes_all: Option<Span> = None;
     for written in &list.items {
@@ -40,9 +41,22 @@ pub fn resolve(
         if parts.has_no_filter() && !written.incomplete {
             takes_all = Some(written.span());
         }
-        selectors.push(selector(hook, &parts, &mut counts, cx));
+        let workload = parts.workloads.and_then(|filter| workload::of_filter(filter, cx));
+        if workload.is_some() || !selectors.workloads.is_empty() {
+            selectors.workloads.resize(selectors.all.len(), None);
+            selectors.workloads.push(workload);
+        }
+        selectors.all.push(selector(hook, &parts, &mut counts, cx));
     }
     selectors
+}
+
+/// The selectors of a hook in order.
+pub struct Selectors {
+    pub all: Vec<Selector>,
+    /// The workloads that each is for among those of the policy, `None` for all of them; empty if every one is
+    /// for all.
+    pub workloads: Vec<Option<Scope>>,
 }
 
 fn post_everything(span: Span) -> Selector {

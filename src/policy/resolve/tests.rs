@@ -12,11 +12,16 @@ pub fn run(text: &str, options: &ResolveOptions) -> (Option<PolicySet>, Diagnost
     let mut reader = Reader::new(SourceId(0), text);
     let mut resolver = Resolver::new(options.clone());
     while let Some(root) = reader.next(&mut diags) {
-        if let Some(document) = ast::read(&root, &mut diags) {
-            resolver.add(&document, &mut diags);
+        let Some((text, span)) = ast::kind_node(&root).and_then(|node| Some((node.key_text()?, node.span)))
+        else {
+            continue;
+        };
+        let kind = DocumentKind::ALL.iter().copied().find(|kind| kind.name() == text);
+        if let Some(kind) = kind {
+            resolver.take(Tree { source: SourceId(0), kind, kind_span: span, root }, &mut diags);
         }
     }
-    (resolver.finish(), diags)
+    (resolver.finish(&mut diags), diags)
 }
 
 /// `code severity line:column text` for each finding but notes, in the order reported.

@@ -9,27 +9,58 @@ use super::facts::FactKind;
 use crate::diag::{lints, workload as codes};
 use crate::policy::{Requirement, RequirementOp, Scope, ScopeTerm};
 use crate::source::Spanned;
-use crate::syntax::ast::objects::{LabelSelector, Spec};
+use crate::syntax::ast::objects::{LabelSelector, Spec, WorkloadFilter};
 use crate::vocab::limit::LABEL_VALUE_BYTES;
 use crate::vocab::operator::LabelOperator;
 
 /// The processes that the policy applies to. `namespace` is that of a namespaced policy.
 pub fn resolve(spec: &Spec<'_>, namespace: Option<&str>, cx: &mut Cx<'_>) -> Scope {
-    let pod = spec.pod_selector.as_ref().map(|selector| requirements(selector, cx));
-    let container = spec.container_selector.as_ref().map(|selector| {
-        check_container_keys(selector, cx);
-        requirements(selector, cx)
-    });
-    if let Some(selector) = &spec.node_selector
+    check_nodes(spec.node_selector.as_ref(), cx);
+    let selectors = Selectors {
+        pod: spec.pod_selector.as_ref(),
+        container: spec.container_selector.as_ref(),
+        host: spec.host_selector.as_ref(),
+    };
+    scope(selectors, namespace, cx)
+}
+
+/// The processes that a selector of a policy is for, among those of the policy; `None` if it is for all.
+pub fn of_filter(filter: &WorkloadFilter<'_>, cx: &mut Cx<'_>) -> Option<Scope> {
+    let selectors = Selectors {
+        pod: filter.pod_selector.as_ref(),
+        container: filter.container_selector.as_ref(),
+        host: filter.host_selector.as_ref(),
+    };
+    let scope = scope(selectors, None, cx);
+    (scope.any != [ScopeTerm::Host, every_container()]).then_some(scope)
+}
+
+pub fn check_nodes(selector: Option<&LabelSelector<'_>>, cx: &mut Cx<'_>) {
+    if let Some(selector) = selector
         && !requirements(selector, cx).is_empty()
     {
         cx.not_compiled("`nodeSelector`", selector.span());
     }
-    // Schema rules allow only `{}`, and only in the cluster-wide kind.
-    let host = spec.host_selector.is_some();
+}
+
+/// What a policy, a binding and a selector can ask for.
+#[derive(Clone, Copy)]
+pub struct Selectors<'a, 'n> {
+    pub pod: Option<&'a LabelSelector<'n>>,
+    pub container: Option<&'a LabelSelector<'n>>,
+    pub host: Option<&'a LabelSelector<'n>>,
+}
+
+pub fn scope(selectors: Selectors<'_, '_>, namespace: Option<&str>, cx: &mut Cx<'_>) -> Scope {
+    let pod = selectors.pod.map(|selector| requirements(selector, cx));
+    let container = selectors.container.map(|selector| {
+        check_container_keys(selector, cx);
+        requirements(selector, cx)
+    });
+    // Schema rules allow only `{}`, and only where there is no namespace.
+    let host = selectors.host.is_some();
     let namespace = namespace.map(str::to_string);
-    for selector in [&spec.pod_selector, &spec.container_selector, &spec.host_selector].into_iter().flatten()
-    {
+    for selector in [selectors.pod, selectors.container, selectors.host].into_iter().flatten() {
         cx.unchecked(FactKind::PolicyFilter, "", selector.span());
     }
     let any = match (pod, container) {

@@ -1,16 +1,35 @@
 //! What Tetragon would be asked for, from validated policies.
 
+use std::borrow::Cow;
+
 use super::{HookKind, TetragonHook, TetragonPolicy, ValueTable};
-use crate::policy::{Hook, HookCall, PolicySet, Scope, ScopeTerm, StrId, Test};
+use crate::policy::{Hook, HookCall, PolicySet, Scope, ScopeTerm, Selector, StrId, Test};
 
 /// One entry for each policy of the set, in its order.
 pub fn tetragon_policies(set: &PolicySet) -> Vec<TetragonPolicy> {
     let filtered: Vec<bool> = set.scopes.iter().map(|scope| !holds_everything(scope)).collect();
     let policy = |policy: &crate::policy::Policy| TetragonPolicy {
         filtered: filtered.get(policy.scope.0 as usize).copied().unwrap_or(true),
-        hooks: policy.hooks.iter().map(|hook| tetragon_hook(set, hook)).collect(),
+        hooks: as_written(&policy.hooks).iter().map(|hook| tetragon_hook(set, hook)).collect(),
     };
     set.policies.iter().map(policy).collect()
+}
+
+/// Hooks that were split by the workloads of their selectors (`matchWorkloads`) are one hook in Tetragon.
+fn as_written(hooks: &[Hook]) -> Vec<Cow<'_, Hook>> {
+    let mut whole: Vec<Cow<'_, Hook>> = Vec::with_capacity(hooks.len());
+    for hook in hooks {
+        let same = |other: &Cow<'_, Hook>| other.span == hook.span && other.call == hook.call;
+        match whole.last_mut().filter(|other| same(other)) {
+            Some(other) => {
+                let missing = |s: &&Selector| other.selectors.iter().all(|known| known.span != s.span);
+                let missing: Vec<Selector> = hook.selectors.iter().filter(missing).cloned().collect();
+                other.to_mut().selectors.extend(missing);
+            }
+            None => whole.push(Cow::Borrowed(hook)),
+        }
+    }
+    whole
 }
 
 /// Whether a policy of this scope needs no workload filter.
@@ -51,9 +70,7 @@ fn tetragon_hook(set: &PolicySet, hook: &Hook) -> TetragonHook {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{
-        Actions, Filter, Identity, Mode, Policy, PolicyKind, ScopeId, Selector, ShownAction,
-    };
+    use crate::policy::{Actions, Filter, Identity, Mode, Policy, PolicyKind, ScopeId, ShownAction};
     use crate::source::{SourceId, Span};
 
     fn pods(namespace: Option<&str>) -> ScopeTerm {
@@ -76,6 +93,7 @@ mod tests {
         let (short, long) = (set.strings.intern(b"/bin/sh"), set.strings.intern(&[b'a'; 30]));
         let span = Span::new(SourceId(0), 0, 0);
         let hook = Hook {
+            scope: None,
             call: HookCall::Lsm { hook: "file_open".into() },
             args: vec![],
             selectors: vec![
@@ -92,6 +110,7 @@ mod tests {
                 file: SourceId(0),
                 span,
                 document: span,
+                template: None,
                 mode: Mode::Enforce,
                 scope: ScopeId(scope as u32),
                 hooks: vec![hook.clone()],

@@ -1,10 +1,11 @@
 //! Documents as written, field by field.
 //!
-//! Turns the root [`Node`] of a document into a [`Document`]: the objects of [`objects`], every field with
-//! its place, nothing defaulted and nothing looked up. Assumes that somebody else told policies from other
-//! documents. Guarantees that what the schema refuses is reported, all of it, and that what was refused is
+//! Turns the root [`Node`] of a document into a [`Document`] or [`BindingDocument`]: the objects of
+//! [`objects`], every field with its place, nothing defaulted and nothing looked up. Assumes that somebody
+//! else told policies from other documents. Guarantees that what the schema refuses is reported, all of it, and that what was refused is
 //! marked. Does not know what a value means; that is `policy::resolve`'s.
 
+pub mod bindings;
 pub mod objects;
 pub mod read;
 pub mod rules;
@@ -15,6 +16,7 @@ use crate::source::Span;
 use crate::syntax::yaml::{Node, NodeKind};
 use crate::vocab::Vocabulary;
 use crate::vocab::kind::PolicyKind;
+use bindings::Binding;
 use objects::Policy;
 use read::{Read, Reader};
 
@@ -28,25 +30,54 @@ pub struct Document<'n> {
     pub policy: Policy<'n>,
 }
 
-/// Reads a document whose kind is one of ours; `None` if it is not, or if its root is no policy at all.
+/// A binding as written.
+#[derive(Clone, Debug)]
+pub struct BindingDocument<'n> {
+    /// Of the whole document.
+    pub span: Span,
+    pub binding: Binding<'n>,
+}
+
+/// Reads a document whose kind is a policy's; `None` if it is not, or if its root is no policy at all.
 ///
 /// A document in which something was refused is still returned: `policy.poisoned` says so.
 pub fn read<'n>(root: &'n Node<'n>, diags: &mut Diagnostics) -> Option<Document<'n>> {
     let kind_node = kind_node(root)?;
     let NodeKind::Scalar { text, .. } = &kind_node.kind else { return None };
-    let Some(kind) = PolicyKind::parse(text) else {
-        if matches!(&**text, "TracingPolicyTemplate" | "TracingPolicyBinding") {
-            diags.push(crate::diag::schema::kind_not_compiled(text, kind_node.span));
-        }
-        return None;
-    };
+    let kind = PolicyKind::parse(text).filter(|&kind| kind != PolicyKind::TracingPolicyBinding)?;
     let mut reader = Reader::new(diags);
     let mut policy = Policy::read(root, &mut reader)?;
     if let Some(spec) = &policy.spec {
-        check_host_selectors(kind, spec, &mut reader);
+        let namespaced = match kind {
+            PolicyKind::TracingPolicy | PolicyKind::TracingPolicyBinding => false,
+            PolicyKind::TracingPolicyNamespaced => true,
+        };
+        rules::check_host_selector_of(namespaced, spec.host_selector.as_ref(), spec.node, &mut reader);
     }
     policy.poisoned |= reader.errors() != 0;
     Some(Document { kind, kind_span: kind_node.span, span: root.span, policy })
+}
+
+/// Reads a template. It has the shape of a policy of the cluster-wide kind, and is returned as one.
+pub fn read_template<'n>(root: &'n Node<'n>, diags: &mut Diagnostics) -> Option<Document<'n>> {
+    let kind_span = kind_node(root).map_or(root.span, |node| node.span);
+    let mut reader = Reader::new(diags).of_template();
+    let mut policy = Policy::read(root, &mut reader)?;
+    policy.poisoned |= reader.errors() != 0;
+    Some(Document { kind: PolicyKind::TracingPolicy, kind_span, span: root.span, policy })
+}
+
+/// Reads a binding; the same is true of it.
+pub fn read_binding<'n>(root: &'n Node<'n>, diags: &mut Diagnostics) -> Option<BindingDocument<'n>> {
+    let mut reader = Reader::new(diags);
+    let mut binding = Binding::read(root, &mut reader)?;
+    if let Some(spec) = &binding.spec {
+        let namespace = binding.metadata.as_ref().and_then(|metadata| metadata.namespace);
+        let namespaced = namespace.is_some_and(|namespace| !namespace.text.is_empty());
+        rules::check_host_selector_of(namespaced, spec.host_selector.as_ref(), spec.node, &mut reader);
+    }
+    binding.poisoned |= reader.errors() != 0;
+    Some(BindingDocument { span: root.span, binding })
 }
 
 /// The value of `kind`, which counts in its exact spelling only.
@@ -56,16 +87,4 @@ pub fn kind_node<'n>(root: &'n Node<'n>) -> Option<&'n Node<'n>> {
         .iter()
         .find(|(key, _)| matches!(&key.kind, NodeKind::Scalar { text, .. } if text == "kind"))
         .map(|(_, v)| v)
-}
-
-fn check_host_selectors(kind: PolicyKind, spec: &objects::Spec<'_>, reader: &mut Reader<'_>) {
-    if let Some(selector) = &spec.host_selector {
-        match kind {
-            PolicyKind::TracingPolicy => rules::check_host_selector(selector, reader),
-            PolicyKind::TracingPolicyNamespaced => {
-                let span = rules::key_span(spec.node, "hostSelector").unwrap_or(selector.node.span);
-                reader.report(crate::diag::workload::host_selector_in_namespace(span));
-            }
-        }
-    }
 }

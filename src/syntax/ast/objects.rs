@@ -1,9 +1,10 @@
-//! The objects of both policy kinds, field by field.
+//! The objects of policies and templates, field by field; those of bindings are in [`super::bindings`].
 //!
 //! One declaration per object is everything the compiler knows of its shape: names, types, required
 //! fields, defaults, limits, documentation. To add a field: a line here, and whoever resolves the object.
 //! Source: Tetragon 4fbfe2d, `pkg/k8s/apis/cilium.io/v1alpha1/tracing_policy_types.go` and the CRDs made from it.
 
+use super::bindings::Variable;
 use super::read::{Coerced, List, Map, Text, object};
 use super::rules;
 use crate::source::Spanned;
@@ -18,7 +19,7 @@ use crate::vocab::operator::{BinaryOperator, LabelOperator, Operator, SetOperato
 type Flag = Spanned<bool>;
 
 object! {
-    /// A policy of either kind.
+    /// A policy of either kind, or a template.
     Policy = "TracingPolicy" {
         /// `cilium.io/v1alpha1`; not looked at by Tetragon's file loader.
         api_version: Text<'n> = "apiVersion";
@@ -70,6 +71,8 @@ object! {
 object! {
     /// What is hooked and what then happens.
     Spec = "TracingPolicySpec" {
+        /// What bindings give values for, in a template.
+        variables: List<Variable<'n>> = "variables" .template_only();
         /// Hooks on kernel functions and syscalls.
         kprobes: List<Kprobe<'n>> = "kprobes" .exact_case();
         /// Hooks on kernel functions through fentry and fexit.
@@ -386,6 +389,8 @@ object! {
         operator: Spanned<Operator> = "operator" .required();
         /// What it is compared with.
         values: List<Text<'n>> = "values";
+        /// The variable whose values stand here, in a template.
+        variable: Text<'n> = "valuesFromVariable" .replaces("values");
     }
 }
 
@@ -396,6 +401,8 @@ object! {
         operator: Spanned<BinaryOperator> = "operator" .required();
         /// Absolute paths, or parts of them.
         values: List<Text<'n>> = "values" .required();
+        /// The variable whose values stand here, in a template.
+        variable: Text<'n> = "valuesFromVariable" .replaces("values");
         /// Also programs that descend from them.
         follow_children: Flag = "followChildren" .default("false");
     }
@@ -410,6 +417,8 @@ object! {
         operator: Spanned<SetOperator> = "operator" .required();
         /// Inode numbers, or `host_ns`.
         values: List<Text<'n>> = "values" .required();
+        /// The variable whose values stand here, in a template.
+        variable: Text<'n> = "valuesFromVariable" .replaces("values");
     }
 }
 
@@ -420,6 +429,8 @@ object! {
         operator: Spanned<SetOperator> = "operator" .required();
         /// Kinds of namespaces.
         values: List<Text<'n>> = "values" .required();
+        /// The variable whose values stand here, in a template.
+        variable: Text<'n> = "valuesFromVariable" .replaces("values");
     }
 }
 
@@ -434,6 +445,8 @@ object! {
         is_namespace_capability: Flag = "isNamespaceCapability" .default("false");
         /// Names of capabilities.
         values: List<Text<'n>> = "values" .required();
+        /// The variable whose values stand here, in a template.
+        variable: Text<'n> = "valuesFromVariable" .replaces("values");
     }
 }
 

@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use rustc_hash::FxHashMap;
 
 use super::schema::{FieldSchema, ObjectSchema, TypeSchema};
+use crate::diag::bindings;
 use crate::diag::schema as codes;
 use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::source::{Span, Spanned};
@@ -62,11 +63,20 @@ pub struct Reader<'d> {
     diags: &'d mut Diagnostics,
     errors: u32,
     field: &'static str,
+    /// The document is a template.
+    in_template: bool,
 }
 
 impl<'d> Reader<'d> {
     pub fn new(diags: &'d mut Diagnostics) -> Reader<'d> {
-        Reader { diags, errors: 0, field: "document" }
+        Reader { diags, errors: 0, field: "document", in_template: false }
+    }
+
+    /// Takes the fields of templates too.
+    #[must_use]
+    pub fn of_template(mut self) -> Reader<'d> {
+        self.in_template = true;
+        self
     }
 
     /// How many errors were reported so far; a difference means that what was read in between is poisoned.
@@ -92,6 +102,7 @@ impl<'d> Reader<'d> {
         };
         let outer = self.field;
         let mut seen: u64 = 0;
+        let mut given: u64 = 0;
         let mut all_known = true;
         for (key, value) in entries {
             let Some(at) = self.field_of(key, schema) else {
@@ -105,10 +116,17 @@ impl<'d> Reader<'d> {
             }
             seen |= 1 << at;
             self.field = field.name;
+            if field.template_only && !self.in_template {
+                self.report(bindings::outside_template(field.name, field.replaces, key.span));
+                given |= 1 << at;
+                all_known = false;
+                continue;
+            }
             if value.is_null() {
                 self.report_null(key, value, field);
                 continue;
             }
+            given |= 1 << at;
             if let (Some(max), NodeKind::Sequence(items)) = (field.max_items, &value.kind)
                 && let Some(extra) = items.get(max)
             {
@@ -117,8 +135,15 @@ impl<'d> Reader<'d> {
             take(at, value, self);
         }
         self.field = outer;
+        let is_replaced = |name: &str| {
+            let mut fields = schema.fields.iter().enumerate();
+            fields.any(|(at, field)| field.replaces == Some(name) && given & (1 << at) != 0)
+        };
         for (at, field) in schema.fields.iter().enumerate() {
-            if field.required && seen & (1 << at) == 0 {
+            if self.in_template && given & (1 << at) != 0 && is_replaced(field.name) {
+                self.report_both(entries, schema, field);
+            }
+            if field.required && seen & (1 << at) == 0 && !is_replaced(field.name) {
                 let span = entries.first().map_or(node.span, |(key, _)| key.span);
                 self.report(codes::missing_field(field.name, schema.name, field.doc, span));
             }
@@ -148,7 +173,9 @@ impl<'d> Reader<'d> {
             self.report(codes::miscased_exact_field(text, field.name, field.required, key.span));
             return None;
         }
-        let names = || schema.fields.iter().map(|f| f.name);
+        let in_template = self.in_template;
+        let fields = || schema.fields.iter().filter(move |f| in_template || !f.template_only);
+        let names = || fields().map(|f| f.name);
         self.report(codes::unknown_field(text, schema.name, nearest(text, names()), names(), key.span));
         None
     }
@@ -166,6 +193,20 @@ impl<'d> Reader<'d> {
             .map(|(k, _)| k)
             .find(|k| matches!(&k.kind, NodeKind::Scalar { text, .. } if text.eq_ignore_ascii_case(name)));
         self.report(codes::duplicate_field(name, first.map_or(key.span, |k| k.span), key.span));
+    }
+
+    /// A field and the one in whose place another one stands.
+    fn report_both(&mut self, entries: &[(Node<'_>, Node<'_>)], schema: &ObjectSchema, field: &FieldSchema) {
+        let key = |name: &str| {
+            let mut keys = entries.iter().map(|(key, _)| key);
+            keys.find(|key| key.key_text().is_some_and(|key| key.eq_ignore_ascii_case(name)))
+        };
+        let other = schema.fields.iter().find(|other| other.replaces == Some(field.name));
+        let Some(other) = other else { return };
+        if let (Some(first), Some(second)) = (key(field.name), key(other.name)) {
+            let names = [field.name, other.name];
+            self.report(codes::exclusive_fields(field.name, first.span, other.name, second.span, &names));
+        }
     }
 
     fn report_null(&mut self, key: &Node<'_>, value: &Node<'_>, field: &FieldSchema) {

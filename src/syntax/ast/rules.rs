@@ -37,6 +37,22 @@ pub fn check_workloads(filter: &WorkloadFilter<'_>, reader: &mut Reader<'_>) {
     }
 }
 
+/// The host belongs to no namespace.
+pub fn check_host_selector_of(
+    namespaced: bool,
+    selector: Option<&LabelSelector<'_>>,
+    parent: &Node<'_>,
+    reader: &mut Reader<'_>,
+) {
+    let Some(selector) = selector else { return };
+    if namespaced {
+        let span = key_span(parent, "hostSelector").unwrap_or(selector.node.span);
+        reader.report(crate::diag::workload::host_selector_in_namespace(span));
+    } else {
+        check_host_selector(selector, reader);
+    }
+}
+
 /// Labels of a host are not known: only `{}` may be asked for.
 pub fn check_host_selector(selector: &LabelSelector<'_>, reader: &mut Reader<'_>) {
     for key in ["matchLabels", "matchExpressions"] {

@@ -47,11 +47,25 @@ pub struct FieldSchema {
     pub max_items: Option<usize>,
     /// Tetragon takes the key in any case, but applies required fields and defaults to the exact spelling only.
     pub exact_case: bool,
+    /// A field of templates alone.
+    pub template_only: bool,
+    /// The field in whose place it may stand.
+    pub replaces: Option<&'static str>,
 }
 
 impl FieldSchema {
     pub const fn new(name: &'static str, ty: TypeSchema, doc: &'static str) -> FieldSchema {
-        FieldSchema { name, ty, doc, required: false, default: None, max_items: None, exact_case: false }
+        FieldSchema {
+            name,
+            ty,
+            doc,
+            required: false,
+            default: None,
+            max_items: None,
+            exact_case: false,
+            template_only: false,
+            replaces: None,
+        }
     }
 
     pub const fn required(mut self) -> FieldSchema {
@@ -69,6 +83,19 @@ impl FieldSchema {
     pub const fn max_items(mut self, n: usize) -> FieldSchema {
         self.max_items = Some(n);
         self
+    }
+
+    /// Tetragon does not know it, so the exact spelling alone counts.
+    pub const fn template_only(mut self) -> FieldSchema {
+        self.template_only = true;
+        self.exact_case = true;
+        self
+    }
+
+    /// A field of templates in place of `field`: never both, and one of them if `field` is required.
+    pub const fn replaces(mut self, field: &'static str) -> FieldSchema {
+        self.replaces = Some(field);
+        self.template_only()
     }
 
     /// Defaults below would be lost under another spelling.

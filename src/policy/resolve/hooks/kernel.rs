@@ -6,7 +6,7 @@ use super::super::args::Args;
 use super::super::facts::FactKind;
 use super::super::lists::{self, Members};
 use super::super::{Cx, args, selectors};
-use super::{HookCx, PolicyCx, is_symbol, message, tags};
+use super::{HookCx, PolicyCx, Written, is_symbol, message, tags};
 use crate::diag::{lints, schema as codes};
 use crate::policy::{Hook, HookCall};
 use crate::syntax::ast::objects::{Kprobe, LsmHook};
@@ -22,7 +22,7 @@ pub fn kprobe(
     policy: &PolicyCx<'_, '_>,
     kind: HookKind,
     kprobe: &Kprobe<'_>,
-    into: &mut Vec<Hook>,
+    into: &mut Vec<Written>,
     cx: &mut Cx<'_>,
 ) {
     let is_syscall_list = kprobe.call.is_some_and(|call| names_syscalls(policy, call));
@@ -52,14 +52,16 @@ pub fn kprobe(
     let Some(call) = kprobe.call else { return };
     let names = function_names(policy, call, syscall, cx);
     for name in names {
-        into.push(Hook {
+        let hook = Hook {
             call: HookCall::Kprobe { function: name, syscall },
+            scope: None,
             args: args.compiled.clone(),
-            selectors: selectors.clone(),
+            selectors: selectors.all.clone(),
             message: message.clone(),
             tags: tags.clone(),
             span: call.span,
-        });
+        };
+        into.push(Written { hook, workloads: selectors.workloads.clone() });
     }
 }
 
@@ -176,7 +178,7 @@ fn function_name(call: Text<'_>, syscall: bool, cx: &mut Cx<'_>) -> Option<Strin
     Some(format!("{X86_64_PREFIX}{name}"))
 }
 
-pub fn lsm(policy: &PolicyCx<'_, '_>, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Option<Hook> {
+pub fn lsm(policy: &PolicyCx<'_, '_>, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Option<Written> {
     let args = args::resolve(HookKind::Lsm, lsm.args.as_ref(), lsm.incomplete, cx);
     args::check_count(lsm.args.as_ref(), None, cx);
     let none = Args::default();
@@ -196,7 +198,16 @@ pub fn lsm(policy: &PolicyCx<'_, '_>, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Opt
     let name = lsm.hook?;
     check_lsm_name(name, cx)?;
     let call = HookCall::Lsm { hook: name.value.to_string() };
-    Some(Hook { call, args: args.compiled, selectors, message, tags, span: name.span })
+    let hook = Hook {
+        call,
+        scope: None,
+        args: args.compiled,
+        selectors: selectors.all,
+        message,
+        tags,
+        span: name.span,
+    };
+    Some(Written { hook, workloads: selectors.workloads })
 }
 
 fn check_lsm_name(name: Text<'_>, cx: &mut Cx<'_>) -> Option<()> {

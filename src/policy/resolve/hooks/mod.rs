@@ -12,7 +12,7 @@ use super::lists::Lists;
 use super::macros::Macros;
 use super::{Cx, args};
 use crate::diag::{lints, schema as codes};
-use crate::policy::{Hook, HookCall, PolicyKind};
+use crate::policy::{Hook, HookCall, PolicyKind, Scope};
 use crate::source::Span;
 use crate::syntax::ast::objects::Spec;
 use crate::syntax::ast::read::{List, Text};
@@ -45,7 +45,15 @@ pub struct HookCx<'a, 'n> {
     pub hooks_return: bool,
 }
 
-pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Hook> {
+/// A hook as written, whatever workloads its selectors are for.
+#[derive(Clone)]
+pub struct Written {
+    pub hook: Hook,
+    /// As [`super::selectors::Selectors::workloads`].
+    pub workloads: Vec<Option<Scope>>,
+}
+
+pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Written> {
     let lists = Lists::resolve(spec, cx);
     let has_enforcers = spec.enforcers.as_ref().is_some_and(|list| !list.items.is_empty() || list.poisoned)
         || spec.incomplete;
@@ -77,12 +85,12 @@ pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Hook> 
 }
 
 /// Tetragon: refused where it attaches with kprobe.multi (semantics 2.1).
-fn note_hooked_twice(hooks: &[Hook], cx: &mut Cx<'_>) {
+fn note_hooked_twice(hooks: &[Written], cx: &mut Cx<'_>) {
     if hooks.len() < 2 {
         return;
     }
     let mut seen: FxHashSet<&HookCall> = FxHashSet::default();
-    for hook in hooks {
+    for Written { hook, .. } in hooks {
         if !seen.insert(&hook.call)
             && let HookCall::Kprobe { function, .. } = &hook.call
         {

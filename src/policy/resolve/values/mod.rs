@@ -11,6 +11,7 @@ mod text;
 use super::Cx;
 use super::facts::FactKind;
 use super::hooks::HookCx;
+use super::variables::Given;
 use crate::diag::{arguments as codes, lints};
 use crate::policy::Test;
 use crate::source::Spanned;
@@ -20,19 +21,23 @@ use crate::vocab::arg_type::{ArgType, FilterClass};
 use crate::vocab::network::{Family, Protocol, State};
 use crate::vocab::operator::{Operator, ValueKind};
 
-/// Assumes that the operator works on the type. `None` if values were refused or the operator is not compiled.
+/// Assumes that the operator works on the type and that nothing of the values was refused. `None` if values were refused or the operator is not compiled.
 pub fn resolve(
     hook: &HookCx<'_, '_>,
     op: Spanned<Operator>,
     ty: ArgType,
-    written: &ArgFilter<'_>,
+    given: Given<'_>,
     cx: &mut Cx<'_>,
 ) -> Option<Test> {
-    let values: &[Text<'_>] = written.values.as_ref().map_or(&[], |values| &values.items);
+    let (values, span): (&[Text<'_>], _) = match given {
+        Given::Listed(list) => (&list.items, list.span),
+        Given::Nothing => (&[], op.span),
+        Given::Open => return None,
+    };
     let op_name = op.value.name();
     let kind = op.value.value_kind();
     if values.is_empty() && kind != ValueKind::Nothing {
-        cx.report(codes::no_values(op_name, written.values.as_ref().map_or(op.span, |values| values.span)));
+        cx.report(codes::no_values(op_name, span));
         return None;
     }
     if let Some(variable) = values.iter().find(|value| is_variable(value.value))
@@ -112,17 +117,19 @@ pub fn check_expression(
     hook: &HookCx<'_, '_>,
     op: Spanned<Operator>,
     written: &ArgFilter<'_>,
+    given: Given<'_>,
     cx: &mut Cx<'_>,
 ) {
-    let values: &[Text<'_>] = written.values.as_ref().map_or(&[], |values| &values.items);
+    let (values, span): (&[Text<'_>], _) = match given {
+        Given::Listed(list) => (&list.items, list.span),
+        Given::Nothing => (&[], op.span),
+        Given::Open => return,
+    };
     if written.poisoned {
         return;
     }
     match values {
-        [] => cx.report(codes::no_values(
-            op.value.name(),
-            written.values.as_ref().map_or(op.span, |values| values.span),
-        )),
+        [] => cx.report(codes::no_values(op.value.name(), span)),
         [text] => {
             if let Err(message) = cel::check(text.value, hook.args) {
                 cx.report(codes::bad_expression(message, text.span));
