@@ -6,12 +6,13 @@
 //! reported and kept as [`Origin::Refused`], and the others are read.
 //! Not here: what is in the texts.
 
-use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::collections::hash_map::Entry;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
+use rustc_hash::FxHashMap;
 use walkdir::WalkDir;
 
 use super::{Origin, SourceId, Sources, Span};
@@ -49,13 +50,16 @@ struct Input {
 
 fn find(paths: &[PathBuf], sources: &mut Sources, diags: &mut Diagnostics) -> Vec<Input> {
     let mut found: Vec<Input> = Vec::new();
-    let mut seen: BTreeMap<Option<PathBuf>, usize> = BTreeMap::new();
-    let mut add = |input: Input| match seen.get(&place(&input)) {
-        // Named and found: it was meant.
-        Some(&i) if input.origin == Origin::Named => found[i].origin = Origin::Named,
-        Some(_) => {}
-        None => {
-            seen.insert(place(&input), found.len());
+    let mut seen: FxHashMap<Option<OsString>, usize> = FxHashMap::default();
+    let mut add = |input: Input| match seen.entry(place(&input)) {
+        Entry::Occupied(known) => {
+            // Named and found: it was meant.
+            if input.origin == Origin::Named {
+                found[*known.get()].origin = Origin::Named;
+            }
+        }
+        Entry::Vacant(free) => {
+            free.insert(found.len());
             found.push(input);
         }
     };
@@ -74,9 +78,11 @@ fn find(paths: &[PathBuf], sources: &mut Sources, diags: &mut Diagnostics) -> Ve
     found
 }
 
-/// The same for `./a.yaml` and `a.yaml`. `..` is kept: where it leads depends on links.
-fn place(input: &Input) -> Option<PathBuf> {
-    Some(input.path.as_ref()?.components().filter(|c| *c != Component::CurDir).collect())
+/// The same for `./a.yaml` and `a.yaml`. `..` is kept: where it leads depends on links. Bytes, because a path compares
+/// and hashes by its components, which takes long for thousands of them.
+fn place(input: &Input) -> Option<OsString> {
+    let components = input.path.as_ref()?.components();
+    Some(components.filter(|c| *c != Component::CurDir).collect::<PathBuf>().into_os_string())
 }
 
 fn search(folder: &Path, add: &mut impl FnMut(Input), sources: &mut Sources, diags: &mut Diagnostics) {
