@@ -13,7 +13,6 @@
 
 pub mod check;
 mod events;
-pub mod json;
 mod policies;
 
 use schemars::JsonSchema;
