@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::level_args::LevelArgs;
 use crate::driver::Input;
 use crate::policy::resolve::ResolveOptions;
 use crate::target::{KernelVersion, OLDEST_KERNEL, Preempt, Target};
@@ -107,17 +108,11 @@ pub struct InputArgs {
     /// Accept that there is no policy at all
     #[arg(long)]
     pub allow_empty: bool,
-    /// Findings that count as errors
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub deny: Vec<Deny>,
     /// Threads that read (default: one for each CPU)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Deny {
-    Warnings,
+    #[command(flatten)]
+    pub levels: LevelArgs,
 }
 
 impl InputArgs {
@@ -129,10 +124,6 @@ impl InputArgs {
             allow_empty: self.allow_empty,
             resolve: ResolveOptions { namespace: self.namespace.clone(), monitor: self.monitor },
         }
-    }
-
-    pub fn denies_warnings(&self) -> bool {
-        self.deny.contains(&Deny::Warnings)
     }
 }
 

@@ -13,9 +13,7 @@ pub fn run(args: &CheckArgs, console: Console) -> Result<Status, NotWritten> {
     let input = args.input.input();
     let sources = driver::read(&input, &mut io::stdin().lock(), &mut diags);
     let policies = driver::policies(&sources, &input, &mut diags);
-    if args.input.denies_warnings() {
-        diags.deny_warnings();
-    }
+    diags.apply(&args.input.levels.levels());
     let status = Status::of(&diags);
     console.diagnostics(Place::file_or_stdout(args.output_file.as_deref()), &diags, &sources)?;
     if status == Status::Done && console.is_human() {

@@ -49,14 +49,12 @@ pub(super) fn make(
     console: Console,
 ) -> Result<Result<Made, Status>, NotWritten> {
     let mut diags = Diagnostics::default();
-    let (denies_warnings, input, target) = (input.denies_warnings(), input.input(), target.target());
+    let (levels, input, target) = (input.levels.levels(), input.input(), target.target());
     let sources = driver::read(&input, &mut io::stdin().lock(), &mut diags);
     let policies = driver::policies(&sources, &input, &mut diags);
     let set = policies.set.filter(|_| !diags.has_errors());
     let folded = set.as_ref().and_then(|set| driver::fold(set, &target, &[], &mut diags));
-    if denies_warnings {
-        diags.deny_warnings();
-    }
+    diags.apply(&levels);
     let mut outcome = Ok(None);
     if let (Some(set), Some(folded)) = (&set, &folded)
         && !diags.blocks_compile()

@@ -6,6 +6,7 @@ mod compile;
 mod console;
 mod documentation;
 mod inspect;
+mod level_args;
 mod report;
 
 use self::args::{Cli, Command};

@@ -6,6 +6,7 @@
 //! 04xx actions · 05xx target and kernel features · 06xx limits and budgets · 07xx lints · 09xx internal.
 
 use super::Code;
+use super::levels::{Level, Lint};
 
 /// What is known of a code without an instance of it.
 #[derive(Clone, Copy, Debug)]
@@ -13,8 +14,8 @@ pub struct Row {
     pub code: Code,
     /// Lowercase, without a full stop.
     pub title: &'static str,
-    /// The name by which `--allow` and `--deny` know a lint.
-    pub lint: Option<&'static str>,
+    /// The name by which `--allow` and `--deny` know it, and its level without them; errors have none.
+    pub lint: Option<Lint>,
     /// Markdown with the headings of [`HEADINGS`].
     pub page: &'static str,
 }
@@ -23,17 +24,23 @@ pub struct Row {
 /// exactly this code, the right one nothing.
 pub const HEADINGS: [&str; 4] = ["## What it means", "## Why it is reported", "## Wrong", "## Right"];
 
-macro_rules! lint_name {
+macro_rules! lint {
     () => {
         None
     };
     ($name:literal) => {
-        Some($name)
+        Some(Lint { name: $name, default: Level::Warn })
+    };
+    ($name:literal note) => {
+        Some(Lint { name: $name, default: Level::Note })
+    };
+    ($name:literal allow) => {
+        Some(Lint { name: $name, default: Level::Allow })
     };
 }
 
 macro_rules! codes {
-    ($($number:literal $name:ident $title:literal $(lint $lint:literal)? ;)*) => {
+    ($($number:literal $name:ident $title:literal $(lint $lint:literal $($level:ident)?)? ;)*) => {
         #[allow(clippy::zero_prefixed_literal)]
         impl Code {
             $(#[doc = $title] pub const $name: Code = Code($number);)*
@@ -43,7 +50,7 @@ macro_rules! codes {
         pub const ALL: &[Row] = &[$(Row {
             code: Code::$name,
             title: $title,
-            lint: lint_name!($($lint)?),
+            lint: lint!($($lint $($level)?)?),
             page: include_str!(concat!("codes/TF", stringify!($number), ".md")),
         }),*];
     };
@@ -70,16 +77,16 @@ codes! {
     0036 BAD_MERGE "merge of something that is not a mapping";
     0037 TAG_MISMATCH "value does not fit its tag";
     0038 UNSUPPORTED_TAG "tag is not supported";
-    0039 UNKNOWN_TAG "tag has no meaning here";
+    0039 UNKNOWN_TAG "tag has no meaning here" lint "unknown-tag";
     0040 BAD_KEY "mapping key is not a simple value";
 
     // Documents.
     0050 NO_KIND "not a Kubernetes object";
-    0051 OTHER_DOCUMENT "document is not a policy";
+    0051 OTHER_DOCUMENT "document is not a policy" lint "other-document" note;
     0052 UNKNOWN_KIND "unknown kind";
     0053 NO_POLICY "no policy found";
     0054 BAD_LIST "list without items";
-    0055 UNEXPECTED_API_VERSION "policy with another API version";
+    0055 UNEXPECTED_API_VERSION "policy with another API version" lint "api-version";
 
     // Schema.
     0101 UNKNOWN_FIELD "unknown field";
@@ -117,9 +124,9 @@ codes! {
     0137 UNKNOWN_TEMPLATE "unknown template";
     0138 BINDING_NAME "binding cannot have this name";
     0139 TEMPLATE_WITH_WORKLOAD "template that selects workloads";
-    0140 UNUSED_TEMPLATE "template without bindings";
+    0140 UNUSED_TEMPLATE "template without bindings" lint "unused-template" note;
     0141 BINDING_WITHOUT_WORKLOAD "binding that says no workload";
-    0197 LEFT_OUT "without counterpart in an artifact";
+    0197 LEFT_OUT "without counterpart in an artifact" lint "left-out" note;
     0198 UNFILLED_VARIABLE "variable that is not filled in";
     0199 NOT_COMPILED "valid, but not compiled yet";
 
@@ -144,7 +151,7 @@ codes! {
     0302 HOST_SELECTOR_NAMESPACED "hostSelector in a namespaced policy";
     0303 BAD_LABEL_VALUE "not a label's value";
     0311 BINDING_CONFLICT "bindings of one template select one pod";
-    0312 CONTRADICTORY_OVERRIDES "policies override with different values";
+    0312 CONTRADICTORY_OVERRIDES "policies override with different values" lint "contradictory-overrides";
 
     // Actions.
     0401 ACTION_UNAVAILABLE "action cannot be used at this hook";
@@ -156,7 +163,7 @@ codes! {
     0499 OVERRIDE_NOT_COMPILED "Override is valid here, but not compiled yet";
 
     // Target and kernel features.
-    0501 UNCHECKED "fact of a node, not checked";
+    0501 UNCHECKED "fact of a node, not checked" lint "unchecked-fact" note;
     0511 FMOD_RET_RACE "Override that could be bypassed";
     0512 UNPROVED_OVERRIDE "Override at a hook without proof";
 
@@ -231,10 +238,32 @@ mod tests {
         }
     }
 
+    /// The 07xx are lints; codes of other ranges are, where they only warn. That nothing else warns is seen to by
+    /// [`Diagnostic::lint`](crate::diag::Diagnostic::lint), and that no error can be allowed by `Diagnostics::apply`.
     #[test]
-    fn lints_and_only_lints_have_a_name() {
+    fn every_lint_has_a_name_of_its_own() {
+        let mut names = std::collections::BTreeSet::new();
         for row in ALL {
-            assert_eq!(row.lint.is_some(), (700..800).contains(&row.code.0), "{}", row.code);
+            assert!(row.lint.is_some() || !(700..800).contains(&row.code.0), "{}", row.code);
+            let Some(lint) = row.lint else { continue };
+            let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+            assert!(lint.name.split('-').all(is_word), "{}", lint.name);
+            assert!(names.insert(lint.name) && lint.name != crate::diag::levels::WARNINGS, "{}", lint.name);
+        }
+    }
+
+    /// A warning is made by `Diagnostic::lint`, so that it has a name to allow it by.
+    #[test]
+    fn only_lints_warn() {
+        for file in walkdir::WalkDir::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")) {
+            let file = file.unwrap();
+            if file.path().extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(file.path()).unwrap();
+                let code = text.split("#[cfg(test)]").next().unwrap();
+                let made = code.split_whitespace().collect::<String>();
+                let is_test = file.path().ends_with("tests.rs");
+                assert!(is_test || !made.contains(",Severity::Warning,"), "{}", file.path().display());
+            }
         }
     }
 

@@ -12,6 +12,7 @@ pub mod documents;
 pub mod files;
 pub mod github;
 pub mod json;
+pub mod levels;
 pub mod lints;
 mod order;
 pub mod overlap;
@@ -32,7 +33,7 @@ use crate::source::Span;
 pub enum Severity {
     /// For information; never changes an exit code.
     Note,
-    /// A lint: accepted, but probably not what was meant. `--deny` turns it into an error.
+    /// A lint: accepted, but probably not what was meant. [`levels`] make more or less of it.
     Warning,
     /// Valid for Tetragon, but this back end cannot compile it yet: an error for `compile`, a note for `check`.
     NotCompiled,

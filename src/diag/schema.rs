@@ -123,25 +123,17 @@ pub fn miscased_exact_field(text: &str, name: &str, required: bool, span: Span) 
 }
 
 pub fn miscased_field(text: &str, name: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::MISCASED_NAME,
-        Severity::Warning,
-        format!("field `{}` is spelt `{name}`", shown(text)),
-    )
-    .label(span, "taken in this spelling too")
-    .help(name)
-    .note("below a field in another spelling Tetragon checks nothing against its schema")
+    Diagnostic::lint(Code::MISCASED_NAME, format!("field `{}` is spelt `{name}`", shown(text)))
+        .label(span, "taken in this spelling too")
+        .help(name)
+        .note("below a field in another spelling Tetragon checks nothing against its schema")
 }
 
 pub fn explicit_null(name: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::EXPLICIT_NULL,
-        Severity::Warning,
-        format!("`{name}` is null, which counts as absent"),
-    )
-    .label(span, "no value here")
-    .help(format!("leave `{name}` out"))
-    .note("the API server drops nulls; Tetragon's file loader refuses them")
+    Diagnostic::lint(Code::EXPLICIT_NULL, format!("`{name}` is null, which counts as absent"))
+        .label(span, "no value here")
+        .help(format!("leave `{name}` out"))
+        .note("the API server drops nulls; Tetragon's file loader refuses them")
 }
 
 /// Valid, and beyond this back end. `what` names it as the policy does.
@@ -291,6 +283,5 @@ pub fn loader_with_workload(span: Span, selector: Option<Span>) -> Diagnostic {
 
 /// Valid, and about Tetragon itself: it changes no verdict and no event. `label` says what it does there.
 pub fn left_out(what: &str, label: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(Code::LEFT_OUT, Severity::Note, format!("{what} is left out of the artifact"))
-        .label(span, label)
+    Diagnostic::lint(Code::LEFT_OUT, format!("{what} is left out of the artifact")).label(span, label)
 }
