@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::config::Typed;
 use super::level_args::LevelArgs;
 use crate::driver::Input;
 use crate::policy::resolve::ResolveOptions;
@@ -96,6 +97,9 @@ pub enum ReportForm {
 /// What is read.
 #[derive(Debug, Args)]
 pub struct InputArgs {
+    // First, since what is read of the line is gone from it.
+    #[command(flatten)]
+    pub typed: Typed,
     /// Files, folders (searched for *.yaml, *.yml and *.json) or `-` for standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
@@ -111,6 +115,12 @@ pub struct InputArgs {
     /// Threads that read (default: one for each CPU)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+    /// Configuration to use instead of the `.tracefold.yaml` found upwards from the paths
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    pub config: Option<PathBuf>,
+    /// Use no configuration
+    #[arg(long)]
+    pub no_config: bool,
     #[command(flatten)]
     pub levels: LevelArgs,
 }
@@ -128,7 +138,7 @@ impl InputArgs {
 }
 
 /// What is known of the nodes. Defaults are fixed and recorded, never taken from this machine.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct TargetArgs {
     /// Kernel that is compiled and forecast for
     #[arg(long, value_name = "VERSION", value_parser = kernel_version, default_value = "6.12")]
@@ -157,6 +167,17 @@ pub enum PreemptModel {
 }
 
 impl TargetArgs {
+    /// Takes over the option `name`, one of those that a configuration sets.
+    pub fn take(&mut self, name: &str, from: &TargetArgs) {
+        match name {
+            "kernel" => self.kernel = from.kernel,
+            "cpus" => self.cpus = from.cpus,
+            "pods" => self.pods = from.pods,
+            "preempt" => self.preempt = from.preempt,
+            _ => {}
+        }
+    }
+
     pub fn target(&self) -> Target {
         Target {
             kernel: self.kernel,

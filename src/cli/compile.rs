@@ -5,6 +5,7 @@ use std::io;
 use super::Status;
 use super::args::CompileArgs;
 use super::args::{InputArgs, TargetArgs};
+use super::config::{self, Settled};
 use super::console::{Console, NotWritten, Place};
 use crate::diag::{Diagnostics, files};
 use crate::driver;
@@ -48,8 +49,11 @@ pub(super) fn make(
     target: &TargetArgs,
     console: Console,
 ) -> Result<Result<Made, Status>, NotWritten> {
+    let Settled { input, target, levels } = match config::settle(input, Some(target), console)? {
+        Ok(settled) => settled,
+        Err(status) => return Ok(Err(status)),
+    };
     let mut diags = Diagnostics::default();
-    let (levels, input, target) = (input.levels.levels(), input.input(), target.target());
     let sources = driver::read(&input, &mut io::stdin().lock(), &mut diags);
     let policies = driver::policies(&sources, &input, &mut diags);
     let set = policies.set.filter(|_| !diags.has_errors());

@@ -13,7 +13,7 @@ pub struct LevelArgs {
 }
 
 impl LevelArgs {
-    /// The defaults with what was typed on top.
+    /// The defaults with what was typed on top, without a configuration.
     pub fn levels(&self) -> Levels {
         let mut levels = Levels::default();
         self.add_to(&mut levels);

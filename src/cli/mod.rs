@@ -3,6 +3,7 @@
 pub mod args;
 mod check;
 mod compile;
+mod config;
 mod console;
 mod documentation;
 mod inspect;

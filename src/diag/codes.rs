@@ -88,6 +88,12 @@ codes! {
     0054 BAD_LIST "list without items";
     0055 UNEXPECTED_API_VERSION "policy with another API version" lint "api-version";
 
+    // The configuration file: exit status 2.
+    0060 UNKNOWN_SETTING "unknown setting";
+    0061 BAD_SETTING "setting with a bad value";
+    0062 UNKNOWN_LINT "unknown lint";
+    0063 TWO_LEVELS "lint with two levels";
+
     // Schema.
     0101 UNKNOWN_FIELD "unknown field";
     0102 DUPLICATE_FIELD "field stands twice";

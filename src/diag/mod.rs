@@ -8,6 +8,7 @@ pub mod actions;
 pub mod arguments;
 pub mod bindings;
 pub mod codes;
+pub mod config;
 pub mod documents;
 pub mod files;
 pub mod github;

@@ -1,0 +1,118 @@
+//! What a team writes down once: levels of lints, and defaults of options (`.tracefold.yaml`).
+//!
+//! One file counts for a run ([`find`]), and an option that is typed counts more. The file is an input like
+//! the policies: its name stands in no output, what it says stands where the option's value would.
+//! Not settable here: what weakens policies (`--monitor`, `--allow-fmod-ret-race`) is said where it is meant.
+
+mod find;
+mod read;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+use super::Status;
+use super::args::{InputArgs, TargetArgs};
+use super::console::{Console, NotWritten, Place};
+use crate::diag::Diagnostics;
+use crate::diag::levels::{Level, Levels, Named};
+use crate::driver::Input;
+use crate::source::discover;
+use crate::target::Target;
+
+/// What the file says.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// `warnings` come first: the lists have no order.
+    levels: Vec<(Named, Level)>,
+    namespace: Option<String>,
+    /// Names of options of [`TargetArgs`], each once.
+    named: Vec<&'static str>,
+    target: Option<TargetArgs>,
+}
+
+/// Everything that a run is told: what was typed, on top of what the file says, on top of the defaults.
+pub struct Settled {
+    pub input: Input,
+    pub target: Target,
+    pub levels: Levels,
+}
+
+/// Finds and reads the configuration. What is wrong with it has been shown when it gives a status instead.
+pub fn settle(
+    typed: &InputArgs,
+    target: Option<&TargetArgs>,
+    console: Console,
+) -> Result<Result<Settled, Status>, NotWritten> {
+    let file = match &typed.config {
+        Some(file) => Some(file.clone()),
+        None if typed.no_config => None,
+        None => find::upwards(&typed.paths),
+    };
+    let mut diags = Diagnostics::default();
+    let mut config = Config::default();
+    if let Some(file) = file {
+        let sources = discover::load_file(&file, &mut diags);
+        if !diags.has_errors() {
+            config = read::config(&sources, &mut diags);
+        }
+        if diags.has_errors() {
+            let status = if diags.has_io_errors() { Status::Unreadable } else { Status::WrongUsage };
+            console.diagnostics(Place::Stderr, &diags, &sources)?;
+            return Ok(Err(status));
+        }
+    }
+    Ok(Ok(config.below(typed, target)))
+}
+
+impl Config {
+    fn below(self, typed: &InputArgs, target: Option<&TargetArgs>) -> Settled {
+        let mut levels = Levels::default();
+        self.levels.iter().for_each(|&(named, level)| levels.set(named, level));
+        typed.levels.add_to(&mut levels);
+        let mut input = typed.input();
+        if let Some(namespace) = self.namespace
+            && !typed.typed.has("namespace")
+        {
+            input.resolve.namespace = namespace;
+        }
+        let mut target = target.cloned();
+        if let (Some(target), Some(from)) = (&mut target, self.target) {
+            self.named.iter().filter(|name| !typed.typed.has(name)).for_each(|name| target.take(name, &from));
+        }
+        Settled { input, target: target.map_or_else(Target::default, |target| target.target()), levels }
+    }
+}
+
+/// Which options were typed, in contrast to those that have their default.
+#[derive(Clone, Debug, Default)]
+pub struct Typed {
+    names: Vec<String>,
+}
+
+impl Typed {
+    fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|typed| typed == name)
+    }
+}
+
+impl Args for Typed {
+    fn augment_args(command: Command) -> Command {
+        command
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        command
+    }
+}
+
+impl FromArgMatches for Typed {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Typed, clap::Error> {
+        let is_typed = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        Ok(Typed { names: matches.ids().filter(is_typed).map(clap::Id::to_string).collect() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Typed::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
