@@ -7,9 +7,7 @@ use crate::vocab::arg_type::ArgType;
 
 fn did_you_mean(diagnostic: Diagnostic, nearest: Option<&str>, otherwise: &str, span: Span) -> Diagnostic {
     match nearest {
-        Some(nearest) => {
-            diagnostic.label(span, format!("did you mean `{}`?", shown(nearest))).help(shown(nearest))
-        }
+        Some(nearest) => diagnostic.label(span, format!("did you mean `{}`?", shown(nearest))),
         None => diagnostic.label(span, otherwise),
     }
 }

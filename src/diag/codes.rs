@@ -191,6 +191,13 @@ codes! {
     0709 UNKNOWN_CONTAINER_KEY "label that no container has" lint "container-key";
     0710 VALUE_READ_AS "value is read as another" lint "value-read-as";
     0711 UNREACHABLE_SELECTOR "selector is never reached" lint "unreachable-selector";
+    0712 UNREACHABLE_VALUE "value is never reached" lint "unreachable-value";
+    0713 REDUNDANT_VALUE "value makes no difference" lint "redundant-value" note;
+    0714 AMBIGUOUS_INDEX "index of a field and of an argument" lint "ambiguous-index";
+    0715 TETRAGON_DIFFERS "Tetragon does otherwise" lint "tetragon-differs" note;
+    0720 USER_MEMORY "decided on user memory" lint "override-on-user-memory";
+    0721 ESCAPABLE_ALLOWLIST "paths that a process may make up" lint "path-allowlist-escapable" allow;
+    0722 FMOD_RET_ONLY "Override that only fmod_ret can serve" lint "fmod-ret-only";
 
     // Internal.
 }

@@ -3,6 +3,8 @@
 use super::schema::shown;
 use super::{Code, Diagnostic};
 use crate::source::{Span, Spanned};
+
+type Text<'a> = Spanned<&'a str>;
 use crate::vocab::arg_type::ArgType;
 use crate::vocab::operator::Operator;
 
@@ -10,7 +12,7 @@ pub fn unknown_option(name: &str, nearest: Option<&str>, span: Span) -> Diagnost
     let diagnostic = Diagnostic::lint(Code::UNKNOWN_OPTION, format!("unknown option `{}`", shown(name)))
         .note("Tetragon ignores options that it does not know");
     match nearest {
-        Some(nearest) => diagnostic.label(span, format!("did you mean `{nearest}`?")).help(nearest),
+        Some(nearest) => diagnostic.label(span, format!("did you mean `{nearest}`?")),
         None => diagnostic.label(span, "has no effect"),
     }
 }
@@ -44,6 +46,10 @@ pub fn filter_never_matches(what: &str, why: &str, span: Span) -> Diagnostic {
     Diagnostic::lint(Code::NEVER_MATCHES, format!("{what} never matches")).label(span, why)
 }
 
+pub fn filter_always_matches(what: &str, why: &str, span: Span) -> Diagnostic {
+    Diagnostic::lint(Code::ALWAYS_MATCHES, format!("{what} always matches")).label(span, why)
+}
+
 pub fn value_read_as(value: &str, meaning: i64, ty: ArgType, span: Span) -> Diagnostic {
     Diagnostic::lint(
         Code::VALUE_READ_AS,
@@ -71,10 +77,47 @@ pub fn no_effect(what: &str, why: &str, span: Span) -> Diagnostic {
     Diagnostic::lint(Code::NO_EFFECT, format!("{what} has no effect")).label(span, why)
 }
 
-pub fn unreachable_selector(span: Span, earlier: Span) -> Diagnostic {
+/// `takes_all`: the earlier selector matches every event, whatever the later one asks for.
+pub fn unreachable_selector(span: Span, earlier: Span, takes_all: bool) -> Diagnostic {
+    let what = if takes_all { "every event" } else { "whatever the other one does" };
     Diagnostic::lint(Code::UNREACHABLE_SELECTOR, "the selector is never reached")
         .label(span, "cannot match any more")
-        .label(earlier, "this one matches every event, and the first that matches decides")
+        .label(earlier, format!("this one matches {what}, and the first that matches decides"))
+        .help("put the narrower selector first, or remove it")
+}
+
+pub fn taken_value(value: Text<'_>, earlier: Span) -> Diagnostic {
+    Diagnostic::lint(Code::UNREACHABLE_VALUE, format!("`{}` is never reached here", shown(value.value)))
+        .label(value.span, "an earlier selector has matched by then")
+        .label(earlier, "this one matches it, and the first that matches decides")
+        .help("remove it here, or put this selector first")
+}
+
+pub fn covered_value(value: Text<'_>, by: Text<'_>) -> Diagnostic {
+    let message = format!("`{}` makes no difference", shown(value.value));
+    let diagnostic = Diagnostic::lint(Code::REDUNDANT_VALUE, message).help("remove it");
+    if value.value == by.value {
+        diagnostic.label(value.span, "stands twice").label(by.span, "first here")
+    } else {
+        let label = format!("`{}` matches whatever it does", shown(by.value));
+        diagnostic.label(value.span, label).label(by.span, "this one")
+    }
+}
+
+/// A number that is a field's and, of another argument, a position.
+pub fn ambiguous_index(index: u32, field: Span, position: Span, span: Span) -> Diagnostic {
+    Diagnostic::lint(
+        Code::AMBIGUOUS_INDEX,
+        format!("index {index} is that of a field and the position of another"),
+    )
+    .label(span, "taken as the field's")
+    .label(field, format!("the argument that reads field {index}"))
+    .label(position, format!("the argument at position {index}, counted from 0"))
+    .help("name the position with `args: [N]`")
+}
+
+pub fn tetragon_differs(message: &str, label: &str, span: Span) -> Diagnostic {
+    Diagnostic::lint(Code::TETRAGON_DIFFERS, message).label(span, label)
 }
 
 /// Something only the node knows. `fact` is a sentence without a full stop.

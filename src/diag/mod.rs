@@ -22,6 +22,7 @@ pub mod sarif;
 pub mod schema;
 pub mod suggest;
 pub mod target;
+pub mod weak;
 pub mod workload;
 pub mod yaml;
 
@@ -77,7 +78,7 @@ pub struct Diagnostic {
     pub severity: Severity,
     pub message: String,
     pub labels: Vec<Label>,
-    /// What to write instead, as text that can be pasted.
+    /// What to write instead, or what can be written there.
     pub help: Option<String>,
     /// The facts behind it: a kernel version, what Tetragon does.
     pub notes: Vec<String>,
@@ -120,6 +121,11 @@ pub struct Diagnostics {
 impl Diagnostics {
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.found.push(diagnostic);
+    }
+
+    /// Takes back what was found at `span` under `code`: a later phase knows better.
+    pub fn take_back(&mut self, code: Code, span: Span) {
+        self.found.retain(|d| d.code != code || d.labels.first().is_none_or(|label| label.span != span));
     }
 
     pub fn extend(&mut self, other: Diagnostics) {

@@ -240,8 +240,8 @@ fn add(input: Input, text: Text, sources: &mut Sources, diags: &mut Diagnostics)
         }
         Text::NotUtf8(text, byte) => {
             let at = text.len();
-            let source = sources.add_file(name, shown, Origin::Refused, text);
-            diags.push(report::not_utf8(Span::new(source, at, at), byte));
+            let source = sources.add_file(name, shown.clone(), Origin::Refused, text);
+            diags.push(report::not_utf8(Span::new(source, at, at), &shown, byte));
         }
         Text::Control(text, at) => {
             let character = text[at..].chars().next().unwrap_or('\0');

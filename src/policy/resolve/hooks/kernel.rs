@@ -78,7 +78,7 @@ fn check_return(kprobe: &Kprobe<'_>, hooks_return: bool, cx: &mut Cx<'_>) {
     let is_known = ["TrackSock", "UntrackSock"].iter().any(|name| name.eq_ignore_ascii_case(action.value));
     if !is_known {
         let names = ["TrackSock", "UntrackSock"];
-        let nearest = crate::vocab::nearest(action.value, names);
+        let nearest = crate::diag::suggest::nearest(action.value, names);
         cx.report(codes::unknown_word("return action", action.value, nearest, names, action.span));
     } else if hooks_return {
         cx.not_compiled("`returnArgAction`", action.span);

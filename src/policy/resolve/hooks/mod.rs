@@ -10,7 +10,7 @@ use rustc_hash::FxHashSet;
 
 use super::lists::Lists;
 use super::macros::Macros;
-use super::{Cx, args};
+use super::{Cx, args, tetragon};
 use crate::diag::{lints, schema as codes};
 use crate::policy::{Hook, HookCall, PolicyKind, Scope};
 use crate::source::Span;
@@ -60,6 +60,7 @@ pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Writte
     let policy = PolicyCx { spec, lists, macros: Macros::of(spec), has_enforcers };
     check_one_section(kind, spec, cx);
     enforcer::check(&policy, cx);
+    tetragon::check_mode(spec, cx);
     check_loader(kind, spec, cx);
     let mut hooks = Vec::new();
     for kprobe in spec.kprobes.iter().flat_map(|list| &list.items) {

@@ -8,7 +8,7 @@ use super::super::{Cx, args, selectors};
 use super::{HookCx, PolicyCx, message, tags};
 use crate::diag::{lints, schema as codes};
 use crate::syntax::ast::objects::Tracepoint;
-use crate::vocab::arg_type::FilterClass;
+use crate::vocab::arg_type::{ArgType, FilterClass};
 use crate::vocab::hook::HookKind;
 
 pub fn check(policy: &PolicyCx<'_, '_>, hook: &Tracepoint<'_>, cx: &mut Cx<'_>) {
@@ -53,6 +53,21 @@ pub fn check(policy: &PolicyCx<'_, '_>, hook: &Tracepoint<'_>, cx: &mut Cx<'_>) 
     tags(hook.tags.as_ref(), cx);
 }
 
+/// Types that the reader of fields (`get_ctx_ul`) does not know.
+fn reads_nothing(ty: ArgType) -> bool {
+    match ty.filter_class() {
+        FilterClass::PathWithMode | FilterClass::Path | FilterClass::CapSet | FilterClass::SockaddrUn => true,
+        FilterClass::Opaque => !matches!(ty, ArgType::Nop | ArgType::ConstBuf),
+        FilterClass::Text => ty == ArgType::NetDevice,
+        FilterClass::Int { .. }
+        | FilterClass::Buffer
+        | FilterClass::Sock
+        | FilterClass::Skb
+        | FilterClass::Sockaddr
+        | FilterClass::Unknown => false,
+    }
+}
+
 /// Tetragon: types of kernel objects read 0 from a tracepoint's field, `fd` the descriptor 0 (semantics 2.4).
 fn check_types(kind: HookKind, args: &Args, cx: &mut Cx<'_>) {
     if kind == HookKind::RawTracepoint {
@@ -60,7 +75,7 @@ fn check_types(kind: HookKind, args: &Args, cx: &mut Cx<'_>) {
     }
     for arg in &args.known {
         let Some(ty) = arg.ty else { continue };
-        if matches!(ty.filter_class(), FilterClass::PathWithMode | FilterClass::Path | FilterClass::CapSet) {
+        if reads_nothing(ty) {
             let what = format!("type `{ty}` on a tracepoint's field");
             cx.report(lints::ignored(&what, "Tetragon reads 0, whatever the field holds", arg.ty_span));
         }
