@@ -3,10 +3,21 @@
 use super::schema::shown;
 use super::{Code, Diagnostic};
 use crate::source::{Span, Spanned};
-
-type Text<'a> = Spanned<&'a str>;
+use crate::vocab::accepts::{Verdict, accepts};
 use crate::vocab::arg_type::ArgType;
 use crate::vocab::operator::Operator;
+
+type Text<'a> = Spanned<&'a str>;
+
+/// What can be written instead of an operator that no program handles.
+fn operators_for(ty: ArgType) -> String {
+    let works = |op: &&Operator| accepts(**op, ty.filter_class()) == Verdict::Works;
+    let names: Vec<&str> = Operator::ALL.iter().filter(works).map(|op| op.name()).collect();
+    match names.is_empty() {
+        true => format!("a `{ty}` cannot be compared; remove the filter"),
+        false => format!("operators for a `{ty}`: `{}`", names.join("`, `")),
+    }
+}
 
 pub fn unknown_option(name: &str, nearest: Option<&str>, span: Span) -> Diagnostic {
     let diagnostic = Diagnostic::lint(Code::UNKNOWN_OPTION, format!("unknown option `{}`", shown(name)))
@@ -24,6 +35,7 @@ pub fn never_matches_type(op: Spanned<Operator>, ty: ArgType, ty_span: Span) -> 
     )
     .label(op.span, format!("no program compares a `{ty}` so"))
     .label(ty_span, format!("the argument is declared `{ty}` here"))
+    .help(operators_for(ty))
     .note("Tetragon loads this, and the filter is false for every event")
 }
 
@@ -34,12 +46,14 @@ pub fn always_matches_type(op: Spanned<Operator>, ty: ArgType, ty_span: Span) ->
     )
     .label(op.span, format!("no program compares a `{ty}`"))
     .label(ty_span, format!("the argument is declared `{ty}` here"))
+    .help(operators_for(ty))
     .note("Tetragon loads this, and the filter is true for every event")
 }
 
 pub fn value_never_matches(value: &str, why: &str, span: Span) -> Diagnostic {
     Diagnostic::lint(Code::NEVER_MATCHES, format!("no argument is ever equal to `{}`", shown(value)))
         .label(span, why)
+        .help("correct it, or remove it")
 }
 
 pub fn filter_never_matches(what: &str, why: &str, span: Span) -> Diagnostic {
@@ -70,11 +84,11 @@ pub fn container_key(key: &str, span: Span) -> Diagnostic {
 }
 
 pub fn ignored(what: &str, why: &str, span: Span) -> Diagnostic {
-    Diagnostic::lint(Code::IGNORED, format!("{what} is ignored")).label(span, why)
+    Diagnostic::lint(Code::IGNORED, format!("{what} is ignored")).label(span, why).help("remove it")
 }
 
 pub fn no_effect(what: &str, why: &str, span: Span) -> Diagnostic {
-    Diagnostic::lint(Code::NO_EFFECT, format!("{what} has no effect")).label(span, why)
+    Diagnostic::lint(Code::NO_EFFECT, format!("{what} has no effect")).label(span, why).help("remove it")
 }
 
 /// `takes_all`: the earlier selector matches every event, whatever the later one asks for.

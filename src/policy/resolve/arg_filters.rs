@@ -142,7 +142,9 @@ fn resolve_one<'v, 'c: 'v>(
             values::check_expression(hook, op, written, given, cx);
         } else {
             let why = "an expression is evaluated over `args` and in `matchArgs` only";
-            cx.report(lints::filter_never_matches("`CelExpr`", why, op.span));
+            cx.report(
+                lints::filter_never_matches("`CelExpr`", why, op.span).help("compare with other operators"),
+            );
         }
         return None;
     }
@@ -188,7 +190,10 @@ fn resolve_one<'v, 'c: 'v>(
 fn check_max_data(known: KnownArg, op: Spanned<Operator>, cx: &mut Cx<'_>) {
     if known.max_data {
         let why = "the argument has `maxData`, and Tetragon compares other bytes of it";
-        cx.report(lints::filter_never_matches(&format!("`{}`", op.value), why, op.span));
+        cx.report(
+            lints::filter_never_matches(&format!("`{}`", op.value), why, op.span)
+                .help("leave `maxData` out of an argument that is compared"),
+        );
     }
 }
 
@@ -291,7 +296,10 @@ fn check_capabilities_gained(
     }
     if subject == Subject::Data {
         let why = "Tetragon takes the second position for one of `args`";
-        cx.report(lints::filter_never_matches("`CapabilitiesGained` on data", why, op.span));
+        cx.report(
+            lints::filter_never_matches("`CapabilitiesGained` on data", why, op.span)
+                .help("compare two elements of `args`"),
+        );
         return;
     }
     let positions = written.args.as_ref().map_or(&[][..], |args| &args.items);

@@ -170,7 +170,10 @@ pub fn resolve_returned(
         cx.report(codes::type_unusable(ty.value, &what, arg.ty.is_some(), "cannot be read here", ty.span));
     }
     if !hooks_return && !incomplete {
-        cx.report(lints::ignored("`returnArg`", "the hook has no `return: true`", arg.span()));
+        cx.report(
+            lints::ignored("`returnArg`", "the hook has no `return: true`", arg.span())
+                .help("add `return: true` to the hook, or remove it"),
+        );
     }
     let known = KnownArg {
         index: arg.index.map(|index| index.value),
@@ -225,7 +228,10 @@ fn check_buffer(arg: &WrittenArg<'_>, ty: Option<ArgType>, span: Span, cx: &mut 
         && !arg.incomplete
     {
         let what = format!("a `{ty}` without `sizeArgIndex`");
-        cx.report(lints::ignored(&what, "nothing says its size, so nothing is read", span));
+        cx.report(
+            lints::ignored(&what, "nothing says its size, so nothing is read", span)
+                .help("sizeArgIndex: N, the number of the argument with the size, counted from 1"),
+        );
     }
 }
 

@@ -75,11 +75,11 @@ fn check_pids(list: &List<PidFilter<'_>>, cx: &mut Cx<'_>) {
             let why = "with `isNamespacePID` and `followForks` Tetragon finds 0 in every process";
             match filter.operator.map(|op| op.value) {
                 Some(SetOperator::In) => {
-                    cx.report(lints::filter_always_matches("`In` with 0", why, zero.span))
+                    cx.report(lints::filter_always_matches("`In` with 0", why, zero.span).help("leave 0 out"))
                 }
-                Some(SetOperator::NotIn) => {
-                    cx.report(lints::filter_never_matches("`NotIn` with 0", why, zero.span))
-                }
+                Some(SetOperator::NotIn) => cx.report(
+                    lints::filter_never_matches("`NotIn` with 0", why, zero.span).help("leave 0 out"),
+                ),
                 None => {}
             }
         }
@@ -105,9 +105,10 @@ fn listed<'v, 'a: 'v>(
 fn check_empty(is_empty: bool, op: Option<SetOperator>, span: Span, cx: &mut Cx<'_>) {
     if is_empty {
         match op {
-            Some(SetOperator::In) => {
-                cx.report(lints::filter_never_matches("`In` without values", "nothing is in it", span))
-            }
+            Some(SetOperator::In) => cx.report(
+                lints::filter_never_matches("`In` without values", "nothing is in it", span)
+                    .help("give values, or remove the filter"),
+            ),
             Some(SetOperator::NotIn) => {
                 cx.report(lints::ignored("`NotIn` without values", "everything is outside", span))
             }

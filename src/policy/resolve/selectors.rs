@@ -118,7 +118,10 @@ fn check_return_filters(hook: &HookCx<'_, '_>, parts: &Parts<'_, '_>, cx: &mut C
         }
         HookKind::Kprobe | HookKind::Fentry | HookKind::Uprobe if hook.hooks_return => {}
         HookKind::Kprobe | HookKind::Fentry | HookKind::Uprobe => {
-            cx.report(lints::ignored("`matchReturnArgs`", "the hook has no `return: true`", list.span));
+            cx.report(
+                lints::ignored("`matchReturnArgs`", "the hook has no `return: true`", list.span)
+                    .help("add `return: true` to the hook, or remove it"),
+            );
         }
         HookKind::Tracepoint | HookKind::RawTracepoint | HookKind::Usdt => {
             cx.report(lints::ignored("`matchReturnArgs`", "nothing returns here", list.span));

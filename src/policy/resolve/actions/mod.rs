@@ -214,7 +214,9 @@ fn overridden<'a>(hook: &HookCx<'a, '_>, call: &'a str) -> Vec<&'a str> {
 
 fn warn_about_zero(value: i32, span: Span, cx: &mut Cx<'_>) {
     if value == 0 {
-        cx.report(lints::no_effect("`Override` with 0", "0 means that the call goes on", span));
+        cx.report(
+            lints::no_effect("`Override` with 0", "0 means that the call goes on", span).help("argError: -1"),
+        );
     }
 }
 

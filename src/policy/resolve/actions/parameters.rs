@@ -46,7 +46,10 @@ fn check_rate_limit(written: &WrittenAction<'_>, action: Action, cx: &mut Cx<'_>
     let scope = written.rate_limit_scope.filter(|scope| !scope.value.is_empty());
     let Some(limit) = limit else {
         if let Some(scope) = scope {
-            cx.report(lints::ignored("`rateLimitScope`", "there is no `rateLimit`", scope.span));
+            cx.report(
+                lints::ignored("`rateLimitScope`", "there is no `rateLimit`", scope.span)
+                    .help("add `rateLimit`, or remove it"),
+            );
         }
         return;
     };

@@ -83,7 +83,10 @@ fn check_return(kprobe: &Kprobe<'_>, hooks_return: bool, cx: &mut Cx<'_>) {
     } else if hooks_return {
         cx.not_compiled("`returnArgAction`", action.span);
     } else {
-        cx.report(lints::ignored("`returnArgAction`", "the hook has no `return: true`", action.span));
+        cx.report(
+            lints::ignored("`returnArgAction`", "the hook has no `return: true`", action.span)
+                .help("add `return: true` to the hook, or remove it"),
+        );
     }
 }
 

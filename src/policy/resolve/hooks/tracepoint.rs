@@ -77,7 +77,10 @@ fn check_types(kind: HookKind, args: &Args, cx: &mut Cx<'_>) {
         let Some(ty) = arg.ty else { continue };
         if reads_nothing(ty) {
             let what = format!("type `{ty}` on a tracepoint's field");
-            cx.report(lints::ignored(&what, "Tetragon reads 0, whatever the field holds", arg.ty_span));
+            cx.report(
+                lints::ignored(&what, "Tetragon reads 0, whatever the field holds", arg.ty_span)
+                    .help("give the type of the field, or hook a kernel function that has the object"),
+            );
         }
     }
 }
