@@ -1,8 +1,9 @@
 //! The table of diagnostic codes. To add one: a row here, a page `codes/TFnnnn.md`, a constructor in the
 //! file of its area, and the tests then hold the page's examples against what the compiler really says.
 //!
-//! A code is never reused and never changes its meaning. Ranges: 00xx files and YAML (up to 0019: input or
-//! output that cannot be read or written) · 01xx schema · 02xx arguments and operators · 03xx workload ·
+//! A code is never reused and never changes its meaning. A row with `lint` can be given a level, by its name too
+//! ([`super::levels`]); all others are errors. Ranges: 00xx files and YAML (up to 0019: input or
+//! output that cannot be read or written; from 0060: the configuration) · 01xx schema · 02xx arguments and operators · 03xx workload ·
 //! 04xx actions · 05xx target and kernel features · 06xx limits and budgets · 07xx lints · 09xx internal.
 
 use super::Code;

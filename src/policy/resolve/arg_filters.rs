@@ -177,7 +177,13 @@ fn resolve_one<'v, 'c: 'v>(
         return None;
     }
     let test = values::resolve(hook, op, ty, given, cx)?;
+    // Of a selector that stands alone, whole values can only stand twice, which their number tells.
+    let is_plain = |values: usize| match &test {
+        Test::Equal(ids) => ids.len() == values,
+        Test::Prefix(_) | Test::Postfix(_) | Test::Int(_) => false,
+    };
     if let Given::Listed(list) = given
+        && !(hook.has_one_selector && is_plain(list.items.len()))
         && let Some(values) = Compared::of(arg, op, ty, &list.items)
     {
         values.report_covered(cx);

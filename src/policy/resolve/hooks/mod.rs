@@ -14,7 +14,7 @@ use super::{Cx, args, tetragon};
 use crate::diag::{lints, schema as codes};
 use crate::policy::{Hook, HookCall, PolicyKind, Scope};
 use crate::source::Span;
-use crate::syntax::ast::objects::Spec;
+use crate::syntax::ast::objects::{Selector, Spec};
 use crate::syntax::ast::read::{List, Text};
 use crate::syntax::ast::rules::key_span;
 use crate::vocab::hook::HookKind;
@@ -43,6 +43,8 @@ pub struct HookCx<'a, 'n> {
     pub returned: &'a args::Args,
     /// The return is hooked as well.
     pub hooks_return: bool,
+    /// At most one, so that none comes before another.
+    pub has_one_selector: bool,
 }
 
 /// A hook as written, whatever workloads its selectors are for.
@@ -157,6 +159,10 @@ fn check_loader(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) {
     if is_filtered || kind == PolicyKind::TracingPolicyNamespaced {
         cx.report(codes::loader_with_workload(loader.span, filter));
     }
+}
+
+fn has_one(selectors: Option<&List<Selector<'_>>>) -> bool {
+    selectors.is_none_or(|list| list.items.len() <= 1)
 }
 
 /// Letters of a symbol; a name with others is in no kernel.

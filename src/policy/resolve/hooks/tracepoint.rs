@@ -5,7 +5,7 @@
 use super::super::args::Args;
 use super::super::facts::FactKind;
 use super::super::{Cx, args, selectors};
-use super::{HookCx, PolicyCx, message, tags};
+use super::{HookCx, PolicyCx, has_one, message, tags};
 use crate::diag::{lints, schema as codes};
 use crate::syntax::ast::objects::Tracepoint;
 use crate::vocab::arg_type::{ArgType, FilterClass};
@@ -47,6 +47,7 @@ pub fn check(policy: &PolicyCx<'_, '_>, hook: &Tracepoint<'_>, cx: &mut Cx<'_>) 
         data: &none,
         returned: &none,
         hooks_return: false,
+        has_one_selector: has_one(hook.selectors.as_ref()),
     };
     selectors::resolve(&hook_cx, hook.selectors.as_ref(), cx);
     message(hook.message, cx);
