@@ -10,7 +10,7 @@ use crate::diag::Diagnostics;
 use crate::driver;
 
 pub fn run(args: &CheckArgs, console: Console) -> Result<Status, NotWritten> {
-    let Settled { input, levels, .. } = match config::settle(&args.input, None, console)? {
+    let Settled { input, levels, .. } = match config::settle(&args.input, console)? {
         Ok(settled) => settled,
         Err(status) => return Ok(status),
     };

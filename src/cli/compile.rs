@@ -49,10 +49,12 @@ pub(super) fn make(
     target: &TargetArgs,
     console: Console,
 ) -> Result<Result<Made, Status>, NotWritten> {
-    let Settled { input, target, levels } = match config::settle(input, Some(target), console)? {
+    let settled = match config::settle(input, console)? {
         Ok(settled) => settled,
         Err(status) => return Ok(Err(status)),
     };
+    let target = settled.target(target).target();
+    let Settled { input, levels, .. } = settled;
     let mut diags = Diagnostics::default();
     let sources = driver::read(&input, &mut io::stdin().lock(), &mut diags);
     let policies = driver::policies(&sources, &input, &mut diags);

@@ -17,7 +17,6 @@ use crate::diag::Diagnostics;
 use crate::diag::levels::{Level, Levels, Named};
 use crate::driver::Input;
 use crate::source::discover;
-use crate::target::Target;
 
 /// What the file says.
 #[derive(Clone, Debug, Default)]
@@ -33,16 +32,12 @@ pub struct Config {
 /// Everything that a run is told: what was typed, on top of what the file says, on top of the defaults.
 pub struct Settled {
     pub input: Input,
-    pub target: Target,
     pub levels: Levels,
+    config: Config,
 }
 
 /// Finds and reads the configuration. What is wrong with it has been shown when it gives a status instead.
-pub fn settle(
-    typed: &InputArgs,
-    target: Option<&TargetArgs>,
-    console: Console,
-) -> Result<Result<Settled, Status>, NotWritten> {
+pub fn settle(typed: &InputArgs, console: Console) -> Result<Result<Settled, Status>, NotWritten> {
     let file = match &typed.config {
         Some(file) => Some(file.clone()),
         None if typed.no_config => None,
@@ -61,25 +56,27 @@ pub fn settle(
             return Ok(Err(status));
         }
     }
-    Ok(Ok(config.below(typed, target)))
+    let mut levels = Levels::default();
+    config.levels.iter().for_each(|&(named, level)| levels.set(named, level));
+    typed.levels.add_to(&mut levels);
+    let mut input = typed.input();
+    if let Some(namespace) = config.namespace.take()
+        && !typed.typed.has("namespace")
+    {
+        input.resolve.namespace = namespace;
+    }
+    config.named.retain(|name| !typed.typed.has(name));
+    Ok(Ok(Settled { input, levels, config }))
 }
 
-impl Config {
-    fn below(self, typed: &InputArgs, target: Option<&TargetArgs>) -> Settled {
-        let mut levels = Levels::default();
-        self.levels.iter().for_each(|&(named, level)| levels.set(named, level));
-        typed.levels.add_to(&mut levels);
-        let mut input = typed.input();
-        if let Some(namespace) = self.namespace
-            && !typed.typed.has("namespace")
-        {
-            input.resolve.namespace = namespace;
+impl Settled {
+    /// The options about the nodes: as typed, with what the file says where nothing was.
+    pub fn target(&self, typed: &TargetArgs) -> TargetArgs {
+        let mut target = typed.clone();
+        if let Some(from) = &self.config.target {
+            self.config.named.iter().for_each(|name| target.take(name, from));
         }
-        let mut target = target.cloned();
-        if let (Some(target), Some(from)) = (&mut target, self.target) {
-            self.named.iter().filter(|name| !typed.typed.has(name)).for_each(|name| target.take(name, &from));
-        }
-        Settled { input, target: target.map_or_else(Target::default, |target| target.target()), levels }
+        target
     }
 }
 
