@@ -4,7 +4,6 @@ use super::{Code, Diagnostic};
 use crate::source::{Span, Spanned};
 use crate::vocab::action::Action;
 use crate::vocab::arg_type::ArgType;
-use crate::vocab::operator::Operator;
 
 /// `instead` is the LSM hook that sees what the syscall works on.
 pub fn user_memory(action: Spanned<Action>, ty: ArgType, instead: Option<&str>, filter: Span) -> Diagnostic {
@@ -21,10 +20,11 @@ pub fn user_memory(action: Spanned<Action>, ty: ArgType, instead: Option<&str>, 
     }
 }
 
-pub fn escapable_allowlist(action: Spanned<Action>, op: Spanned<Operator>) -> Diagnostic {
+/// `op` is where the operator stands.
+pub fn escapable_allowlist(action: Spanned<Action>, op: Span) -> Diagnostic {
     let message = "a process that may chroot or mount can give any file an allowed path";
     Diagnostic::lint(Code::ESCAPABLE_ALLOWLIST, message)
-        .label(op.span, "allows what has one of these paths")
+        .label(op, "allows what has one of these paths")
         .label(action.span, "is all that stops the others")
         .help("run these workloads without CAP_SYS_ADMIN and CAP_SYS_CHROOT and without user namespaces")
         .note("a path is where a process sees a file: below its own root, on its own mounts")

@@ -9,7 +9,7 @@ use crate::source::Spanned;
 use crate::vocab::action::{Action, Availability};
 use crate::vocab::arg_type::{ArgType, FilterClass};
 use crate::vocab::hook::HookKind;
-use crate::vocab::operator::Operator;
+use crate::vocab::operator::{BinaryOperator, Operator};
 
 /// LSM hooks that see what a syscall really works on, copied by the kernel.
 const DECIDED_AT: [(&str, &str); 15] = [
@@ -82,7 +82,15 @@ fn check_allowlist(hook: &HookCx<'_, '_>, parts: &Parts<'_, '_>, action: Spanned
         let class = arg_filters::type_of(hook, filter).map(ArgType::filter_class);
         let is_path = matches!(class, Some(FilterClass::Path | FilterClass::PathWithMode));
         if is_path && op.value != Operator::NotFileType {
-            cx.report(codes::escapable_allowlist(action, op));
+            cx.report(codes::escapable_allowlist(action, op.span));
+            return;
+        }
+    }
+    let binaries = parts.binaries.iter().chain(&parts.parent_binaries).flat_map(|list| &list.items);
+    for op in binaries.filter_map(|filter| filter.operator) {
+        if matches!(op.value, BinaryOperator::NotIn | BinaryOperator::NotPrefix | BinaryOperator::NotPostfix)
+        {
+            cx.report(codes::escapable_allowlist(action, op.span));
             return;
         }
     }

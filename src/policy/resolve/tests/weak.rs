@@ -43,6 +43,13 @@ fn a_list_of_allowed_paths_holds_as_long_as_paths_are_what_they_seem() {
     assert_eq!(at(LSM, "file", "Equal", "Sigkill"), NOTHING);
     assert_eq!(at(LSM, "file", "NotEqual", "Post"), NOTHING);
     assert_eq!(at(LSM, "string", "NotEqual", "Sigkill"), NOTHING);
+    let program = |op: &str| {
+        said(&format!(
+            "{SYSCALL}, selectors: [{{matchBinaries: [{{operator: {op}, values: [/a]}}], matchActions: [{{action: Sigkill}}]}}]}}]"
+        ))
+    };
+    assert_eq!(program("NotIn"), ["TF0721 NotIn"]);
+    assert_eq!(program("In"), NOTHING);
 }
 
 #[test]
