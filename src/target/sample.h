@@ -1,0 +1,54 @@
+/* The functions and structures of the kernel that tests are run against: no real one's. */
+typedef int pid_t;
+typedef unsigned short umode_t;
+typedef unsigned long size_t;
+typedef unsigned int sa_family_t;
+
+struct dentry { int d_flags; int d_children[]; };
+struct path { struct vfsmount *mnt; struct dentry *dentry; };
+struct file { union { struct path f_path; struct path __f_path; }; unsigned int f_flags; struct cred *f_cred; };
+struct cred { unsigned int uid; };
+struct mm_struct { struct { struct task_struct *owner; unsigned long total_vm; }; };
+struct task_struct { pid_t pid; struct mm_struct *mm; char comm[16]; struct task_struct *real_parent; };
+struct linux_binprm { struct mm_struct *mm; struct file *file; const char *filename; };
+struct sockaddr { unsigned short sa_family; char sa_data[14]; };
+struct in_addr { unsigned int s_addr; };
+struct sockaddr_in { unsigned short sin_family; unsigned short sin_port; struct in_addr sin_addr; };
+struct sock { int sk_family; };
+struct socket { struct sock *sk; };
+struct pt_regs { unsigned long di; };
+struct module { char name[56]; };
+struct vm_area_struct { struct file *vm_file; };
+
+int security_file_open(struct file *file);
+int security_file_permission(struct file *file, int mask);
+int security_mmap_file(struct file *file, unsigned long prot, unsigned long flags);
+int security_path_truncate(const struct path *path);
+int security_bprm_check(struct linux_binprm *bprm);
+int security_bprm_creds_for_exec(struct linux_binprm *bprm);
+int security_inode_mkdir(struct inode *dir, struct dentry *dentry, umode_t mode);
+int security_socket_connect(struct socket *sock, struct sockaddr *address, int addrlen);
+void fd_install(unsigned int fd, struct file *file);
+long do_sys_open(int dfd, const char *filename, int flags, umode_t mode);
+long vfs_write(struct file *file, const char *buf, size_t count);
+int tcp_connect(struct sock *sk);
+void tcp_close(struct sock *sk, long timeout);
+int commit_creds(struct cred *new);
+void bpf_lsm_file_open(struct file *file);
+int bpf_lsm_bprm_check_security(struct linux_binprm *bprm);
+int bpf_lsm_bprm_creds_for_exec(struct linux_binprm *bprm);
+int bpf_lsm_file_permission(struct file *file, int mask);
+int bpf_lsm_path_truncate(const struct path *path);
+void __bpf_trace_sched_process_exec(void *data, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm);
+
+long __x64_sys_read(const struct pt_regs *regs);
+long __x64_sys_write(const struct pt_regs *regs);
+long __x64_sys_close(const struct pt_regs *regs);
+long __x64_sys_lseek(const struct pt_regs *regs);
+long __x64_sys_openat(const struct pt_regs *regs);
+long __x64_sys_execve(const struct pt_regs *regs);
+long __x64_sys_dup(const struct pt_regs *regs);
+long __x64_sys_linkat(const struct pt_regs *regs);
+long __x64_sys_symlinkat(const struct pt_regs *regs);
+long __ia32_sys_read(const struct pt_regs *regs);
+long __ia32_sys_openat(const struct pt_regs *regs);
