@@ -3,6 +3,9 @@
 //! [`Target`] is what decides about code, with a default for everything; [`kernel::Kernel`]s are what policies are
 //! checked against, as many as are given, and what one does not tell stays open.
 
+mod base64;
+pub mod description;
+pub mod kernel;
 pub mod types;
 
 #[cfg(test)]

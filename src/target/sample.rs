@@ -4,6 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use super::description::{Btf, Description, Features, Field, PreemptModel, SCHEMA_VERSION, Tracepoint};
+use super::kernel::{File, Kernel, join};
+
 const TEXT: &str = include_str!("sample.h");
 
 /// Of `sample.h`.
@@ -15,6 +18,61 @@ pub fn btf() -> Vec<u8> {
 pub fn btf_without(words: &[&str]) -> Vec<u8> {
     let kept = |line: &&str| !words.iter().any(|word| line.contains(word));
     compile(&TEXT.lines().filter(kept).collect::<Vec<_>>().join("\n"))
+}
+
+/// A node that runs the kernel of `sample.h` and tells all of it.
+pub fn description() -> Description {
+    let wrappers = TEXT.lines().filter_map(|line| line.strip_prefix("long __")?.split_once('('));
+    let mut syscalls: Vec<String> = wrappers.map(|(name, _)| format!("__{name}")).collect();
+    syscalls.sort();
+    let event = |name: &str, own: &[(&str, &str, u32)]| {
+        let common = [("common_type", "unsigned short", 2), ("common_flags", "unsigned char", 1)];
+        let rest = [("common_preempt_count", "unsigned char", 1), ("common_pid", "int", 4)];
+        let fields = common.iter().chain(&rest).chain(own).map(|&(name, ty, bytes)| Field {
+            name: name.into(),
+            ty: ty.into(),
+            bytes,
+            signed: ty == "int" || ty == "long",
+        });
+        Tracepoint { name: name.into(), fields: fields.collect() }
+    };
+    Description {
+        schema_version: SCHEMA_VERSION,
+        release: "6.12.0-test".into(),
+        machine: "x86_64".into(),
+        preempt: Some(PreemptModel::Voluntary),
+        lsm: Some(["lockdown", "capability", "bpf"].map(String::from).to_vec()),
+        features: Features {
+            kprobe_override: Some(true),
+            kprobe_multi: Some(true),
+            fmod_ret: Some(true),
+            error_injection: Some(true),
+        },
+        syscalls: Some(syscalls),
+        tracepoints: Some(vec![
+            event("raw_syscalls/sys_enter", &[("id", "long", 8), ("args", "unsigned long[6]", 48)]),
+            event("raw_syscalls/sys_exit", &[("id", "long", 8), ("ret", "long", 8)]),
+            event("sched/sched_process_exec", &[("filename", "__data_loc char[]", 4), ("pid", "pid_t", 4)]),
+            event(
+                "syscalls/sys_enter_lseek",
+                &[("__syscall_nr", "int", 4), ("fd", "unsigned int", 8), ("offset", "off_t", 8)],
+            ),
+        ]),
+        functions: Some(["security_file_open", "tcp_close", "tcp_connect"].map(String::from).to_vec()),
+        btf: Some(Btf::of(&btf(), true)),
+    }
+}
+
+/// The kernel of [`description`].
+pub fn kernel() -> Kernel {
+    kernel_of(description())
+}
+
+pub fn kernel_of(description: Description) -> Kernel {
+    let file = File { name: "node.json".into(), bytes: description.to_json().into_bytes() };
+    let (mut kernels, unusable) = join(&[file], &[]);
+    assert_eq!(unusable, []);
+    kernels.remove(0)
 }
 
 /// `text` in C to a `.BTF`.

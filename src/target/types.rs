@@ -311,7 +311,7 @@ mod tests {
             assert!(KernelTypes::parse(good[..cut].to_vec()).is_err(), "{cut}");
         }
         for at in 0..good.len() {
-            for value in 0..=255 {
+            for value in [0, 1, 2, 3, 4, 8, 10, 13, 31, 127, 128, 255] {
                 let mut bad = good.clone();
                 bad[at] = value;
                 let Ok(types) = KernelTypes::parse(bad) else { continue };
