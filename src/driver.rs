@@ -6,6 +6,11 @@
 use std::io::Read;
 use std::path::PathBuf;
 
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::bpf;
+use crate::diag::kernels::{missing_field, unfit_programs};
 use crate::diag::{Diagnostics, documents, target as report};
 use crate::emit::assemble::{self, AssembleError, Built};
 use crate::emit::verify::{self, Disproof};
@@ -17,6 +22,7 @@ use crate::policy::resolve::{ResolveOptions, Resolver};
 use crate::source::{Sources, discover};
 use crate::syntax;
 use crate::target::Target;
+use crate::target::kernel::{self, Kernel};
 
 /// What is read and how.
 #[derive(Clone, Debug)]
@@ -108,6 +114,7 @@ pub fn emit(
     set: &PolicySet,
     folded: &Folded,
     target: &Target,
+    kernels: &[Kernel],
     diags: &mut Diagnostics,
 ) -> Result<Option<Built>, Fault> {
     let Folded { program, certificate, plan } = folded;
@@ -130,7 +137,42 @@ pub fn emit(
         Err(AssembleError::Object(text)) => return Err(Fault::Object(text)),
     };
     verify::prove(set, program, certificate, &built.manifest, &built.files).map_err(Fault::Disproved)?;
+    if !check_objects(&built, folded, kernels, diags) {
+        return Ok(None);
+    }
     Ok(Some(built))
+}
+
+/// Resolves what the programs read against each kernel's types. False if something that is needed is not there.
+fn check_objects(built: &Built, folded: &Folded, kernels: &[Kernel], diags: &mut Diagnostics) -> bool {
+    let before = diags.len();
+    let mut missing: IndexMap<(bpf::Missing, u32), Vec<String>, FxBuildHasher> = IndexMap::default();
+    for (kernel, types) in kernels.iter().filter_map(|kernel| Some((kernel, kernel.types.as_ref()?))) {
+        let found = bpf::KernelBtf::parse(types.bytes()).and_then(|types| {
+            let mut found = vec![];
+            for program in &built.manifest.programs {
+                let Some(object) = built.files.get(&program.object) else { continue };
+                let missing = bpf::relocate_against(object, &types)?;
+                found.extend(missing.into_iter().map(|one| (one, program.operation)));
+            }
+            Ok(found)
+        });
+        match found {
+            Ok(found) => {
+                for one in found {
+                    missing.entry(one).or_default().push(kernel.name.clone());
+                }
+            }
+            Err(error) => diags.push(unfit_programs(&error.to_string(), &kernel.name)),
+        }
+    }
+    for ((one, operation), on) in &missing {
+        let unit = folded.plan.units.get(*operation as usize);
+        let list = unit.and_then(|unit| unit.scopes.values().flatten().next());
+        let span = list.and_then(|list| Some(folded.program.lists.get(*list)?.span));
+        diags.push(missing_field(&one.what, &one.function, &kernel::listed(on), span));
+    }
+    diags.len() == before
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use super::error::Error;
 
 pub mod records;
 
-pub use records::{Kind, StringTable, TypeId};
 use records::{HEADER_BYTES, Record, Section, Slot};
+pub use records::{Kind, StringTable, TypeId};
 pub(super) use records::{MAGIC, Words, part};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

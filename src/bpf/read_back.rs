@@ -112,7 +112,7 @@ impl KernelBtf {
 }
 
 /// Something that a program reads and a kernel does not have.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Missing {
     pub function: String,
     /// As C names it: `struct dentry.d_iname`.

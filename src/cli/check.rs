@@ -2,15 +2,16 @@
 
 use std::io;
 
-use super::Status;
 use super::args::CheckArgs;
 use super::console::{Console, NotWritten, Place};
+use super::{Status, kernels};
 use crate::diag::Diagnostics;
 use crate::driver;
 
 pub fn run(args: &CheckArgs, console: Console) -> Result<Status, NotWritten> {
     let mut diags = Diagnostics::default();
-    let input = args.input.input();
+    let mut input = args.input.input();
+    input.resolve.kernels = kernels::load(&args.input.kernels, &mut diags);
     let sources = driver::read(&input, &mut io::stdin().lock(), &mut diags);
     let policies = driver::policies(&sources, &input, &mut diags);
     if args.input.denies_warnings() {

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use super::Status;
 use super::args::CompileArgs;
 use super::args::{InputArgs, TargetArgs};
 use super::console::{Console, NotWritten, Place};
+use super::{Status, kernels};
 use crate::diag::{Diagnostics, files};
 use crate::driver;
 use crate::emit::assemble::Built;
@@ -49,7 +49,9 @@ pub(super) fn make(
     console: Console,
 ) -> Result<Result<Made, Status>, NotWritten> {
     let mut diags = Diagnostics::default();
-    let (denies_warnings, input, target) = (input.denies_warnings(), input.input(), target.target());
+    let (denies_warnings, kernels) = (input.denies_warnings(), kernels::load(&input.kernels, &mut diags));
+    let (mut input, target) = (input.input(), target.target(&kernels));
+    input.resolve.kernels = kernels.clone();
     let sources = driver::read(&input, &mut io::stdin().lock(), &mut diags);
     let policies = driver::policies(&sources, &input, &mut diags);
     let set = policies.set.filter(|_| !diags.has_errors());
@@ -61,7 +63,7 @@ pub(super) fn make(
     if let (Some(set), Some(folded)) = (&set, &folded)
         && !diags.blocks_compile()
     {
-        outcome = driver::emit(&sources, set, folded, &target, &mut diags);
+        outcome = driver::emit(&sources, set, folded, &target, &kernels, &mut diags);
     }
     console.diagnostics(Place::Stderr, &diags, &sources)?;
     let built = match outcome {

@@ -9,6 +9,7 @@ use super::args::{Cli, CompletionsArgs, ExplainCodeArgs, ManArgs, SchemaArgs, Sc
 use super::console::{Console, NotWritten, Place};
 use crate::diag::suggest::nearest;
 use crate::diag::{codes, json};
+use crate::target::description::Description;
 
 pub fn explain_code(args: &ExplainCodeArgs, console: Console) -> Result<Status, NotWritten> {
     let Some(code) = &args.code else {
@@ -45,6 +46,9 @@ pub fn explain_code(args: &ExplainCodeArgs, console: Console) -> Result<Status, 
 pub fn schema(args: &SchemaArgs, console: Console) -> Result<Status, NotWritten> {
     let schema = match args.of {
         SchemaOf::Diagnostics => json::schema(),
+        SchemaOf::Target => {
+            return console.text(Place::Stdout, &Description::schema()).map(|()| Status::Done);
+        }
     };
     console.write(Place::Stdout, |out| {
         serde_json::to_writer_pretty(&mut *out, &schema)?;

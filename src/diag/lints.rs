@@ -71,8 +71,10 @@ pub fn unreachable_selector(span: Span, earlier: Span) -> Diagnostic {
         .label(earlier, "this one matches every event, and the first that matches decides")
 }
 
-/// Something only the node knows. `fact` is a sentence without a full stop.
-pub fn unchecked(fact: String, span: Span) -> Diagnostic {
-    Diagnostic::new(Code::UNCHECKED, Severity::Note, format!("not checked: {fact}"))
-        .label(span, "needs a fact of the node")
+/// Something only a node knows. `question` is a sentence without its mark; `on` lists the kernels that do not tell,
+/// and is empty if none was given.
+pub fn unchecked(on: &str, question: &str, told_by: &str, span: Span) -> Diagnostic {
+    let on = if on.is_empty() { String::new() } else { format!(" on {on}") };
+    Diagnostic::new(Code::UNCHECKED, Severity::Note, format!("not checked{on}: {question}"))
+        .label(span, told_by)
 }

@@ -12,6 +12,7 @@ pub mod documents;
 pub mod files;
 pub mod github;
 pub mod json;
+pub mod kernels;
 pub mod lints;
 mod order;
 pub mod overlap;

@@ -1,9 +1,17 @@
 use super::*;
 use crate::diag::{Code, Severity, codes};
+use crate::target::sample;
 
 /// Everything that is found in a text named on the command line, as far as folding goes.
 fn findings(text: &str) -> Vec<(Code, Severity)> {
-    let input = Input { paths: vec![], threads: 1, allow_empty: false, resolve: ResolveOptions::default() };
+    findings_on(text, &[])
+}
+
+/// The same, checked against kernels.
+fn findings_on(text: &str, kernels: &[fn() -> Kernel]) -> Vec<(Code, Severity)> {
+    let kernels = kernels.iter().map(|kernel| kernel()).collect();
+    let resolve = ResolveOptions { kernels, ..ResolveOptions::default() };
+    let input = Input { paths: vec![], threads: 1, allow_empty: false, resolve };
     let mut sources = Sources::default();
     sources.add("p.yaml", text);
     let mut diags = Diagnostics::default();
@@ -19,6 +27,10 @@ fn findings(text: &str) -> Vec<(Code, Severity)> {
 fn the_examples_of_every_page_give_what_the_page_says() {
     let mut untrue = Vec::new();
     for row in codes::ALL {
+        // Those of the kernels' facts are about the kernel of the tests.
+        let is_about_kernels = (Code::NO_FUNCTION..Code::BAD_TARGET_FILE).contains(&row.code);
+        let kernels: &[fn() -> Kernel] = if is_about_kernels { &[sample::kernel] } else { &[] };
+        let findings = |text| findings_on(text, kernels);
         if let Some(wrong) = codes::example(row.page, "## Wrong") {
             let found = findings(wrong);
             // What is beyond the back end is so whether or not something else is wrong.

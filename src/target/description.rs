@@ -39,6 +39,9 @@ pub struct Description {
     /// The kernel's own functions that can be traced (available_filter_functions, without modules), in order.
     #[serde(default)]
     pub functions: Option<Vec<String>>,
+    /// Functions of the modules that were loaded, in order.
+    #[serde(default)]
+    pub module_functions: Option<Vec<String>>,
     /// Type information (/sys/kernel/btf/vmlinux).
     #[serde(default)]
     pub btf: Option<Btf>,
@@ -141,7 +144,9 @@ impl Description {
             elements.iter().map(|element| format!("    {element}")).collect::<Vec<_>>().join(",\n")
         };
         let members = members.iter().map(|(key, value)| match value {
-            Value::Array(elements) if !elements.is_empty() => format!("  \"{key}\": [\n{}\n  ]", lines(elements)),
+            Value::Array(elements) if !elements.is_empty() => {
+                format!("  \"{key}\": [\n{}\n  ]", lines(elements))
+            }
             value => format!("  \"{key}\": {value}"),
         });
         format!("{{\n{}\n}}\n", members.collect::<Vec<_>>().join(",\n"))
@@ -149,7 +154,8 @@ impl Description {
 
     /// The JSON Schema; the copy in the repository is `description.schema.json` beside this file.
     pub fn schema() -> String {
-        let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Description>();
+        let mut schema =
+            SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Description>();
         schema.insert("title".into(), "tracefold target".into());
         serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
     }
@@ -207,7 +213,8 @@ mod tests {
 
     #[test]
     fn releases_are_read_as_far_as_they_go() {
-        let version = |release: &str| Description { release: release.into(), ..Description::default() }.version();
+        let version =
+            |release: &str| Description { release: release.into(), ..Description::default() }.version();
         assert_eq!(version("6.1.0-39-amd64"), Some(KernelVersion::new(6, 1)));
         assert_eq!(version("6.18-rc2"), Some(KernelVersion::new(6, 18)));
         assert_eq!(version("5.15+"), Some(KernelVersion::new(5, 15)));

@@ -129,6 +129,11 @@ impl Kernel {
 
     /// Whether there is a function of this name; `None` if nothing tells.
     pub fn has_function(&self, name: &str) -> Option<bool> {
+        let of_modules = self.node.as_ref().and_then(|node| node.module_functions.as_ref());
+        let is_in_module = |all: &Vec<String>| all.binary_search_by(|known| known.as_str().cmp(name)).is_ok();
+        if of_modules.is_some_and(is_in_module) {
+            return Some(true);
+        }
         Some(self.types.as_ref()?.function(name).is_some())
     }
 
@@ -164,6 +169,15 @@ pub fn preempt(kernels: &[Kernel]) -> Preempt {
     };
     models.sort_by_key(worst);
     models.last().copied().unwrap_or(Preempt::Unknown)
+}
+
+/// Names of kernels in a sentence: `a, b and c`.
+pub fn listed(names: &[String]) -> String {
+    match names.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+    }
 }
 
 #[cfg(test)]
@@ -219,7 +233,8 @@ mod tests {
             types: None,
             node: Some(Description { preempt: model, ..Description::default() }),
         };
-        let of = |models: &[Option<PreemptModel>]| preempt(&models.iter().map(|m| kernel(*m)).collect::<Vec<_>>());
+        let of =
+            |models: &[Option<PreemptModel>]| preempt(&models.iter().map(|m| kernel(*m)).collect::<Vec<_>>());
         assert_eq!(of(&[]), Preempt::Unknown);
         assert_eq!(of(&[Some(PreemptModel::None), Some(PreemptModel::Voluntary)]), Preempt::Voluntary);
         assert_eq!(of(&[Some(PreemptModel::Voluntary), None]), Preempt::Unknown);

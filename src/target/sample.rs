@@ -43,7 +43,7 @@ pub fn description() -> Description {
         preempt: Some(PreemptModel::Voluntary),
         lsm: Some(["lockdown", "capability", "bpf"].map(String::from).to_vec()),
         features: Features {
-            kprobe_override: Some(true),
+            kprobe_override: Some(false),
             kprobe_multi: Some(true),
             fmod_ret: Some(true),
             error_injection: Some(true),
@@ -59,6 +59,7 @@ pub fn description() -> Description {
             ),
         ]),
         functions: Some(["security_file_open", "tcp_close", "tcp_connect"].map(String::from).to_vec()),
+        module_functions: Some(vec!["nf_tables_newrule".into()]),
         btf: Some(Btf::of(&btf(), true)),
     }
 }

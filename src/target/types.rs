@@ -161,7 +161,10 @@ impl KernelTypes {
     /// Functions whose names begin with `prefix`, in order.
     pub fn functions_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         let from = self.functions.partition_point(|&id| self.name(id) < prefix);
-        self.functions[from..].iter().map(|&id| self.name(id)).take_while(move |name| name.starts_with(prefix))
+        self.functions[from..]
+            .iter()
+            .map(|&id| self.name(id))
+            .take_while(move |name| name.starts_with(prefix))
     }
 
     /// The first structure of this name.
@@ -181,10 +184,9 @@ impl KernelTypes {
     pub fn prototype(&self, function: TypeId) -> Option<(Vec<Param<'_>>, TypeId)> {
         let function = self.record(function).filter(|record| record.kind == Kind::Func)?;
         let prototype = self.record(function.size_or_type).filter(|record| record.kind == Kind::FuncProto)?;
-        let params = prototype.groups::<2>().map(|[name, ty]| Param {
-            name: prototype.strings.get(name).unwrap_or_default(),
-            ty,
-        });
+        let params = prototype
+            .groups::<2>()
+            .map(|[name, ty]| Param { name: prototype.strings.get(name).unwrap_or_default(), ty });
         Some((params.collect(), prototype.size_or_type))
     }
 
@@ -305,7 +307,8 @@ mod tests {
 
     #[test]
     fn no_cut_and_no_changed_byte_panics() {
-        let text = "typedef int t; struct s { union { t a; struct s *b[2]; }; const char *c; }; t f(struct s *s);";
+        let text =
+            "typedef int t; struct s { union { t a; struct s *b[2]; }; const char *c; }; t f(struct s *s);";
         let good = sample::compile(text);
         for cut in 0..good.len() {
             assert!(KernelTypes::parse(good[..cut].to_vec()).is_err(), "{cut}");

@@ -120,7 +120,8 @@ mod tests {
         let types = KernelTypes::parse(sample::btf()).unwrap();
         let (params, _) = types.prototype(types.function(function).unwrap()).unwrap();
         let all = ArgType::ALL.iter().filter(|ty| ty.canonical() == **ty);
-        let fits = |ty: &&ArgType| !matches!(reads(**ty), Reads::Anything) && fits(&types, **ty, params[param].ty);
+        let fits =
+            |ty: &&ArgType| !matches!(reads(**ty), Reads::Anything) && fits(&types, **ty, params[param].ty);
         all.filter(fits).map(|ty| ty.name()).collect()
     }
 

@@ -2,9 +2,8 @@
 //!
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/enforcer.go` (semantics 2.9).
 
-use super::super::Cx;
-use super::super::facts::FactKind;
 use super::super::lists::{self, Members};
+use super::super::{Cx, kernels};
 use super::PolicyCx;
 use crate::diag::schema::{bad_enforcer, shown};
 use crate::syntax::ast::read::Text;
@@ -51,6 +50,6 @@ fn check_function(call: Text<'_>, by_return: bool, cx: &mut Cx<'_>) {
         let message = format!("`{}` cannot be enforced by `override-return`", shown(call.value));
         cx.report(bad_enforcer(message, "needs `fmod-ret`", call.span));
     } else {
-        cx.unchecked(FactKind::OverrideMethod, call.value, call.span);
+        kernels::check_enforced(call.value, by_return, call.span, cx);
     }
 }

@@ -1,0 +1,124 @@
+//! What the kernels that were given do not have: TF0502 to TF0510. `on` lists the kernels: `6.1.0 and 6.12.9`.
+//!
+//! An error if the policy can work there in no way; a warning if only Tetragon refuses it, or takes it and reads
+//! something else than is meant.
+
+use super::schema::shown;
+use super::{Code, Diagnostic, Severity};
+use crate::source::Span;
+use crate::vocab::arg_type::ArgType;
+
+fn found(code: Code, severity: Severity, on: &str, what: String) -> Diagnostic {
+    Diagnostic::new(code, severity, format!("on {on}: {what}"))
+}
+
+fn with_nearest(diagnostic: Diagnostic, nearest: Option<&str>, span: Span, label: &str) -> Diagnostic {
+    match nearest {
+        Some(nearest) => diagnostic.label(span, format!("did you mean `{nearest}`?")).help(nearest),
+        None => diagnostic.label(span, label),
+    }
+}
+
+/// `what` is `function` or `syscall`.
+pub fn no_function(what: &str, name: &str, on: &str, nearest: Option<&str>, span: Span) -> Diagnostic {
+    let message = format!("there is no {what} `{}`", shown(name));
+    with_nearest(found(Code::NO_FUNCTION, Severity::Error, on, message), nearest, span, "not in the kernel")
+        .note("compiled code may have it inlined; a module's functions count while it is loaded")
+}
+
+/// The entry says that it may be missing.
+pub fn skipped_function(what: &str, name: &str, on: &str, span: Span) -> Diagnostic {
+    let message = format!("there is no {what} `{}`, and the hook is left out", shown(name));
+    found(Code::NO_FUNCTION, Severity::Warning, on, message).label(span, "not in the kernel")
+}
+
+pub fn no_lsm_hook(hook: &str, on: &str, nearest: Option<&str>, span: Span) -> Diagnostic {
+    let message = format!("there is no LSM hook `{}`", shown(hook));
+    with_nearest(found(Code::NO_LSM_HOOK, Severity::Error, on, message), nearest, span, "not in the kernel")
+}
+
+pub fn no_bpf_lsm(on: &str, span: Span) -> Diagnostic {
+    found(Code::NO_LSM_HOOK, Severity::Error, on, "no BPF programs run at LSM hooks".to_string())
+        .label(span, "would never run")
+        .help("boot the nodes with `bpf` in `lsm=`")
+        .note("`bpf` is not in /sys/kernel/security/lsm")
+}
+
+pub fn no_tracepoint(name: &str, on: &str, nearest: Option<&str>, span: Span) -> Diagnostic {
+    let message = format!("there is no tracepoint `{}`", shown(name));
+    with_nearest(found(Code::NO_TRACEPOINT, Severity::Error, on, message), nearest, span, "not in the kernel")
+}
+
+pub fn bad_field(why: &str, on: &str, span: Span) -> Diagnostic {
+    found(Code::NO_TRACEPOINT, Severity::Error, on, why.to_string()).label(span, "cannot be read")
+}
+
+pub fn bad_path(path: &str, why: &str, on: &str, nearest: Option<&str>, span: Span) -> Diagnostic {
+    let message = format!("`{}` leads nowhere: {why}", shown(path));
+    with_nearest(
+        found(Code::BAD_RESOLVE, Severity::Error, on, message),
+        nearest,
+        span,
+        "not in the kernel's types",
+    )
+}
+
+/// `whose` is what is read, `argument 1 of x` for example; `is` its C type.
+pub fn type_mismatch(ty: ArgType, whose: &str, is: &str, on: &str, span: Span) -> Diagnostic {
+    let message = format!("{whose} is `{is}`, which type `{ty}` does not fit");
+    found(Code::TYPE_MISMATCH, Severity::Warning, on, message)
+        .label(span, "reads something else")
+        .note("Tetragon warns in its log and loads the policy")
+}
+
+pub fn no_parameter(function: &str, params: usize, on: &str, span: Span) -> Diagnostic {
+    let params = match params {
+        0 => "no parameters".to_string(),
+        1 => "1 parameter".to_string(),
+        n => format!("{n} parameters"),
+    };
+    found(Code::TYPE_MISMATCH, Severity::Warning, on, format!("`{function}` has {params}"))
+        .label(span, "reads whatever is in the register")
+        .note("Tetragon warns in its log and loads the policy")
+}
+
+pub fn no_override(function: &str, why: &str, on: &str, span: Span) -> Diagnostic {
+    found(Code::NO_OVERRIDE, Severity::Error, on, format!("`{}` cannot be overridden", shown(function)))
+        .label(span, why)
+}
+
+/// Tetragon refuses it and an artifact would not need what is lacking.
+pub fn override_refused(function: &str, why: &str, help: Option<&str>, on: &str, span: Span) -> Diagnostic {
+    let message = format!("Tetragon refuses `Override` on `{}`", shown(function));
+    let diagnostic = found(Code::NO_OVERRIDE, Severity::Warning, on, message).label(span, why);
+    help.map_or(diagnostic.clone(), |help| diagnostic.help(help))
+}
+
+pub fn empty_list(list: &str, why: &str, on: &str, span: Span) -> Diagnostic {
+    found(Code::EMPTY_LIST, Severity::Error, on, format!("list `{}` has no members", shown(list)))
+        .label(span, why)
+}
+
+/// `what` is a sentence without a full stop.
+pub fn lacking(severity: Severity, what: String, label: &str, on: &str, span: Span) -> Diagnostic {
+    found(Code::LACKING_KERNEL, severity, on, what).label(span, label)
+}
+
+/// What a compiled program reads and a kernel does not have.
+pub fn missing_field(what: &str, function: &str, on: &str, span: Option<Span>) -> Diagnostic {
+    let message = format!("there is no `{what}`, which `{function}` reads");
+    let diagnostic = found(Code::LACKING_KERNEL, Severity::Error, on, message);
+    span.map_or(diagnostic.clone(), |span| diagnostic.label(span, "the program of this hook"))
+}
+
+/// `why` is what the reader of objects says.
+pub fn unfit_programs(why: &str, on: &str) -> Diagnostic {
+    let message = format!("the programs cannot be fitted to the kernel's types: {why}");
+    found(Code::LACKING_KERNEL, Severity::Error, on, message)
+}
+
+/// A file named with `--btf` or `--target`.
+pub fn bad_target_file(name: &str, why: &str) -> Diagnostic {
+    Diagnostic::error(Code::BAD_TARGET_FILE, format!("cannot use `{name}`: {why}"))
+        .help("`--btf` takes /sys/kernel/btf/vmlinux or a copy of it, `--target` what `tracefold target record` writes")
+}
