@@ -201,6 +201,18 @@ mod tests {
         assert!(!validator.is_valid(&value) && Description::from_json(&value.to_string()).is_err());
     }
 
+    /// Those that the cases of `tests/cases` name.
+    #[test]
+    fn the_committed_descriptions_are_up_to_date() {
+        for (name, description) in [("whole", sample::description()), ("lacking", sample::lacking())] {
+            let path = format!("{}/tests/targets/{name}.json", env!("CARGO_MANIFEST_DIR"));
+            if std::env::var_os("TRACEFOLD_BLESS").is_some() {
+                std::fs::write(&path, description.to_json()).unwrap();
+            }
+            assert!(std::fs::read_to_string(path).unwrap_or_default() == description.to_json(), "{name}");
+        }
+    }
+
     #[test]
     fn what_is_left_out_is_unknown() {
         let text = r#"{"schemaVersion": 1, "release": "6.12.117", "machine": "x86_64"}"#;

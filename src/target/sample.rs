@@ -54,13 +54,59 @@ pub fn description() -> Description {
             event("raw_syscalls/sys_exit", &[("id", "long", 8), ("ret", "long", 8)]),
             event("sched/sched_process_exec", &[("filename", "__data_loc char[]", 4), ("pid", "pid_t", 4)]),
             event(
+                "syscalls/sys_enter_execve",
+                &[("__syscall_nr", "int", 4), ("filename", "const char *", 8)],
+            ),
+            event(
                 "syscalls/sys_enter_lseek",
-                &[("__syscall_nr", "int", 4), ("fd", "unsigned int", 8), ("offset", "off_t", 8)],
+                &[
+                    ("__syscall_nr", "int", 4),
+                    ("fd", "unsigned int", 8),
+                    ("offset", "off_t", 8),
+                    ("whence", "unsigned int", 8),
+                ],
             ),
         ]),
-        functions: Some(["security_file_open", "tcp_close", "tcp_connect"].map(String::from).to_vec()),
+        functions: Some(
+            ["ksys_read", "security_file_open", "tcp_close", "tcp_connect"].map(String::from).to_vec(),
+        ),
         module_functions: Some(vec!["nf_tables_newrule".into()]),
         btf: Some(Btf::of(&btf(), true)),
+    }
+}
+
+/// A node that tells as much, with less in its kernel: what a policy may need is renamed or left out.
+pub fn lacking() -> Description {
+    let renamed = ["owner;", "sa_family;", "sin_", "s_addr", "struct file *file; const"];
+    let text: String = TEXT
+        .lines()
+        .filter(|line| {
+            let gone = ["module", "_creds(", "kfree_skb", "bpf_lsm_file_permission", "__x64_", "__ia32_"];
+            !gone.iter().any(|word| line.contains(word))
+        })
+        .map(|line| {
+            renamed.iter().fold(line.to_string(), |line, word| line.replace(word, &format!("x{word}"))) + "\n"
+        })
+        .collect();
+    let text = text
+        .replace("struct xsin_", "struct sin_")
+        .replace("xstruct file *file; const", "struct file *exe; const");
+    Description {
+        release: "5.10.0-test".into(),
+        preempt: Some(PreemptModel::Full),
+        lsm: Some(vec!["capability".into()]),
+        features: Features {
+            kprobe_override: Some(false),
+            kprobe_multi: Some(true),
+            fmod_ret: Some(false),
+            error_injection: Some(false),
+        },
+        syscalls: Some(vec![]),
+        tracepoints: Some(vec![]),
+        functions: Some(vec![]),
+        module_functions: Some(vec![]),
+        btf: Some(Btf::of(&compile(&text), true)),
+        ..description()
     }
 }
 

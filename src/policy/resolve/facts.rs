@@ -35,6 +35,7 @@ const KINDS: usize = FactKind::Kfunc as usize + 1;
 
 const BTF: &str = "`--btf FILE` or `--target FILE` would tell";
 const NODE: &str = "`--target FILE` would tell";
+const LEFT_OPEN: &str = "the description leaves it open: it could not be read where it was made";
 const AGENT: &str = "a setting of the agent, which nothing here tells";
 
 impl FactKind {
@@ -141,8 +142,11 @@ impl Cx<'_> {
     ) {
         let untold = self.ask_each(question, say);
         if (self.facts.kernels.is_empty() || !untold.is_empty()) && self.facts.is_first(kind, name) {
-            let on = listed(&untold);
-            self.diags.push(lints::unchecked(&on, &kind.question(name), kind.told_by(), span));
+            let kernels = self.facts.kernels.iter().filter(|kernel| untold.contains(&kernel.name));
+            let mut all = kernels.map(|kernel| kernel.node.is_some()).peekable();
+            let is_left_open = all.peek().is_some() && all.all(|described| described);
+            let told_by = if is_left_open { LEFT_OPEN } else { kind.told_by() };
+            self.diags.push(lints::unchecked(&listed(&untold), &kind.question(name), told_by, span));
         }
     }
 

@@ -31,8 +31,12 @@ pub fn check(policy: &PolicyCx<'_, '_>, cx: &mut Cx<'_>) {
 fn check_call(policy: &PolicyCx<'_, '_>, call: Text<'_>, by_return: bool, cx: &mut Cx<'_>) {
     if call.value.starts_with(lists::REFERENCE) {
         let Some(list) = policy.lists.get(call, cx) else { return };
-        if let Members::Symbols(values) = lists::members(list) {
-            values.iter().for_each(|&value| check_function(value, by_return, cx));
+        match lists::members(list) {
+            Members::Symbols(values) => values.iter().for_each(|&value| check_function(value, by_return, cx)),
+            Members::Syscalls(values) => {
+                values.iter().for_each(|v| kernels::check_enforced(v.value, by_return, v.span, cx));
+            }
+            Members::Generated(_) => {}
         }
         return;
     }
