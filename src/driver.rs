@@ -3,6 +3,7 @@
 //! Each phase takes what the one before made, and reports to the same [`Diagnostics`]; callers stop between
 //! phases, so that all errors of a phase, of all files, are in one run. Writes no file: bytes leave as [`Built`].
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -10,7 +11,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::bpf;
-use crate::diag::kernels::{missing_field, unfit_programs};
+use crate::diag::kernels as report_kernels;
 use crate::diag::{Diagnostics, documents, target as report};
 use crate::emit::assemble::{self, AssembleError, Built};
 use crate::emit::verify::{self, Disproof};
@@ -23,6 +24,7 @@ use crate::source::{Sources, discover};
 use crate::syntax;
 use crate::target::Target;
 use crate::target::kernel::{self, Kernel};
+use crate::target::types::KernelTypes;
 
 /// What is read and how.
 #[derive(Clone, Debug)]
@@ -146,33 +148,42 @@ pub fn emit(
 /// Resolves what the programs read against each kernel's types. False if something that is needed is not there.
 fn check_objects(built: &Built, folded: &Folded, kernels: &[Kernel], diags: &mut Diagnostics) -> bool {
     let before = diags.len();
-    let mut missing: IndexMap<(bpf::Missing, u32), Vec<String>, FxBuildHasher> = IndexMap::default();
+    // By operation and what it lacks: the kernels that lack just that.
+    let mut lacking: IndexMap<(u32, Vec<String>), Vec<&Kernel>, FxBuildHasher> = IndexMap::default();
     for (kernel, types) in kernels.iter().filter_map(|kernel| Some((kernel, kernel.types.as_ref()?))) {
-        let found = bpf::KernelBtf::parse(types.bytes()).and_then(|types| {
-            let mut found = vec![];
-            for program in &built.manifest.programs {
-                let Some(object) = built.files.get(&program.object) else { continue };
-                let missing = bpf::relocate_against(object, &types)?;
-                found.extend(missing.into_iter().map(|one| (one, program.operation)));
-            }
-            Ok(found)
-        });
-        match found {
-            Ok(found) => {
-                for one in found {
-                    missing.entry(one).or_default().push(kernel.name.clone());
+        match missing_members(built, types) {
+            Ok(missing) => {
+                for (operation, members) in missing {
+                    lacking.entry((operation, Vec::from_iter(members))).or_default().push(kernel);
                 }
             }
-            Err(error) => diags.push(unfit_programs(&error.to_string(), &kernel.name)),
+            Err(error) => diags.push(report_kernels::unfit_programs(&error.to_string(), &kernel.name)),
         }
     }
-    for ((one, operation), on) in &missing {
-        let unit = folded.plan.units.get(*operation as usize);
-        let list = unit.and_then(|unit| unit.scopes.values().flatten().next());
-        let span = list.and_then(|list| Some(folded.program.lists.get(*list)?.span));
-        diags.push(missing_field(&one.what, &one.function, &kernel::listed(on), span));
+    for ((operation, members), on) in &lacking {
+        let unit = &folded.plan.units[*operation as usize];
+        let name = &folded.program.operations[unit.operation.0 as usize].attach.target;
+        let list = unit.scopes.values().flatten().next();
+        let span = list.map(|list| folded.program.lists[*list].span);
+        diags.push(report_kernels::missing_members(name, members, kernel::listed(on), span));
     }
     diags.len() == before
+}
+
+/// Members of structures that an operation's programs read and a kernel does not have.
+fn missing_members(
+    built: &Built,
+    types: &KernelTypes,
+) -> Result<BTreeMap<u32, BTreeSet<String>>, bpf::Error> {
+    let types = bpf::KernelBtf::parse(types.bytes())?;
+    let mut all: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+    for program in &built.manifest.programs {
+        let Some(object) = built.files.get(&program.object) else { continue };
+        for missing in bpf::relocate_against(object, &types)? {
+            all.entry(program.operation).or_default().insert(missing.what);
+        }
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

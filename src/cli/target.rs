@@ -202,7 +202,7 @@ fn tracepoints(tracefs: &Path) -> Option<Vec<Tracepoint>> {
     (!all.is_empty()).then_some(all)
 }
 
-/// Lines such as `field:unsigned long args[6];	offset:16;	size:48;	signed:0;`.
+/// Lines such as `field:unsigned long args[6]; offset:16; size:48; signed:0;`.
 fn fields(format: &str) -> Vec<Field> {
     let mut fields = vec![];
     for line in format.lines() {

@@ -3,12 +3,14 @@
 //! An error if the policy can work there in no way; a warning if only Tetragon refuses it, or takes it and reads
 //! something else than is meant.
 
+use std::fmt::Display;
+
 use super::schema::shown;
 use super::{Code, Diagnostic, Severity};
 use crate::source::Span;
 use crate::vocab::arg_type::ArgType;
 
-fn found(code: Code, severity: Severity, on: &str, what: String) -> Diagnostic {
+fn found(code: Code, severity: Severity, on: impl Display, what: String) -> Diagnostic {
     Diagnostic::new(code, severity, format!("on {on}: {what}"))
 }
 
@@ -20,40 +22,45 @@ fn with_nearest(diagnostic: Diagnostic, nearest: Option<&str>, span: Span, label
 }
 
 /// `what` is `function` or `syscall`.
-pub fn no_function(what: &str, name: &str, on: &str, nearest: Option<&str>, span: Span) -> Diagnostic {
+pub fn no_function(
+    what: &str,
+    name: &str,
+    on: impl Display,
+    nearest: Option<&str>,
+    span: Span,
+) -> Diagnostic {
     let message = format!("there is no {what} `{}`", shown(name));
     with_nearest(found(Code::NO_FUNCTION, Severity::Error, on, message), nearest, span, "not in the kernel")
-        .note("compiled code may have it inlined; a module's functions count while it is loaded")
 }
 
 /// The entry says that it may be missing.
-pub fn skipped_function(what: &str, name: &str, on: &str, span: Span) -> Diagnostic {
+pub fn skipped_function(what: &str, name: &str, on: impl Display, span: Span) -> Diagnostic {
     let message = format!("there is no {what} `{}`, and the hook is left out", shown(name));
     found(Code::NO_FUNCTION, Severity::Warning, on, message).label(span, "not in the kernel")
 }
 
-pub fn no_lsm_hook(hook: &str, on: &str, nearest: Option<&str>, span: Span) -> Diagnostic {
+pub fn no_lsm_hook(hook: &str, on: impl Display, nearest: Option<&str>, span: Span) -> Diagnostic {
     let message = format!("there is no LSM hook `{}`", shown(hook));
     with_nearest(found(Code::NO_LSM_HOOK, Severity::Error, on, message), nearest, span, "not in the kernel")
 }
 
-pub fn no_bpf_lsm(on: &str, span: Span) -> Diagnostic {
+pub fn no_bpf_lsm(on: impl Display, span: Span) -> Diagnostic {
     found(Code::NO_LSM_HOOK, Severity::Error, on, "no BPF programs run at LSM hooks".to_string())
         .label(span, "would never run")
         .help("boot the nodes with `bpf` in `lsm=`")
         .note("`bpf` is not in /sys/kernel/security/lsm")
 }
 
-pub fn no_tracepoint(name: &str, on: &str, nearest: Option<&str>, span: Span) -> Diagnostic {
+pub fn no_tracepoint(name: &str, on: impl Display, nearest: Option<&str>, span: Span) -> Diagnostic {
     let message = format!("there is no tracepoint `{}`", shown(name));
     with_nearest(found(Code::NO_TRACEPOINT, Severity::Error, on, message), nearest, span, "not in the kernel")
 }
 
-pub fn bad_field(why: &str, on: &str, span: Span) -> Diagnostic {
+pub fn bad_field(why: &str, on: impl Display, span: Span) -> Diagnostic {
     found(Code::NO_TRACEPOINT, Severity::Error, on, why.to_string()).label(span, "cannot be read")
 }
 
-pub fn bad_path(path: &str, why: &str, on: &str, nearest: Option<&str>, span: Span) -> Diagnostic {
+pub fn bad_path(path: &str, why: &str, on: impl Display, nearest: Option<&str>, span: Span) -> Diagnostic {
     let message = format!("`{}` leads nowhere: {why}", shown(path));
     with_nearest(
         found(Code::BAD_RESOLVE, Severity::Error, on, message),
@@ -64,14 +71,14 @@ pub fn bad_path(path: &str, why: &str, on: &str, nearest: Option<&str>, span: Sp
 }
 
 /// `whose` is what is read, `argument 1 of x` for example; `is` its C type.
-pub fn type_mismatch(ty: ArgType, whose: &str, is: &str, on: &str, span: Span) -> Diagnostic {
+pub fn type_mismatch(ty: ArgType, whose: &str, is: &str, on: impl Display, span: Span) -> Diagnostic {
     let message = format!("{whose} is `{is}`, which type `{ty}` does not fit");
     found(Code::TYPE_MISMATCH, Severity::Warning, on, message)
         .label(span, "reads something else")
         .note("Tetragon warns in its log and loads the policy")
 }
 
-pub fn no_parameter(function: &str, params: usize, on: &str, span: Span) -> Diagnostic {
+pub fn no_parameter(function: impl Display, params: usize, on: impl Display, span: Span) -> Diagnostic {
     let params = match params {
         0 => "no parameters".to_string(),
         1 => "1 parameter".to_string(),
@@ -82,37 +89,53 @@ pub fn no_parameter(function: &str, params: usize, on: &str, span: Span) -> Diag
         .note("Tetragon warns in its log and loads the policy")
 }
 
-pub fn no_override(function: &str, why: &str, on: &str, span: Span) -> Diagnostic {
+pub fn no_override(function: &str, why: &str, on: impl Display, span: Span) -> Diagnostic {
     found(Code::NO_OVERRIDE, Severity::Error, on, format!("`{}` cannot be overridden", shown(function)))
         .label(span, why)
 }
 
 /// Tetragon refuses it and an artifact would not need what is lacking.
-pub fn override_refused(function: &str, why: &str, help: Option<&str>, on: &str, span: Span) -> Diagnostic {
+pub fn override_refused(
+    function: &str,
+    why: &str,
+    help: Option<&str>,
+    on: impl Display,
+    span: Span,
+) -> Diagnostic {
     let message = format!("Tetragon refuses `Override` on `{}`", shown(function));
     let diagnostic = found(Code::NO_OVERRIDE, Severity::Warning, on, message).label(span, why);
     help.map_or(diagnostic.clone(), |help| diagnostic.help(help))
 }
 
-pub fn empty_list(list: &str, why: &str, on: &str, span: Span) -> Diagnostic {
+pub fn empty_list(list: &str, why: &str, on: impl Display, span: Span) -> Diagnostic {
     found(Code::EMPTY_LIST, Severity::Error, on, format!("list `{}` has no members", shown(list)))
         .label(span, why)
 }
 
 /// `what` is a sentence without a full stop.
-pub fn lacking(severity: Severity, what: String, label: &str, on: &str, span: Span) -> Diagnostic {
+pub fn lacking(severity: Severity, what: String, label: &str, on: impl Display, span: Span) -> Diagnostic {
     found(Code::LACKING_KERNEL, severity, on, what).label(span, label)
 }
 
-/// What a compiled program reads and a kernel does not have.
-pub fn missing_field(what: &str, function: &str, on: &str, span: Option<Span>) -> Diagnostic {
-    let message = format!("there is no `{what}`, which `{function}` reads");
+/// What the programs of an operation read and a kernel does not have.
+pub fn missing_members(
+    operation: &str,
+    members: &[String],
+    on: impl Display,
+    span: Option<Span>,
+) -> Diagnostic {
+    let message = format!("the kernel lacks what the program of `{operation}` reads");
     let diagnostic = found(Code::LACKING_KERNEL, Severity::Error, on, message);
-    span.map_or(diagnostic.clone(), |span| diagnostic.label(span, "the program of this hook"))
+    let members: Vec<String> = members.iter().map(|member| format!("`{member}`")).collect();
+    let diagnostic = diagnostic.note(format!("not in its types: {}", members.join(", ")));
+    match span {
+        Some(span) => diagnostic.label(span, "could not be loaded there"),
+        None => diagnostic,
+    }
 }
 
 /// `why` is what the reader of objects says.
-pub fn unfit_programs(why: &str, on: &str) -> Diagnostic {
+pub fn unfit_programs(why: &str, on: impl Display) -> Diagnostic {
     let message = format!("the programs cannot be fitted to the kernel's types: {why}");
     found(Code::LACKING_KERNEL, Severity::Error, on, message)
 }

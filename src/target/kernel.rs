@@ -172,11 +172,14 @@ pub fn preempt(kernels: &[Kernel]) -> Preempt {
 }
 
 /// Names of kernels in a sentence: `a, b and c`.
-pub fn listed(names: &[String]) -> String {
-    match names.split_last() {
+pub fn listed(kernels: &[&Kernel]) -> String {
+    match kernels.split_last() {
         None => String::new(),
-        Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        Some((last, [])) => last.name.clone(),
+        Some((last, rest)) => {
+            let rest: Vec<&str> = rest.iter().map(|kernel| kernel.name.as_str()).collect();
+            format!("{} and {}", rest.join(", "), last.name)
+        }
     }
 }
 

@@ -302,7 +302,7 @@ impl Compiler {
                     "long" => 8,
                     _ => return *self.known.get(&word).unwrap_or_else(|| panic!("no type {word}")),
                 };
-                let encoding = u32::from(signed) << 24 | bytes * 8;
+                let encoding = (u32::from(signed) << 24) | (bytes * 8);
                 self.known(&word.clone(), |c| c.add(&word, INT, 0, bytes, &[encoding]))
             }
         }

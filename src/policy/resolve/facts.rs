@@ -95,6 +95,17 @@ pub struct Facts {
     seen: [FxHashSet<Box<str>>; KINDS],
 }
 
+/// The kernels that a finding is on.
+pub struct On<'k> {
+    pub kernels: Vec<&'k Kernel>,
+}
+
+impl std::fmt::Display for On<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&listed(&self.kernels))
+    }
+}
+
 /// What one kernel says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer<F> {
@@ -138,15 +149,27 @@ impl Cx<'_> {
         &mut self,
         (kind, name, span): (FactKind, &str, Span),
         question: impl Fn(&Kernel) -> Answer<F>,
-        say: impl FnMut(&F, &str) -> Diagnostic,
+        say: impl FnMut(&F, &On<'_>) -> Diagnostic,
     ) {
-        let untold = self.ask_each(question, say);
-        if (self.facts.kernels.is_empty() || !untold.is_empty()) && self.facts.is_first(kind, name) {
-            let kernels = self.facts.kernels.iter().filter(|kernel| untold.contains(&kernel.name));
-            let mut all = kernels.map(|kernel| kernel.node.is_some()).peekable();
-            let is_left_open = all.peek().is_some() && all.all(|described| described);
+        let kernels = self.facts.kernels.clone();
+        let untold = self.ask_each(&kernels, question, say);
+        if (kernels.is_empty() || !untold.is_empty()) && self.facts.is_first(kind, name) {
+            let is_left_open = !untold.is_empty() && untold.iter().all(|kernel| kernel.node.is_some());
             let told_by = if is_left_open { LEFT_OPEN } else { kind.told_by() };
             self.diags.push(lints::unchecked(&listed(&untold), &kind.question(name), told_by, span));
+        }
+    }
+
+    /// As [`Cx::ask`], for what is so of the whole kernel: once for each `name`.
+    pub fn ask_once<F: PartialEq>(
+        &mut self,
+        (kind, name, span): (FactKind, &str, Span),
+        question: impl Fn(&Kernel) -> Answer<F>,
+        say: impl FnMut(&F, &On<'_>) -> Diagnostic,
+    ) {
+        if !self.facts.seen[kind as usize].contains(name) {
+            self.ask((kind, name, span), question, say);
+            self.facts.is_first(kind, name);
         }
     }
 
@@ -154,32 +177,33 @@ impl Cx<'_> {
     pub fn ask_too<F: PartialEq>(
         &mut self,
         question: impl Fn(&Kernel) -> Answer<F>,
-        say: impl FnMut(&F, &str) -> Diagnostic,
+        say: impl FnMut(&F, &On<'_>) -> Diagnostic,
     ) {
-        self.ask_each(question, say);
+        let kernels = self.facts.kernels.clone();
+        self.ask_each(&kernels, question, say);
     }
 
     /// Gives the kernels that do not tell.
-    fn ask_each<F: PartialEq>(
+    fn ask_each<'k, F: PartialEq>(
         &mut self,
+        kernels: &'k [Kernel],
         question: impl Fn(&Kernel) -> Answer<F>,
-        mut say: impl FnMut(&F, &str) -> Diagnostic,
-    ) -> Vec<String> {
-        let kernels = self.facts.kernels.clone();
-        let mut failures: Vec<(F, Vec<String>)> = vec![];
+        mut say: impl FnMut(&F, &On<'_>) -> Diagnostic,
+    ) -> Vec<&'k Kernel> {
+        let mut failures: Vec<(F, On<'k>)> = vec![];
         let mut untold = vec![];
-        for kernel in kernels.iter() {
+        for kernel in kernels {
             match question(kernel) {
                 Answer::Holds => {}
-                Answer::Untold => untold.push(kernel.name.clone()),
+                Answer::Untold => untold.push(kernel),
                 Answer::Fails(failure) => match failures.iter_mut().find(|(known, _)| *known == failure) {
-                    Some((_, on)) => on.push(kernel.name.clone()),
-                    None => failures.push((failure, vec![kernel.name.clone()])),
+                    Some((_, on)) => on.kernels.push(kernel),
+                    None => failures.push((failure, On { kernels: vec![kernel] })),
                 },
             }
         }
         for (failure, on) in &failures {
-            self.report(say(failure, &listed(on)));
+            self.report(say(failure, on));
         }
         untold
     }

@@ -25,16 +25,18 @@ const BUILD_IDS: KernelVersion = KernelVersion::new(5, 19);
 
 /// Tetragon: the name is looked up in the types of the kernel, or of the module that it belongs to.
 pub fn check_function(name: &str, may_be_missing: bool, span: Span, cx: &mut Cx<'_>) {
-    let question = |kernel: &Kernel| {
-        let nearest = || {
-            let names = kernel.types.iter().flat_map(KernelTypes::function_names);
-            suggest::nearest(name, names).map(str::to_string)
+    let question = |kernel: &Kernel| Answer::of(kernel.has_function(name), || ());
+    cx.ask((FactKind::Function, name, span), question, |(), on| {
+        if may_be_missing {
+            return codes::skipped_function("function", name, on, span);
+        }
+        let known = |kernel: &&Kernel| {
+            suggest::nearest(name, kernel.types.iter().flat_map(KernelTypes::function_names))
+                .map(str::to_string)
         };
-        Answer::of(kernel.has_function(name), nearest)
-    };
-    cx.ask((FactKind::Function, name, span), question, |nearest, on| match may_be_missing {
-        true => codes::skipped_function("function", name, on, span),
-        false => codes::no_function("function", name, on, nearest.as_deref(), span),
+        let nearest = on.kernels.iter().find_map(known);
+        codes::no_function("function", name, on, nearest.as_deref(), span)
+            .note("it may have been inlined there; a module's functions count while it is loaded")
     });
 }
 
@@ -42,17 +44,20 @@ pub fn check_function(name: &str, may_be_missing: bool, span: Span, cx: &mut Cx<
 pub fn check_syscall(name: &str, may_be_missing: bool, span: Span, cx: &mut Cx<'_>) {
     let question = |kernel: &Kernel| {
         let Some(symbol) = symbol(name, kernel) else { return Answer::Untold };
-        let nearest = || {
+        Answer::of(kernel.has_syscall(&symbol), || ())
+    };
+    cx.ask((FactKind::Syscall, name, span), question, |(), on| {
+        if may_be_missing {
+            return codes::skipped_function("syscall", name, on, span);
+        }
+        let known = |kernel: &&Kernel| {
             let known = kernel.syscalls();
-            let nearest = suggest::nearest(&symbol, known.iter().copied())?;
+            let nearest = suggest::nearest(&symbol(name, kernel)?, known.iter().copied())?;
             let bare = if name.starts_with("__") { nearest } else { &nearest[nearest.find("sys_")?..] };
             Some(bare.to_string())
         };
-        Answer::of(kernel.has_syscall(&symbol), nearest)
-    };
-    cx.ask((FactKind::Syscall, name, span), question, |nearest, on| match may_be_missing {
-        true => codes::skipped_function("syscall", name, on, span),
-        false => codes::no_function("syscall", name, on, nearest.as_deref(), span),
+        let nearest = on.kernels.iter().find_map(known);
+        codes::no_function("syscall", name, on, nearest.as_deref(), span)
     });
 }
 
@@ -81,22 +86,23 @@ pub fn check_listed_syscall(value: Text<'_>, cx: &mut Cx<'_>) {
 pub fn check_lsm_hook(hook: &str, span: Span, cx: &mut Cx<'_>) {
     const PREFIX: &str = "bpf_lsm_";
     let question = |kernel: &Kernel| {
-        let nearest = || {
+        let types = kernel.types.as_ref();
+        Answer::of(types.map(|types| types.function(&format!("{PREFIX}{hook}")).is_some()), || ())
+    };
+    cx.ask((FactKind::LsmHook, hook, span), question, |(), on| {
+        let known = |kernel: &&Kernel| {
             let types = kernel.types.as_ref()?;
             let known = types.functions_with(PREFIX).map(|name| &name[PREFIX.len()..]);
             suggest::nearest(hook, known).map(str::to_string)
         };
-        let types = kernel.types.as_ref();
-        Answer::of(types.map(|types| types.function(&format!("{PREFIX}{hook}")).is_some()), nearest)
-    };
-    cx.ask((FactKind::LsmHook, hook, span), question, |nearest, on| {
+        let nearest = on.kernels.iter().find_map(known);
         codes::no_lsm_hook(hook, on, nearest.as_deref(), span)
     });
     let question = |kernel: &Kernel| {
         let lsm = kernel.node.as_ref().and_then(|node| node.lsm.as_ref());
         Answer::of(lsm.map(|lsm| lsm.iter().any(|name| name == "bpf")), || ())
     };
-    cx.ask((FactKind::BpfLsm, "", span), question, |(), on| codes::no_bpf_lsm(on, span));
+    cx.ask_once((FactKind::BpfLsm, "", span), question, |(), on| codes::no_bpf_lsm(on, span));
 }
 
 /// What a hook's arguments are parameters of.
@@ -176,7 +182,7 @@ pub fn check_syscall_arguments(symbol: &str, args: Option<&List<Arg<'_>>>, cx: &
             Answer::of(Some((index.value as usize) < params), || params)
         };
         cx.ask_too(question, |params, on| {
-            codes::no_parameter(&format!("sys_{name}"), *params, on, index.span)
+            codes::no_parameter(format!("sys_{name}"), *params, on, index.span)
         });
     }
 }

@@ -13,20 +13,21 @@ use crate::vocab::arg_type::ArgType;
 pub fn check(subsystem: &str, event: Text<'_>, args: Option<&List<Arg<'_>>>, cx: &mut Cx<'_>) {
     let name = format!("{subsystem}/{}", event.value);
     let question = |kernel: &Kernel| {
-        let Some(all) = kernel.node.as_ref().and_then(|node| node.tracepoints.as_ref()) else {
-            return Answer::Untold;
-        };
-        let nearest = || {
-            let names = all.iter().map(|tracepoint| tracepoint.name.as_str());
-            let nearest = suggest::nearest(&name, names)?;
+        let all = kernel.node.as_ref().and_then(|node| node.tracepoints.as_ref());
+        Answer::of(all.map(|all| all.iter().any(|tracepoint| tracepoint.name == name)), || ())
+    };
+    let fact = (FactKind::Tracepoint, &*crate::diag::schema::shown(&name), event.span);
+    cx.ask(fact, question, |(), on| {
+        let known = |kernel: &&Kernel| {
+            let all = kernel.node.as_ref()?.tracepoints.iter().flatten();
+            let nearest = suggest::nearest(&name, all.map(|tracepoint| tracepoint.name.as_str()))?;
             // What stands in the file, if the subsystem is right.
             let own = nearest.strip_prefix(subsystem).and_then(|rest| rest.strip_prefix('/'));
             Some(own.unwrap_or(nearest).to_string())
         };
-        Answer::of(Some(all.iter().any(|tracepoint| tracepoint.name == name)), nearest)
-    };
-    let fact = (FactKind::Tracepoint, &*crate::diag::schema::shown(&name), event.span);
-    cx.ask(fact, question, |nearest, on| codes::no_tracepoint(&name, on, nearest.as_deref(), event.span));
+        let nearest = on.kernels.iter().find_map(known);
+        codes::no_tracepoint(&name, on, nearest.as_deref(), event.span)
+    });
     for arg in args.iter().flat_map(|args| &args.items) {
         check_field(&name, arg, cx);
     }
