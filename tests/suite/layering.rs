@@ -19,7 +19,7 @@ const OWN_LISTS: &[(&str, &[&str])] = &[
 const EXTRA: &[(&str, &[&str])] = &[
     ("source", &["diag"]),
     // The format of type information is described once.
-    ("target", &["bpf::btf"]),
+    ("target", &["bpf::btf", "bpf::Error"]),
     ("emit", &["bpf"]),
     ("report", &["bpf"]),
     ("driver", &["bpf"]),
