@@ -336,6 +336,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::target::description::{Description, PreemptModel as Model};
 
     #[test]
     fn the_definitions_are_consistent() {
@@ -347,6 +348,21 @@ mod tests {
         let cli = Cli::parse_from(["tracefold", "compile", "x", "-o", "y"]);
         let Command::Compile(args) = cli.command else { unreachable!() };
         assert_eq!(args.target.target(&[]), Target::default());
+    }
+
+    /// What is typed wins over what nodes tell, and what nodes tell over nothing.
+    #[test]
+    fn how_the_targets_preempt_can_be_overruled() {
+        let node = Description { preempt: Some(Model::Full), ..Description::default() };
+        let kernels = [Kernel { name: String::new(), types: None, node: Some(node) }];
+        let preempt = |options: &[&str]| {
+            let cli = Cli::parse_from([&["tracefold", "compile", "x", "-o", "y"], options].concat());
+            let Command::Compile(args) = cli.command else { unreachable!() };
+            args.target.target(&kernels).preempt
+        };
+        assert_eq!(preempt(&[]), Preempt::Full);
+        assert_eq!(preempt(&["--preempt", "voluntary"]), Preempt::Voluntary);
+        assert_eq!(preempt(&["--preempt", "unknown"]), Preempt::Unknown);
     }
 
     #[test]

@@ -83,7 +83,7 @@ fn body(
         slot_bytes: scratch / slots,
         slots,
     };
-    for step in steps(operation, unit, &lowered.dimensions, places, arch) {
+    for step in steps(&folded.program, unit, &lowered.dimensions, places, arch) {
         let _ = match step {
             Step::Stencil { name, immediates, leave } => {
                 let numbers: Vec<String> = immediates.iter().map(i64::to_string).collect();

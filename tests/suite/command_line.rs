@@ -3,6 +3,7 @@
 mod damaged;
 mod hostile;
 mod inputs;
+mod kernels;
 mod outputs;
 mod same_bytes;
 
