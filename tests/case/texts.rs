@@ -73,7 +73,6 @@ fn body(
     arch: Arch,
     out: &mut String,
 ) -> Result<(), String> {
-    let operation = &folded.program.operations[unit.operation.0 as usize];
     let lowered = lower::run(set, &folded.program, unit).map_err(|e| e.to_string())?;
     let scratch = built.manifest.maps.iter().find(|m| m.declared == "scratch").map_or(0, |m| m.value_size);
     let slots = tracefold::artifact::abi::SCRATCH_SLOTS;
