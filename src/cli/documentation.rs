@@ -11,6 +11,7 @@ use crate::diag::codes::{self, Row};
 use crate::diag::json;
 use crate::diag::levels::{self, Lint};
 use crate::diag::suggest::nearest;
+use crate::target::description::Description;
 
 pub fn explain_code(args: &ExplainCodeArgs, console: Console) -> Result<Status, NotWritten> {
     let Some(code) = &args.code else {
@@ -57,6 +58,9 @@ fn page(row: &Row) -> String {
 pub fn schema(args: &SchemaArgs, console: Console) -> Result<Status, NotWritten> {
     let schema = match args.of {
         SchemaOf::Diagnostics => json::schema(),
+        SchemaOf::Target => {
+            return console.text(Place::Stdout, &Description::schema()).map(|()| Status::Done);
+        }
     };
     console.write(Place::Stdout, |out| {
         serde_json::to_writer_pretty(&mut *out, &schema)?;
