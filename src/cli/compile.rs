@@ -85,6 +85,8 @@ pub(super) fn make(
             return Ok(Err(Status::InternalFault));
         }
     };
+    // Large sets are most of the memory that a run takes; the report looks at none of these.
+    drop((folded, sources));
     let Some(set) = set else { return Ok(Err(Status::InternalFault)) };
     match report::measure::report(&set, &built, &target) {
         Ok(report) => Ok(Ok(Made { built, report })),
