@@ -54,6 +54,20 @@ pub fn too_many_selectors(target: &str, at: Span) -> Diagnostic {
     .help("split the policy")
 }
 
+/// `[texts, tests, most]`: arguments that are texts, ways to test them, and how many of these a kernel verifies.
+pub fn too_many_text_tests(target: &str, [texts, tests, most]: [usize; 3], at: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::TOO_MANY_TEXT_TESTS,
+        Severity::NotCompiled,
+        format!("{texts} texts of `{target}` are tested in {tests} ways, at most {most} can be compiled"),
+    )
+    .label(at, "one of the hooks")
+    .help(
+        "test fewer of these arguments by `Prefix` and `Postfix`, or leave out arguments that nothing tests",
+    )
+    .note("a larger program may exceed the million instructions that a kernel's verifier follows")
+}
+
 /// The values of one operation do not fit what a program can index.
 pub fn tables_too_large(target: &str, why: &str, at: Span) -> Diagnostic {
     Diagnostic::error(Code::TABLES_TOO_LARGE, format!("the tables of `{target}` cannot be built: {why}"))
