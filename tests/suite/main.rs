@@ -6,5 +6,6 @@ mod determinism;
 mod equality;
 mod layering;
 mod properties;
+mod published_schema;
 mod random;
 mod ways;

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashMap;
 
-use super::schema::{FieldSchema, ObjectSchema, TypeSchema};
+use super::schema::{FieldSchema, ObjectSchema, TypeSchema, Word};
 use crate::diag::bindings;
 use crate::diag::schema as codes;
 use crate::diag::{Diagnostic, Diagnostics, Severity};
@@ -311,7 +311,10 @@ read_integers! {
 }
 
 impl<'n, V: Vocabulary> Read<'n> for Spanned<V> {
-    const SCHEMA: TypeSchema = TypeSchema::Words { what: V::WHAT, words: || V::names().collect() };
+    const SCHEMA: TypeSchema = TypeSchema::Words {
+        what: V::WHAT,
+        words: || V::ALL.iter().map(|word| Word { name: word.name(), doc: word.doc() }).collect(),
+    };
 
     fn read(node: &'n Node<'n>, reader: &mut Reader<'_>) -> Option<Spanned<V>> {
         // No word of any vocabulary means a number, a boolean or null in YAML.
@@ -396,7 +399,7 @@ macro_rules! object {
         $name:ident = $schema_name:literal {
             $($(#[doc = $field_doc:literal])+ $field:ident: $ty:ty = $key:literal $(.$attribute:ident($($value:expr)?))*;)*
         }
-        $(check $check:path;)?
+        $(rules [$($rule:expr),+];)?
     ) => {
         $(#[doc = $doc])+
         #[derive(Clone, Debug)]
@@ -421,6 +424,7 @@ macro_rules! object {
                             concat!($($field_doc),+),
                         )$(.$attribute($($value)?))*
                     ),*],
+                    rules: &[$($($rule),+)?],
                 });
 
             fn read(
@@ -440,7 +444,7 @@ macro_rules! object {
                     })*
                 })?;
                 object.incomplete = refused || !all_known;
-                $($check(&object, reader);)?
+                $crate::syntax::ast::rules::check(node, schema.rules, reader);
                 object.poisoned = reader.errors() != before;
                 Some(object)
             }
