@@ -75,7 +75,7 @@ pub fn fold(
     diags: &mut Diagnostics,
 ) -> Option<Folded> {
     let mut program = ir::build(set, target, diags);
-    let certificate = opt::run(&mut program, skip_passes);
+    let certificate = opt::run(&mut program, &set.strings, skip_passes);
     let plan = plan::factor(&program, diags)?;
     (!diags.blocks_compile()).then_some(Folded { program, certificate, plan })
 }

@@ -62,7 +62,7 @@ fn an_allowlist_is_assembled_proved_and_judged() {
     let target = Target::default();
     let mut diags = Diagnostics::default();
     let mut program = ir::build(&set, &target, &mut diags);
-    let certificate = opt::run(&mut program, &[]);
+    let certificate = opt::run(&mut program, &set.strings, &[]);
     let plan = plan::factor(&program, &mut diags).expect("no limit is near");
     let built = assemble::run(&sources, &set, &program, &plan, &target).unwrap();
     built.manifest.check().unwrap();
@@ -92,7 +92,7 @@ fn the_proof_sees_a_wrong_value_and_a_wrong_list() {
     let target = Target::default();
     let mut diags = Diagnostics::default();
     let mut program = ir::build(&set, &target, &mut diags);
-    let certificate = opt::run(&mut program, &[]);
+    let certificate = opt::run(&mut program, &set.strings, &[]);
     let plan = plan::factor(&program, &mut diags).unwrap();
     let built = assemble::run(&sources, &set, &program, &plan, &target).unwrap();
     // The same artifact does not prove another set of policies.

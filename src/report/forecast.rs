@@ -4,10 +4,11 @@ use std::fmt;
 
 use super::attribution::{Shared, split};
 use super::{
-    Assumptions, Input, MapInput, MapRow, Memory, ObjectInput, OperationRow, PolicyRow, ProgramInput,
-    ProgramRow, Proof, Report, SCHEMA_VERSION, Totals, baseline,
+    Assumptions, Input, MapInput, MapRow, Meeting, Memory, ObjectInput, OperationRow, Overlap, PolicyRow,
+    ProgramInput, ProgramRow, Proof, Report, SCHEMA_VERSION, Totals, baseline,
 };
 use crate::memory::{Amount, Refused, btf_cost, map_cost, program_cost};
+use crate::policy::overlap::tally::{Example, Tally};
 
 /// Why there is no report; an internal fault unless the artifact came from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +46,8 @@ pub fn forecast(input: &Input) -> Result<Report, ForecastError> {
         let own =
             rows.add(input, Some(&operation.name), &operation.programs, &operation.maps, &operation.objects)?;
         let policies = operation.policies.len() as u64;
-        rows.operations.push(OperationRow { attach: operation.attach.clone(), policies, ..own });
+        let overlap = Some(overlap(input, &operation.overlap));
+        rows.operations.push(OperationRow { attach: operation.attach.clone(), policies, overlap, ..own });
     }
     let shared = rows.add(input, None, &input.shared_programs, &input.shared_maps, &input.shared_objects)?;
     if !(input.shared_programs.is_empty() && input.shared_maps.is_empty() && input.shared_objects.is_empty())
@@ -118,8 +120,23 @@ impl Rows {
             hidden_functions: programs.iter().map(|p| p.hidden_functions).sum(),
             maps: maps.len() as u64,
             entries: maps.iter().map(|m| m.entries).fold(0, u64::saturating_add),
+            overlap: None,
             memory,
         })
+    }
+}
+
+fn overlap(input: &Input, tally: &Tally) -> Overlap {
+    let meeting = |example: &Example| Meeting {
+        policies: example.policies.map(|p| input.policies[p].name.clone()),
+        witness: example.witness.to_string(),
+    };
+    Overlap {
+        disjoint: tally.disjoint,
+        possible: tally.possible,
+        certain: tally.certain,
+        undecided: tally.undecided,
+        examples: tally.examples.iter().map(meeting).collect(),
     }
 }
 

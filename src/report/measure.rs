@@ -6,13 +6,14 @@
 use super::baseline::tetragon_policies;
 use super::input::{Input, MapInput, ObjectInput, OperationInput, Owner, PolicyInput, ProgramInput, Role};
 use super::{ForecastError, Report, forecast};
-use crate::artifact::manifest::{self, Manifest};
+use crate::artifact::manifest;
 use crate::bpf::{self, ObjectFacts};
 use crate::emit::assemble::Built;
 use crate::memory::{
     Bytes, FunctionShape, JitedSize, KernelProfile, MapShape, MapType, ProgramShape, Refused, XlatedSize,
 };
-use crate::policy::{Identity, PolicySet};
+use crate::policy::overlap::tally::tally;
+use crate::policy::{Identity, PolicySet, ScopeId};
 use crate::target::Target;
 
 /// Why no report can be made.
@@ -59,7 +60,7 @@ fn input(
     let operations = manifest
         .operations
         .iter()
-        .map(|operation| operation_input(manifest, built, operation))
+        .map(|operation| operation_input(set, built, operation))
         .collect::<Result<_, _>>()?;
     Ok(Input {
         kernel,
@@ -88,10 +89,11 @@ pub fn policy_name(identity: &Identity) -> String {
 }
 
 fn operation_input(
-    manifest: &Manifest,
+    set: &PolicySet,
     built: &Built,
     operation: &manifest::Operation,
 ) -> Result<OperationInput, MeasureError> {
+    let manifest = &built.manifest;
     let (mut programs, mut objects) = (vec![], vec![]);
     for program in manifest.programs.iter().filter(|p| p.operation == operation.number) {
         let bytes = built.files.get(&program.object).ok_or_else(|| {
@@ -112,15 +114,19 @@ fn operation_input(
         .filter(|m| m.operation == Some(operation.number))
         .map(|m| map_input(m, if m.owner == manifest::Owner::Static { values } else { 1 }))
         .collect();
-    let policies = manifest
+    let hooks: Vec<(usize, ScopeId)> = manifest
         .policies
         .iter()
         .enumerate()
-        .filter(|(_, p)| p.hooks.iter().any(|h| h.operation == operation.number))
-        .map(|(rank, _)| rank)
+        .flat_map(|(rank, p)| p.hooks.iter().map(move |h| (rank, p.scope, h)))
+        .filter(|(_, _, hook)| hook.operation == operation.number)
+        .map(|(rank, scope, hook)| (rank, ScopeId(hook.scope.unwrap_or(scope))))
         .collect();
+    let mut policies: Vec<usize> = hooks.iter().map(|(rank, _)| *rank).collect();
+    policies.dedup();
+    let overlap = tally(set, &hooks);
     let attach = operation.name.split(':').next().unwrap_or_default().to_string();
-    Ok(OperationInput { name: operation.name.clone(), attach, programs, maps, objects, policies })
+    Ok(OperationInput { name: operation.name.clone(), attach, programs, maps, objects, policies, overlap })
 }
 
 fn program_input(program: &manifest::Program, facts: &ObjectFacts) -> Result<ProgramInput, MeasureError> {

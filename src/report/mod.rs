@@ -146,9 +146,37 @@ pub struct OperationRow {
     pub hidden_functions: u64,
     pub maps: u64,
     pub entries: u64,
+    /// Absent for what all operations share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<Overlap>,
     /// Its own programs, maps and BTF; what is shared has a row of its own.
     #[serde(flatten)]
     pub memory: Memory,
+}
+
+/// Pairs of the policies on one operation, by whether one pod can be selected by both: each is in one number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Overlap {
+    /// No pod, nor the host, is selected by both.
+    pub disjoint: u64,
+    /// Some pod may be there that both select.
+    pub possible: u64,
+    /// Whatever one of them selects, the other selects as well.
+    pub certain: u64,
+    /// Pairs beyond those that were compared; if there are any, `disjoint` is 0.
+    pub undecided: u64,
+    /// The first of the possible ones.
+    pub examples: Vec<Meeting>,
+}
+
+/// Two policies that may meet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Meeting {
+    pub policies: [String; 2],
+    /// What both select, for people.
+    pub witness: String,
 }
 
 /// How far a figure is proved.

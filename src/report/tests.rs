@@ -6,6 +6,8 @@ use crate::memory::{
     Bytes, FunctionShape, JitedSize, KernelProfile, MMAPABLE, MapShape, MapType, ProgramShape, Refused,
     XlatedSize,
 };
+use crate::policy::overlap::Witness;
+use crate::policy::overlap::tally::{Example, Tally};
 use crate::target::KernelVersion;
 
 fn program(name: &str, role: Role, functions: &[u32], xlated: Option<u64>) -> ProgramInput {
@@ -40,6 +42,16 @@ pub(super) fn policy(i: usize) -> PolicyInput {
     }
 }
 
+/// One pair that may meet, if there are two.
+fn met(policies: u64) -> Tally {
+    if policies < 2 {
+        return Tally::default();
+    }
+    let witness = Witness::Host;
+    let examples = vec![Example { policies: [0, 1], witness }];
+    Tally { disjoint: policies * (policies - 1) / 2 - 1, possible: 1, examples, ..Tally::default() }
+}
+
 /// `policies` exec allowlists; the last one hooks file_open too.
 pub(super) fn input(policies: usize) -> Input {
     let data = |bytes| MapShape::new(MapType::Array, 4, bytes, 1).flags(MMAPABLE);
@@ -56,6 +68,7 @@ pub(super) fn input(policies: usize) -> Input {
         ],
         objects: vec![ObjectInput { name: "exec.bpf.o".into(), btf: Bytes(6000), loaded: true }],
         policies: (0..policies).collect(),
+        overlap: met(policies as u64),
     };
     let mut alternative = program("open_kprobe", Role::Body, &[90], None);
     alternative.loaded = false;
@@ -66,6 +79,7 @@ pub(super) fn input(policies: usize) -> Input {
         maps: vec![map("open_tables", Owner::Static, data(3_000), 20)],
         objects: vec![],
         policies: vec![policies - 1],
+        overlap: Tally::default(),
     };
     Input {
         kernel: KernelProfile::of(KernelVersion::new(6, 12)).unwrap(),

@@ -56,6 +56,58 @@ fn a_selector_ahead_of_an_equal_condition_decides() {
     different(&format!("{post}{deny}"), &format!("{deny}{post}"));
 }
 
+/// Conditions on one argument, as one selector.
+fn both(a: (&str, &str), b: (&str, &str)) -> String {
+    let filter =
+        |(operator, values): (&str, &str)| format!("{{index: 0, operator: {operator}, values: [{values}]}}");
+    format!("    - matchArgs: [{}, {}]\n      matchActions: [{DENY}]\n", filter(a), filter(b))
+}
+
+#[test]
+fn a_selector_whose_conditions_exclude_each_other_is_dropped() {
+    let rest = selector("Equal", "\"/etc/z\"", POST);
+    for (a, b) in [
+        (("Equal", "/etc/a"), ("NotEqual", "/etc/b, /etc/a")),
+        (("Equal", "/etc/a"), ("Equal", "/etc/b")),
+        (("Equal", "/etc/a, /etc/b"), ("Prefix", "/usr/, /etc/c")),
+        (("NotPrefix", "/etc"), ("Equal", "/etc/a")),
+        (("Equal", "/etc/a"), ("Postfix", "b")),
+        (("Prefix", "/etc/"), ("Prefix", "/usr/")),
+        (("Prefix", "/etc/ssh"), ("NotPrefix", "/etc/")),
+        (("Postfix", "a.so"), ("NotPostfix", ".so")),
+        (("Postfix", ".so"), ("Postfix", ".c")),
+    ] {
+        same(&rest, &format!("{rest}{}", both(a, b)));
+    }
+}
+
+#[test]
+fn a_selector_whose_conditions_leave_room_is_kept() {
+    let rest = selector("Equal", "\"/etc/z\"", POST);
+    for (a, b) in [
+        (("Equal", "/etc/a, /etc/c"), ("NotEqual", "/etc/b, /etc/a")),
+        (("Equal", "/etc/a"), ("Equal", "/etc/b, /etc/a")),
+        (("Equal", "/etc/a, /usr/b"), ("Prefix", "/usr/")),
+        (("NotPrefix", "/etc/a/"), ("Equal", "/etc/a")),
+        (("Prefix", "/etc/"), ("Prefix", "/etc/ssh")),
+        (("Prefix", "/etc/"), ("NotPrefix", "/etc/ssh")),
+        (("Prefix", "/etc"), ("Postfix", "/usr")),
+        (("Postfix", ".so"), ("NotPostfix", "a.so")),
+        (("NotEqual", "/etc/a"), ("NotPrefix", "/")),
+    ] {
+        different(&rest, &format!("{rest}{}", both(a, b)));
+    }
+}
+
+/// What is left of the set needs no program.
+#[test]
+fn a_set_that_can_do_nothing_loads_nothing() {
+    let compiled =
+        compile(&[&policy("p", &both(("Equal", "/a"), ("NotEqual", "/a")))], &Target::default()).unwrap();
+    assert!(compiled.built.manifest.programs.is_empty());
+    assert!(compiled.built.manifest.operations.is_empty());
+}
+
 #[test]
 fn a_quiet_tail_is_dropped() {
     let first = selector("Equal", "\"/etc/a\"", POST);

@@ -86,7 +86,7 @@ fn every_pass_alone_keeps_the_meaning_and_changes_nothing_the_second_time() {
         let built = ir::build(&compiled.set, &target, &mut Default::default());
         for pass in opt::PASSES {
             let mut program = built.clone();
-            (pass.run)(&mut program, &mut opt::Certificate::default());
+            (pass.run)(&mut program, &compiled.set.strings, &mut opt::Certificate::default());
             let mut diags = Default::default();
             let plan = tracefold::fold::plan::factor(&program, &mut diags).unwrap();
             for operation in &built.operations {
@@ -98,7 +98,7 @@ fn every_pass_alone_keeps_the_meaning_and_changes_nothing_the_second_time() {
                 }
             }
             let mut again = program.clone();
-            (pass.run)(&mut again, &mut opt::Certificate::default());
+            (pass.run)(&mut again, &compiled.set.strings, &mut opt::Certificate::default());
             let rules = |p: &ir::Program| p.lists.iter().map(|l| l.rules.clone()).collect::<Vec<_>>();
             assert_eq!(rules(&program), rules(&again), "pass {}", pass.name);
         }

@@ -176,8 +176,8 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// A selector may be missing only if one ahead of it has no condition that it lacks, or if nothing
-    /// from it on does anything.
+    /// A selector may be missing only if its conditions exclude each other, if one ahead of it has no condition
+    /// that it lacks, or if nothing from it on does anything.
     fn check_omissions(&self, kept: &[(u8, &Selector)]) -> Result<(), Difference> {
         let selectors = &self.claim.hook.selectors;
         let policy = &self.set.policies[self.claim.policy];
@@ -186,6 +186,7 @@ impl Checker<'_> {
                 return Err((format!("{} selectors", selectors.len()), format!("selector {index} left out")));
             };
             let sound = match omission {
+                Omission::NeverMatches => self.excludes_itself(selector),
                 // Whatever becomes of the covering selector, it decides first.
                 Omission::CoveredBy { selector: other } => {
                     other < index
@@ -325,6 +326,52 @@ impl Checker<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the values of one filter are all contradicted by other filters on the same argument. A value that
+    /// cannot be read passes no filter that is not negated, so it needs no answer.
+    fn excludes_itself(&self, selector: &Selector) -> bool {
+        let subject = |f: &Filter| (self.claim.params[f.arg], self.claim.hook.args[f.arg].ty);
+        selector.filters.iter().enumerate().filter(|(_, f)| !f.negated).any(|(i, f)| {
+            let others: Vec<&Filter> = selector
+                .filters
+                .iter()
+                .enumerate()
+                .filter(|(j, g)| *j != i && subject(g) == subject(f))
+                .map(|(_, g)| g)
+                .collect();
+            match &f.test {
+                Test::Int(values) => values.iter().all(|v| {
+                    others.iter().any(|g| matches!(&g.test, Test::Int(w) if w.contains(v) == g.negated))
+                }),
+                Test::Equal(values) | Test::Prefix(values) | Test::Postfix(values) => values
+                    .iter()
+                    .all(|v| others.iter().any(|g| self.contradict(&f.test, self.set.strings.get(*v), g))),
+            }
+        })
+    }
+
+    /// Whether no text that passes `test` for the one value `v` passes `g`.
+    fn contradict(&self, test: &Test, v: &[u8], g: &Filter) -> bool {
+        let some = |values: &[StrId], relation: &dyn Fn(&[u8]) -> bool| {
+            values.iter().any(|w| relation(self.set.strings.get(*w)))
+        };
+        match (test, &g.test) {
+            (Test::Equal(_), Test::Equal(w)) => some(w, &|w| w == v) == g.negated,
+            (Test::Equal(_), Test::Prefix(w)) if (1..256).contains(&v.len()) => {
+                some(w, &|w| v.starts_with(w)) == g.negated
+            }
+            (Test::Equal(_), Test::Postfix(w)) if (1..128).contains(&v.len()) => {
+                some(w, &|w| v.ends_with(w)) == g.negated
+            }
+            // An empty text has neither beginning nor end.
+            (Test::Equal(_), Test::Prefix(_) | Test::Postfix(_)) => v.is_empty() && !g.negated,
+            (Test::Prefix(_), Test::Prefix(w)) if g.negated => some(w, &|w| v.starts_with(w)),
+            (Test::Prefix(_), Test::Prefix(w)) => !some(w, &|w| v.starts_with(w) || w.starts_with(v)),
+            (Test::Postfix(_), Test::Postfix(w)) if g.negated => some(w, &|w| v.ends_with(w)),
+            (Test::Postfix(_), Test::Postfix(w)) => !some(w, &|w| v.ends_with(w) || w.ends_with(v)),
+            _ => false,
+        }
     }
 
     /// Whether `selector` has a filter that means the same as `wanted` means in `whose`.

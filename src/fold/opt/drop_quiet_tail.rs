@@ -8,8 +8,9 @@
 
 use super::{Certificate, Omission};
 use crate::fold::ir::Program;
+use crate::policy::Strings;
 
-pub(super) fn run(program: &mut Program, certificate: &mut Certificate) {
+pub(super) fn run(program: &mut Program, _: &Strings, certificate: &mut Certificate) {
     for (index, list) in program.lists.iter_mut().enumerate() {
         while let Some(last) = list.rules.last() {
             if !last.outcome.is_quiet() {

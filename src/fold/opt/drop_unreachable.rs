@@ -8,8 +8,9 @@
 
 use super::{Certificate, Omission};
 use crate::fold::ir::{PredicateId, Program, Rule};
+use crate::policy::Strings;
 
-pub(super) fn run(program: &mut Program, certificate: &mut Certificate) {
+pub(super) fn run(program: &mut Program, _: &Strings, certificate: &mut Certificate) {
     for (index, list) in program.lists.iter_mut().enumerate() {
         let mut kept: Vec<Rule> = Vec::with_capacity(list.rules.len());
         for rule in list.rules.drain(..) {

@@ -4,14 +4,18 @@
 //! Every rule that a pass leaves out stands in the [`Certificate`], with the reason, so that the proof can
 //! check the omission without trusting the pass. No pass knows a byte layout.
 
+mod drop_dead;
 mod drop_quiet_tail;
 mod drop_unreachable;
 
 use crate::fold::ir::Program;
+use crate::policy::Strings;
 
 /// Why a rule is not in the program any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Omission {
+    /// Its conditions exclude each other.
+    NeverMatches,
     /// The rule of this selector, ahead of it, matches whenever it would.
     CoveredBy { selector: u8 },
     /// Neither it nor any rule behind it does anything.
@@ -28,11 +32,13 @@ pub struct Certificate {
 pub struct Pass {
     pub name: &'static str,
     pub what: &'static str,
-    pub run: fn(&mut Program, &mut Certificate),
+    /// With the values that predicates name.
+    pub run: fn(&mut Program, &Strings, &mut Certificate),
 }
 
 /// In the order in which they run.
 pub const PASSES: &[Pass] = &[
+    Pass { name: "drop-dead", what: "remove rules whose conditions exclude each other", run: drop_dead::run },
     Pass {
         name: "drop-unreachable",
         what: "remove rules behind a rule that matches whatever they match",
@@ -46,10 +52,10 @@ pub const PASSES: &[Pass] = &[
 ];
 
 /// Runs every pass but those named in `skip`.
-pub fn run(program: &mut Program, skip: &[String]) -> Certificate {
+pub fn run(program: &mut Program, strings: &Strings, skip: &[String]) -> Certificate {
     let mut certificate = Certificate::default();
     for pass in PASSES.iter().filter(|p| !skip.iter().any(|s| s == p.name)) {
-        (pass.run)(program, &mut certificate);
+        (pass.run)(program, strings, &mut certificate);
     }
     certificate
 }

@@ -2,7 +2,8 @@
 //!
 //! Turns two [`Scope`]s into what they have in common ([`relation`]), with a workload that both select, or
 //! into their intersection or difference ([`algebra`]); finds among many scopes the pairs that meet
-//! ([`index`]) and among policies those whose overrides contradict each other ([`overrides`]).
+//! ([`index`]), among policies those whose overrides contradict each other ([`overrides`]), and how many may
+//! meet at all ([`tally`]).
 //! Assumes that a pod's own labels never have the name `k8s:io.kubernetes.pod.namespace`: Kubernetes allows no
 //! `:` in a label's name, so that the label always is the pod's namespace.
 //! Guarantees: "disjoint" is a proof, a witness is selected by both scopes under the rules of
@@ -14,6 +15,7 @@
 pub mod algebra;
 pub mod index;
 pub mod overrides;
+pub mod tally;
 mod term;
 
 use std::collections::BTreeMap;

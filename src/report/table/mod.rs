@@ -14,7 +14,7 @@ use figures::{at_most, bytes, count, memory, memory_at_most};
 use grid::{Column, Grid};
 
 use super::baseline::Baseline;
-use super::{MapRow, Memory, OperationRow, ProgramRow, Report, Role};
+use super::{MapRow, Meeting, Memory, OperationRow, Overlap, ProgramRow, Report, Role};
 
 pub use csv::csv;
 pub use figures::bytes as human_bytes;
@@ -92,6 +92,7 @@ fn parts(report: &Report) -> Vec<Part> {
     if !report.baseline.ceilings.is_empty() {
         parts.push(stopped(&report.baseline));
     }
+    parts.extend(overlap(report));
     if !report.programs.is_empty() {
         parts.push(Part::Grid(programs("program", &report.programs)));
     }
@@ -144,6 +145,42 @@ fn summary(report: &Report) -> Grid {
         grid.row(other("  what it can load", &b.loaded));
     }
     grid
+}
+
+/// Which policies of an operation one pod may be under, if any operation has several.
+fn overlap(report: &Report) -> Vec<Part> {
+    let several: Vec<(&OperationRow, &Overlap)> = report
+        .operations
+        .iter()
+        .filter(|o| o.policies > 1)
+        .filter_map(|o| Some((o, o.overlap.as_ref()?)))
+        .collect();
+    if several.is_empty() {
+        return vec![];
+    }
+    let mut grid = Grid::new([
+        Column::left("pairs of policies that one pod can be under"),
+        Column::right("never"),
+        Column::right("possibly"),
+        Column::right("always"),
+        Column::right("not compared"),
+    ]);
+    grid.rows(several.iter().map(|(operation, overlap)| {
+        let numbers = [overlap.disjoint, overlap.possible, overlap.certain, overlap.undecided];
+        std::iter::once(operation.name.clone()).chain(numbers.map(count)).collect()
+    }));
+    let mut parts = vec![Part::Grid(grid)];
+    let examples: Vec<String> = several
+        .iter()
+        .flat_map(|(operation, overlap)| overlap.examples.iter().map(|e| (&operation.name, e)))
+        .map(|(operation, Meeting { policies: [a, b], witness })| {
+            format!("{operation}: `{a}` and `{b}`, in {witness}")
+        })
+        .collect();
+    if !examples.is_empty() {
+        parts.push(Part::List("For example:".into(), examples));
+    }
+    parts
 }
 
 fn stopped(baseline: &Baseline) -> Part {

@@ -32,6 +32,8 @@ fn human_text_says_what_matters() {
         "total",
         "Tetragon 4fbfe2d loads 19 of 1,000 policies",
         "990 more",
+        "499,499",
+        "lsm:bprm_check_security: `TracingPolicy/fingerprint-0` and `TracingPolicy/fingerprint-1`, in a",
     ] {
         assert!(text.contains(part), "{part} is missing:\n{text}");
     }
