@@ -7,8 +7,11 @@ use clap::CommandFactory;
 use super::Status;
 use super::args::{Cli, CompletionsArgs, ExplainCodeArgs, ManArgs, SchemaArgs, SchemaOf};
 use super::console::{Console, NotWritten, Place};
+use crate::artifact::manifest::Manifest;
 use crate::diag::suggest::nearest;
 use crate::diag::{codes, json};
+use crate::report::Report;
+use crate::syntax::ast::publish;
 
 pub fn explain_code(args: &ExplainCodeArgs, console: Console) -> Result<Status, NotWritten> {
     let Some(code) = &args.code else {
@@ -44,12 +47,12 @@ pub fn explain_code(args: &ExplainCodeArgs, console: Console) -> Result<Status, 
 
 pub fn schema(args: &SchemaArgs, console: Console) -> Result<Status, NotWritten> {
     let schema = match args.of {
-        SchemaOf::Diagnostics => json::schema(),
+        SchemaOf::Policies => publish::schema(),
+        SchemaOf::Manifest => Manifest::schema(),
+        SchemaOf::Report => Report::schema(),
+        SchemaOf::Diagnostics => json::schema_text(),
     };
-    console.write(Place::Stdout, |out| {
-        serde_json::to_writer_pretty(&mut *out, &schema)?;
-        out.write_all(b"\n")
-    })?;
+    console.text(Place::Stdout, &schema)?;
     Ok(Status::Done)
 }
 

@@ -46,5 +46,9 @@ esac
     done
     printf '"%s"\n' '\x0a' '\x0d\x0a' '\x09' '\xef\xbb\xbf' '\xc2\x85' '\xe2\x80\xa8' '\xf0\x9f\x98\x80' '\xcc\x81'
 } > words.dict
-exec nice -n 10 cargo +nightly fuzz run --fuzz-dir . --sanitizer "${SANITIZER:-none}" "$target" "$corpus" -- \
-    -dict=words.dict -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -max_len=65536 -print_final_stats=1
+cargo +nightly fuzz build --fuzz-dir . --sanitizer "${SANITIZER:-none}" "$target"
+# Not through cargo, which would build again when a source changes meanwhile.
+mkdir -p "artifacts/$target"
+exec nice -n 10 "target/$(rustc -vV | sed -n 's/^host: //p')/release/$target" "$corpus" -dict=words.dict \
+    -artifact_prefix="artifacts/$target/" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 \
+    -max_len=65536 -print_final_stats=1

@@ -4,6 +4,7 @@ mod command_line;
 mod compile;
 mod determinism;
 mod equality;
+mod integrations;
 mod layering;
 mod properties;
 mod published_schema;
