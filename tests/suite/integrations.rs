@@ -80,7 +80,8 @@ fn the_action_passes_what_is_valid() {
 fn the_action_fails_on_an_error_and_leaves_a_log() {
     let workspace = folder();
     fs::create_dir(workspace.path().join("some policies")).unwrap();
-    fs::write(workspace.path().join("some policies/policy.yaml"), POLICY.replace("Override", "Overide")).unwrap();
+    fs::write(workspace.path().join("some policies/policy.yaml"), POLICY.replace("Override", "Overide"))
+        .unwrap();
     fs::write(workspace.path().join("other.yaml"), POLICY).unwrap();
     let inputs = [
         ("paths", "some policies\nother.yaml\n"),
