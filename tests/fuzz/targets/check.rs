@@ -45,6 +45,14 @@ fn show(diags: &Diagnostics, sources: &Sources) {
         let text = written(|out| render::write(out, &sorted, sources, options));
         let steers = |c: char| c.is_control() && c != '\n';
         assert!(colour || !text.contains(steers), "control characters in text for people");
+        // Notes and what is left out for being one of many have no labels to look for.
+        let few = sorted.len() <= options.per_code;
+        for diagnostic in sorted.iter().filter(|d| few && !colour && d.severity != Severity::Note) {
+            for label in diagnostic.labels.iter().filter(|l| !sources.get(l.span.source).text.is_empty()) {
+                let shown = label.text.contains(char::is_control) || text.contains(&label.text);
+                assert!(shown, "a label that is not shown: {diagnostic:?}");
+            }
+        }
     }
     let lines = written(|out| json::write(out, &sorted, sources));
     assert_eq!(lines.lines().count(), sorted.len());
