@@ -213,17 +213,15 @@ fn snippets<'a>(diagnostic: &Diagnostic, sources: &'a Sources) -> Vec<Snippet<'a
 /// Whether a line can be shown as it stands: short, and without what a terminal takes for more than a character.
 fn is_plain(source: &Source, line: usize) -> bool {
     let range = source.line_range(line);
-    let end = &source.text[range.end..];
-    let is_ended = end.is_empty() || end.starts_with('\n') || end.starts_with("\r\n");
     let steers = |c: char| c.is_control() && c != '\t';
-    range.len() <= MAX_LINE_BYTES && is_ended && !source.text[range].contains(steers)
+    range.len() <= MAX_LINE_BYTES && !source.text[range].contains(steers)
 }
 
 fn window(source: &Source, span: Span, line: usize, label: String) -> Snippet<'static> {
     let text = &source.text;
     let range = source.line_range(line);
     let start = span.start as usize;
-    let from = text.ceil_char_boundary(start.saturating_sub(WINDOW).max(range.start));
+    let from = text.ceil_char_boundary(start.saturating_sub(WINDOW).clamp(range.start, range.end));
     let to = text.floor_char_boundary((start + WINDOW).min(range.end)).max(start.min(range.end));
     let before = shown(&text[from..start.min(to)]);
     let end = (span.end as usize).clamp(start, to.max(start));

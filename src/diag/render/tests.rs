@@ -108,12 +108,15 @@ fn no_input_can_steer_the_terminal() {
 /// YAML takes a lone carriage return for a line break, a terminal for the start of the line it is in.
 #[test]
 fn carriage_returns_are_shown_not_sent() {
+    let many = "\r".repeat(300);
     for (text, at) in [
         ("a: 1\nb: \rc\nd: 2\n", 0),
         ("a: 1\nb: \rc\n", 8),
         ("a: b\r\r\nc: 1\n", 3),
         ("a\n b\r", 1),
         ("\r\r", 1),
+        (&format!("{many}\n"), 299),
+        (&format!("{many}\nb"), 300),
     ] {
         let mut sources = Sources::default();
         let id = sources.add("a.yaml", text);

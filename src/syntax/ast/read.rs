@@ -102,19 +102,22 @@ impl<'d> Reader<'d> {
         };
         let outer = self.field;
         let mut seen: u64 = 0;
+        let mut first = [0u32; u64::BITS as usize];
         let mut given: u64 = 0;
         let mut all_known = true;
-        for (key, value) in entries {
+        for (position, (key, value)) in entries.iter().enumerate() {
             let Some(at) = self.field_of(key, schema) else {
                 all_known = false;
                 continue;
             };
             let field = &schema.fields[at];
             if seen & (1 << at) != 0 {
-                self.report_duplicate(key, entries, schema, at);
+                let first = entries[first[at] as usize].0.span;
+                self.report(codes::duplicate_field(field.name, first, key.span));
                 continue;
             }
             seen |= 1 << at;
+            first[at] = position as u32;
             self.field = field.name;
             if field.template_only && !self.in_template {
                 self.report(bindings::outside_template(field.name, field.replaces, key.span));
@@ -178,21 +181,6 @@ impl<'d> Reader<'d> {
         let names = || fields().map(|f| f.name);
         self.report(codes::unknown_field(text, schema.name, nearest(text, names()), names(), key.span));
         None
-    }
-
-    fn report_duplicate(
-        &mut self,
-        key: &Node<'_>,
-        entries: &[(Node<'_>, Node<'_>)],
-        schema: &ObjectSchema,
-        at: usize,
-    ) {
-        let name = schema.fields[at].name;
-        let first = entries
-            .iter()
-            .map(|(k, _)| k)
-            .find(|k| matches!(&k.kind, NodeKind::Scalar { text, .. } if text.eq_ignore_ascii_case(name)));
-        self.report(codes::duplicate_field(name, first.map_or(key.span, |k| k.span), key.span));
     }
 
     /// A field and the one in whose place another one stands.
