@@ -51,36 +51,24 @@ fn ten_thousand_nested_lists() {
     refused(&"- ".repeat(10_000), &["TF0031"]);
 }
 
-/// Stopped where it goes too deep, or where it is too much; either way at a place that can be looked at.
 #[test]
 fn fifty_megabytes_of_nested_lists() {
-    let size = 50 << 20;
-    let shallow = "- [[[[[[[[[]]]]]]]]]\n";
-    let texts = [("[".repeat(size), "TF0031"), (shallow.repeat(size / shallow.len()), "TF0032")];
-    for (text, code) in texts {
-        let folder = folder();
-        fs::write(folder.path().join("p.yaml"), text).unwrap();
-        let ran = tracefold(folder.path(), &["check", "p.yaml"]);
-        ran.expect(1, &[code, "p.yaml:", "1 error in 1 file"]);
-        assert!(ran.stdout.len() < 2000, "{ran:#?}");
-    }
+    let folder = folder();
+    fs::write(folder.path().join("p.yaml"), "[".repeat(50 << 20)).unwrap();
+    let ran = tracefold(folder.path(), &["check", "p.yaml"]);
+    ran.expect(1, &["TF0031", "p.yaml:1:256", "1 error in 1 file"]);
+    assert!(ran.stdout.len() < 2000, "{ran:#?}");
 }
 
-/// People get some of each kind and the number of the others; tools get all.
+/// People get some of each kind and the number of the others.
 #[test]
 fn a_hundred_thousand_errors() {
     let folder = folder();
     fs::write(folder.path().join("p.yaml"), "--- {kind: TracingPolcy}\n".repeat(100_000)).unwrap();
-    let check = |form: &str| tracefold(folder.path(), &["check", "p.yaml", "--diagnostics", form]);
-    let shown = check("human");
-    shown.expect(
-        1,
-        &["TF0052 (unknown kind): 99900 more; `--diagnostics json` has all", "100000 errors in 1 file"],
-    );
-    assert!(shown.stdout.lines().count() < 2000);
-    let all = check("json");
-    all.expect(1, &[]);
-    assert_eq!(all.stdout.lines().count(), 100_000);
+    let ran = tracefold(folder.path(), &["check", "p.yaml"]);
+    let more = "TF0052 (unknown kind): 99900 more; `--diagnostics json` has all";
+    ran.expect(1, &[more, "100000 errors in 1 file"]);
+    assert!(ran.stdout.lines().count() < 2000);
 }
 
 /// Errors of one mapping, which must not look at each other.
