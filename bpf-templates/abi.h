@@ -152,7 +152,7 @@ struct event {
 	u32 pid, tid;
 	u32 entries;      /* number of u64 ACT words behind the text area */
 	u32 pad;
-	u64 args[EVENT_ARGS]; /* integer arguments as read; 0 for others */
+	u64 args[EVENT_ARGS]; /* registers of integer arguments; 0 for others */
 };
 #define EVENT_POLICY 1
 #define EVENT_TEXT 2

@@ -10,13 +10,22 @@ INLINE u64 mask_if_not_above(u64 a, u64 b)
 	return borrow - 1;
 }
 
+#define INT_SIGNED 0x100
+/* An argument of 1 to 8 bytes: the upper part of the register may hold anything. */
+INLINE u64 widened(u64 value, u64 type)
+{
+	u64 unused = 64 - (type & 0xff) * 8;
+	value <<= unused;
+	return type & INT_SIGNED ? (u64)((s64)value >> unused) : value >> unused;
+}
+
 /*
  * One halving a round.  No round branches on what it reads, and it starts from numbers that the verifier does not
  * know: all ways out of the loop are then the same for it.  2^20 values are more than a table can hold.
  */
-STENCIL(int_lookup)(struct frame *f, u64 k, u64 table, u64 dimension)
+STENCIL(int_lookup)(struct frame *f, u64 k, u64 table, u64 dimension, u64 type)
 {
-	u64 value = f->args[k], at = table_offset(table), differ;
+	u64 value = widened(f->args[k], type), at = table_offset(table), differ;
 	u32 count = ((struct int_table *)(tables + at))->count, base = unknown_zero();
 	at += offsetof(struct int_table, values);
 	NO_UNROLL

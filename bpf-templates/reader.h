@@ -38,12 +38,3 @@ STENCIL(path_of_path_probed)(struct frame *f, u64 k)
 {
 	return 0;
 }
-
-#define INT_SIGNED 0x100
-/* Widens an argument of 1 to 8 bytes, whose upper half of the register may hold anything. */
-STENCIL(int_arg)(struct frame *f, u64 k, u64 type)
-{
-	u64 unused = 64 - (type & 0xff) * 8, value = f->args[k] << unused;
-	f->args[k] = type & INT_SIGNED ? (u64)((s64)value >> unused) : value >> unused;
-	return 0;
-}

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tracefold::artifact::abi::{self, Word, u8_at, u16_at, u32_at, u64_at};
-use tracefold::artifact::manifest::{Manifest, Policy, PolicyHook};
+use tracefold::artifact::manifest::{Manifest, Policy, PolicyArg, PolicyHook};
+use tracefold::vocab::Vocabulary;
+use tracefold::vocab::arg_type::ArgType;
 
 use crate::say;
 
@@ -115,22 +117,14 @@ impl Printer {
 
 /// The arguments that the policy lists, in its order. One that could not be read is null.
 fn args(hook: &PolicyHook, record: &Record, texts: &[Text]) -> Vec<Value> {
-    let value = |index: u32, ty: &str| {
-        if let Some(text) = texts.iter().find(|text| u32::from(text.arg) == index) {
-            return json!(text.value);
-        }
-        let word = record.args.get(index as usize).copied().unwrap_or(0);
-        match ty {
-            "linux_binprm" | "file" | "path" | "string" | "fd" => Value::Null,
-            _ if is_signed(ty) => json!(word as i64),
-            _ => json!(word),
+    let value = |arg: &PolicyArg| match texts.iter().find(|text| u32::from(text.arg) == arg.index) {
+        Some(text) => json!(text.value),
+        None => {
+            let register = record.args.get(arg.index as usize).copied().unwrap_or(0);
+            json!(ArgType::parse(&arg.ty).and_then(|ty| ty.shown(register)))
         }
     };
-    hook.args.iter().map(|arg| value(arg.index, &arg.ty)).collect()
-}
-
-fn is_signed(ty: &str) -> bool {
-    ty.starts_with("int") || ty.starts_with("sint")
+    hook.args.iter().map(value).collect()
 }
 
 fn read(bytes: &[u8]) -> Option<Record> {

@@ -15,7 +15,7 @@ use crate::artifact::manifest::{self, Manifest, NodeRegion};
 use crate::artifact::node::layout::{self, OperationBlocks};
 use crate::artifact::scope_block::ScopeBlocks;
 use crate::bpf::{self, MapSize, Patch, ProgramSpec, StencilObject};
-use crate::fold::ir::Program;
+use crate::fold::ir::{AttachKind, Program};
 use crate::fold::plan::Plan;
 use crate::policy::PolicySet;
 use crate::source::Sources;
@@ -90,7 +90,8 @@ pub fn run(
         .map(|(dimensions, (_, blocks))| OperationBlocks { dimensions, blocks })
         .collect();
     let (node, heads) = layout::layout(target.pods, &scopes, &parts).ok_or(AssembleError::NodeTooLarge)?;
-    let scratch = Scratch::of(&stencils, plan)?;
+    let scratch = Scratch::of(&stencils, program, plan)?;
+    let kinds = attach_kinds(program, plan);
     let mut assembled = vec![];
     for (u, lowered) in lowered.into_iter().enumerate() {
         let (scope_blocks, blocks) = blocks.remove(0);
@@ -98,7 +99,7 @@ pub fn run(
             operation: u as u32,
             heads: heads[u],
             slot_bytes: scratch.slot_bytes,
-            slots: scratch.slots,
+            slots: scratch.slots_of(kinds[u]),
         };
         let spec = body(program, plan, u, &lowered, places, &node, target);
         let object = bpf::link(&stencils, &spec).map_err(|e| AssembleError::Object(e.to_string()))?;
@@ -125,6 +126,10 @@ pub fn run(
     Ok(Built { manifest, files })
 }
 
+fn attach_kinds(program: &Program, plan: &Plan) -> Vec<AttachKind> {
+    plan.units.iter().map(|u| program.operations[u.operation.0 as usize].attach.kind).collect()
+}
+
 /// Scratch memory of one CPU, which all operations share.
 struct Scratch {
     slot_bytes: u32,
@@ -132,14 +137,24 @@ struct Scratch {
 }
 
 impl Scratch {
-    /// A slot holds the texts of the operation that has the most.
-    fn of(stencils: &StencilObject, plan: &Plan) -> Result<Scratch, AssembleError> {
+    /// A slot holds the texts of the operation that has the most. Kprobes have one more for themselves if tasks
+    /// that they interrupt may hold all others.
+    fn of(stencils: &StencilObject, program: &Program, plan: &Plan) -> Result<Scratch, AssembleError> {
         let texts = plan.units.iter().map(|u| u.texts.len()).max().unwrap_or(0).max(1) as u32;
         // The stencils declare the map for slots of one text.
         if stencils.struct_size("scratch") != SCRATCH_SLOTS * (SLOT_BYTES + TEXT_BYTES) {
             return Err(AssembleError::Object("the stencils' scratch memory has another layout".to_string()));
         }
-        Ok(Scratch { slot_bytes: SLOT_BYTES + texts * TEXT_BYTES, slots: SCRATCH_SLOTS })
+        let kinds = attach_kinds(program, plan);
+        let are_mixed = kinds.iter().any(|k| k.runs_as_task()) && kinds.iter().any(|k| !k.runs_as_task());
+        Ok(Scratch {
+            slot_bytes: SLOT_BYTES + texts * TEXT_BYTES,
+            slots: SCRATCH_SLOTS + u32::from(are_mixed),
+        })
+    }
+
+    fn slots_of(&self, kind: AttachKind) -> u32 {
+        if kind.runs_as_task() { SCRATCH_SLOTS } else { self.slots }
     }
 }
 
@@ -184,7 +199,7 @@ fn body(
     ProgramSpec {
         name: describe::symbol(&operation.attach, "body"),
         section: describe::section(&operation.attach),
-        steps: lower::program::steps(operation, unit, &lowered.dimensions, places, target.arch),
+        steps: lower::program::steps(program, unit, &lowered.dimensions, places, target.arch),
         patches,
         variables,
         maps,

@@ -183,6 +183,16 @@ impl ArgType {
         }
     }
 
+    /// What an event shows of a register that holds an integer of this type: all bytes that Tetragon reads, which
+    /// of `size_t` are more than it compares.
+    pub fn shown(self, register: u64) -> Option<i128> {
+        let Some(Class::Int { bytes, signed }) = self.class() else { return None };
+        let bytes = if self == ArgType::SizeT { 8 } else { bytes };
+        let unused = 64 - 8 * u32::from(bytes);
+        let low = register << unused;
+        Some(if signed { i128::from(low as i64 >> unused) } else { i128::from(low >> unused) })
+    }
+
     /// The one spelling of types that Tetragon does not tell apart, so that `long` and `int64` share a table.
     pub fn canonical(self) -> ArgType {
         match self {
@@ -203,6 +213,23 @@ mod tests {
     #[test]
     fn the_schema_knows_52_types() {
         assert_eq!(ArgType::ALL.len(), 52);
+    }
+
+    #[test]
+    fn a_register_is_shown_at_the_width_of_its_type() {
+        let register = 0xdead_beef_ffff_fffe;
+        for (ty, shown) in [
+            (ArgType::Int, -2),
+            (ArgType::Uint32, 0xffff_fffe),
+            (ArgType::Int8, -2),
+            (ArgType::Uint16, 0xfffe),
+            (ArgType::Uint64, 0xdead_beef_ffff_fffe),
+            (ArgType::SizeT, 0xdead_beef_ffff_fffe),
+            (ArgType::Int64, i128::from(0xdead_beef_ffff_fffe_u64 as i64)),
+        ] {
+            assert_eq!(ty.shown(register), Some(shown), "{ty}");
+        }
+        assert_eq!(ArgType::File.shown(register), None);
     }
 
     #[test]

@@ -140,7 +140,7 @@ fn arguments<'a>(
         .collect()
 }
 
-/// As the stencil `int_arg`.
+/// As the stencil `int_lookup`.
 fn widen(register: u64, bytes: u8, signed: bool) -> u64 {
     let unused = 64 - u32::from(bytes) * 8;
     if signed { ((register << unused) as i64 >> unused) as u64 } else { register << unused >> unused }

@@ -149,6 +149,8 @@ pub enum Action {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyArg {
     pub index: u32,
+    /// Of an integer, an event holds the whole register: a reader takes as many bytes as the type has (8 of a
+    /// `size_t`) and extends them by its sign.
     #[serde(rename = "type")]
     pub ty: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,13 +3,13 @@
 //! Turns a unit and its lowered dimensions into [`Step`]s. Assumes the contracts of `bpf-templates/README.md`.
 //! Guarantees: a dimension is read at most once and only if the cgroup's set needs it; cheap ones come first
 //! and each may end the event; whatever is claimed is released on every way out; the verdict depends on no
-//! scratch memory but that of text matchers. What no policy uses is not there.
+//! scratch memory but that of text matchers, which is waited for where something is denied. What no policy uses is not there.
 
 use std::collections::BTreeMap;
 
 use super::{LoweredDimension, Matcher};
 use crate::bpf::{Place, Step};
-use crate::fold::ir::{AttachKind, Operation, Subject, SubjectId};
+use crate::fold::ir::{AttachKind, Operation, Program, Subject, SubjectId};
 use crate::fold::plan::Unit;
 use crate::target::Arch;
 use crate::vocab::arg_type::{ArgType, Class};
@@ -31,6 +31,8 @@ pub struct Places {
 }
 
 const RELEASE: Place = Place(0);
+/// Nothing can be decided: no scratch memory was to be had.
+const BUSY: Place = Place(1);
 
 /// No text argument (`bpf-templates/event.h`).
 const NO_TEXT: i64 = 0xff;
@@ -41,12 +43,13 @@ pub fn rows_may_be_lists(dimensions: &[LoweredDimension]) -> bool {
 }
 
 pub fn steps(
-    operation: &Operation,
+    program: &Program,
     unit: &Unit,
     dimensions: &[LoweredDimension],
     places: Places,
     arch: Arch,
 ) -> Vec<Step> {
+    let operation = &program.operations[unit.operation.0 as usize];
     let mut body = Body {
         operation,
         unit,
@@ -56,6 +59,8 @@ pub fn steps(
         steps: vec![],
         next: 1,
         claimed: false,
+        denies: operation.attach.kind.runs_as_task() && denies(program, unit),
+        waits: false,
         built: vec![false; unit.texts.len()],
     };
     body.step("scope_set", &[i64::from(places.heads)], Some(Place::ALLOW));
@@ -67,6 +72,11 @@ pub fn steps(
     body.steps
 }
 
+fn denies(program: &Program, unit: &Unit) -> bool {
+    let lists = unit.scopes.values().flatten();
+    lists.flat_map(|&l| &program.lists[l].rules).any(|rule| rule.outcome.denies())
+}
+
 struct Body<'a> {
     operation: &'a Operation,
     unit: &'a Unit,
@@ -76,6 +86,10 @@ struct Body<'a> {
     steps: Vec<Step>,
     next: u16,
     claimed: bool,
+    /// Some rule overrides or kills, in a program that runs as the task and may wait for another one.
+    denies: bool,
+    /// Some step leaves to [`BUSY`].
+    waits: bool,
     /// Per text: built on every way to here.
     built: Vec<bool>,
 }
@@ -145,8 +159,7 @@ impl Body<'_> {
             (i64::from(subject.param), i64::from(lowered.root), i64::from(lowered.count + 1));
         match (lowered.matcher, text) {
             (Matcher::Ints, _) => {
-                self.step("int_arg", &[param, int_type(subject)], None);
-                self.step("int_lookup", &[param, root, d as i64], None);
+                self.step("int_lookup", &[param, root, d as i64, int_type(subject)], None);
             }
             (Matcher::Walk, _) => {
                 let name = if self.typed(subject) { "walk_typed" } else { "walk_probed" };
@@ -155,6 +168,10 @@ impl Body<'_> {
             (Matcher::TrieEqual | Matcher::TriePrefix | Matcher::TriePostfix, text) => {
                 let number = text.expect("a text matcher has a text subject");
                 if !self.built[number] {
+                    if self.denies {
+                        self.step("wait_for_slot", &[i64::from(self.places.slot_bytes)], Some(BUSY));
+                        self.waits = true;
+                    }
                     self.build_text(dimension.subject, number);
                     self.built[number] = dimension.always;
                 }
@@ -225,6 +242,11 @@ impl Body<'_> {
             self.step("release", &[], None);
             self.steps.push(Step::Jump(Place::ALLOW));
         }
+        if self.waits {
+            self.steps.push(Step::Bind(BUSY));
+            self.step("refuse", &[], None);
+            self.steps.push(Step::Return);
+        }
     }
 
     fn text_param(&self, number: usize) -> i64 {
@@ -252,7 +274,7 @@ fn reader(ty: ArgType, typed: bool) -> Option<&'static str> {
     })
 }
 
-/// As stencil `int_arg` takes it: bytes, and 0x100 for signed.
+/// As stencil `int_lookup` takes it: bytes, and 0x100 for signed.
 fn int_type(subject: Subject) -> i64 {
     match subject.ty.class() {
         Some(Class::Int { bytes, signed }) => i64::from(bytes) | if signed { 0x100 } else { 0 },

@@ -38,6 +38,16 @@ impl AttachKind {
             AttachKind::FmodRet => "fmod_ret",
         }
     }
+
+    /// Programs run as the calling task and can be preempted, under `preempt=full`; no task is preempted inside a
+    /// kprobe, but one interrupts other programs, and no two run on one CPU (`bpf_prog_active`,
+    /// kernel/trace/bpf_trace.c).
+    pub fn runs_as_task(self) -> bool {
+        match self {
+            AttachKind::Lsm | AttachKind::FmodRet => true,
+            AttachKind::Kprobe => false,
+        }
+    }
 }
 
 /// Why something else than what the policy names is attached.

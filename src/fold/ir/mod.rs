@@ -125,6 +125,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The call fails or its process dies.
+    pub fn denies(self) -> bool {
+        self.override_value.is_some() || self.sigkill
+    }
+
     /// Nothing is sent, returned or killed.
     pub fn is_quiet(self) -> bool {
         !self.post && self.override_value.is_none() && !self.sigkill
