@@ -30,12 +30,8 @@ const POLICIES: [&str; 3] = [
 ];
 
 static BUILT: LazyLock<Built> = LazyLock::new(|| {
-    let input = Input {
-        paths: vec!["-".into()],
-        threads: 1,
-        allow_empty: false,
-        resolve: ResolveOptions::default(),
-    };
+    let input =
+        Input { paths: vec!["-".into()], threads: 1, allow_empty: false, resolve: ResolveOptions::default() };
     let (target, mut diags) = (Target::default(), Diagnostics::default());
     let sources = driver::read(&input, &mut POLICIES.join("\n---\n").as_bytes(), &mut diags);
     let set = driver::policies(&sources, &input, &mut diags).set.expect("the policies are valid");
@@ -76,7 +72,8 @@ fuzz_target!(|data: &[u8]| {
             let _ = KernelBtf::parse(data);
         }
         b'r' => {
-            if let Some(report) = std::str::from_utf8(data).ok().and_then(|text| Report::from_json(text).ok()) {
+            if let Some(report) = std::str::from_utf8(data).ok().and_then(|text| Report::from_json(text).ok())
+            {
                 assert_eq!(Report::from_json(&report.to_json()).ok(), Some(report));
             }
         }
