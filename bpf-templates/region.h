@@ -15,13 +15,13 @@ struct {
 } events SEC(".maps");
 
 struct scratch {
-	u8 bytes[SCRATCH_SLOTS * (sizeof(struct slot) + sizeof(struct text))];
+	u8 bytes[sizeof(struct slot) + sizeof(struct text)];
 };
 struct {
 	int (*type)[MAP_PERCPU_ARRAY];
 	u32 *key;
 	struct scratch *value;
-	int (*max_entries)[1];
+	int (*max_entries)[SCRATCH_SLOTS];
 } scratch SEC(".maps");
 
 INLINE u64 table_offset(u64 reference)

@@ -6,21 +6,20 @@
 #pragma once
 
 /*
- * `slots` of `size` bytes each.  Without a free one the event goes on: unless texts decide, its verdict needs no slot,
+ * The first free one of `slots`.  Without a free one the event goes on: unless texts decide, its verdict needs no slot,
  * and what it would report is counted as lost.
  */
-STENCIL(claim)(struct frame *f, u64 slots, u64 size)
+STENCIL(claim)(struct frame *f, u64 slots)
 {
-	u32 key = 0;
 	f->slot = NULL;
 	f->key = 0;
 	f->unreadable = 0;
-	char *base = map_lookup_elem(&scratch, &key);
-	if (!base)
-		return 0;
 	NO_UNROLL
-	for (u32 i = 0; i < slots; i++, base += size) {
-		struct slot *slot = (void *)base;
+	for (u32 i = 0; i < slots; i++) {
+		u32 number = i;
+		struct slot *slot = map_lookup_elem(&scratch, &number);
+		if (!slot)
+			break;
 		if (__sync_lock_test_and_set(&slot->busy, 1))
 			continue;
 		slot->entries = 0;
@@ -33,29 +32,18 @@ STENCIL(claim)(struct frame *f, u64 slots, u64 size)
 #define WAIT_ROUNDS (1 << 23) /* as many as a kernel allows: some time slices */
 
 struct wait {
-	u64 size;
 	u64 found; /* number of the slot, from 1 */
 };
 
-_Static_assert(SCRATCH_SLOTS == 2, "slot_at tells two slots apart");
-/* Slot 0 or 1, at 0 or `size`.  Not a product: 6.1 knows no bounds of one by a constant that it read. */
-INLINE struct slot *slot_at(char *base, u64 number, u64 size)
-{
-	u64 mask = -(number & (SCRATCH_SLOTS - 1));
-	OPAQUE(mask);
-	return (void *)(base + (mask & size));
-}
-
 static long wait_round(u64 round, struct wait *w)
 {
-	u32 key = 0;
-	char *base = map_lookup_elem(&scratch, &key);
-	if (!base)
+	u32 number = round & (SCRATCH_SLOTS - 1);
+	struct slot *slot = map_lookup_elem(&scratch, &number);
+	if (!slot)
 		return 1;
-	struct slot *slot = slot_at(base, round, w->size);
 	if (__sync_lock_test_and_set(&slot->busy, 1))
 		return 0;
-	w->found = 1 + (round & (SCRATCH_SLOTS - 1));
+	w->found = (round & (SCRATCH_SLOTS - 1)) + 1;
 	return 1;
 }
 
@@ -63,18 +51,17 @@ static long wait_round(u64 round, struct wait *w)
  * Where texts decide what is denied, a task without a slot must not go on.  One that holds a slot was preempted, so
  * this one can be preempted too, and then the other gives its slot back.  Only for programs that run as the task.
  */
-STENCIL(wait_for_slot)(struct frame *f, u64 size)
+STENCIL(wait_for_slot)(struct frame *f)
 {
 	if (f->slot)
 		return 0;
-	u32 key = 0;
-	struct wait w = {.size = size, .found = unknown_zero()};
+	struct wait w = {.found = unknown_zero()};
 	loop(WAIT_ROUNDS, wait_round, &w, 0);
 	u64 found = w.found;
-	char *base = map_lookup_elem(&scratch, &key);
-	if (!base || !found)
+	u32 number = (found - 1) & (SCRATCH_SLOTS - 1);
+	struct slot *slot = map_lookup_elem(&scratch, &number);
+	if (!found || !slot)
 		return 1;
-	struct slot *slot = slot_at(base, found - 1, size);
 	slot->entries = 0;
 	f->slot = slot;
 	return 0;

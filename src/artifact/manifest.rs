@@ -13,7 +13,6 @@
 
 pub mod check;
 mod events;
-pub mod json;
 mod policies;
 
 use schemars::JsonSchema;
@@ -426,7 +425,7 @@ pub struct Conflict {
 impl Manifest {
     /// The JSON Schema of `manifest.json`; the copy in the repository is `manifest.schema.json` beside this module.
     pub fn schema() -> String {
-        json::schema::<Manifest>("tracefold manifest")
+        super::json::schema::<Manifest>("tracefold manifest")
     }
 
     /// The operation of that number.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::config::Typed;
+use super::level_args::LevelArgs;
 use crate::driver::Input;
 use crate::policy::resolve::ResolveOptions;
 use crate::target::{KernelVersion, OLDEST_KERNEL, Preempt, Target};
@@ -95,6 +97,9 @@ pub enum ReportForm {
 /// What is read.
 #[derive(Debug, Args)]
 pub struct InputArgs {
+    // First, since what is read of the line is gone from it.
+    #[command(flatten)]
+    pub typed: Typed,
     /// Files, folders (searched for *.yaml, *.yml and *.json) or `-` for standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
@@ -107,17 +112,17 @@ pub struct InputArgs {
     /// Accept that there is no policy at all
     #[arg(long)]
     pub allow_empty: bool,
-    /// Findings that count as errors
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub deny: Vec<Deny>,
     /// Threads that read (default: one for each CPU)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Deny {
-    Warnings,
+    /// Configuration to use instead of the `.tracefold.yaml` found upwards from the paths
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    pub config: Option<PathBuf>,
+    /// Use no configuration
+    #[arg(long)]
+    pub no_config: bool,
+    #[command(flatten)]
+    pub levels: LevelArgs,
 }
 
 impl InputArgs {
@@ -130,14 +135,10 @@ impl InputArgs {
             resolve: ResolveOptions { namespace: self.namespace.clone(), monitor: self.monitor },
         }
     }
-
-    pub fn denies_warnings(&self) -> bool {
-        self.deny.contains(&Deny::Warnings)
-    }
 }
 
 /// What is known of the nodes. Defaults are fixed and recorded, never taken from this machine.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct TargetArgs {
     /// Kernel that is compiled and forecast for
     #[arg(long, value_name = "VERSION", value_parser = kernel_version, default_value = "6.12")]
@@ -166,6 +167,17 @@ pub enum PreemptModel {
 }
 
 impl TargetArgs {
+    /// Takes over the option `name`, one of those that a configuration sets.
+    pub fn take(&mut self, name: &str, from: &TargetArgs) {
+        match name {
+            "kernel" => self.kernel = from.kernel,
+            "cpus" => self.cpus = from.cpus,
+            "pods" => self.pods = from.pods,
+            "preempt" => self.preempt = from.preempt,
+            _ => {}
+        }
+    }
+
     pub fn target(&self) -> Target {
         Target {
             kernel: self.kernel,

@@ -4,18 +4,20 @@ use std::io;
 
 use super::Status;
 use super::args::CheckArgs;
+use super::config::{self, Settled};
 use super::console::{Console, NotWritten, Place};
 use crate::diag::Diagnostics;
 use crate::driver;
 
 pub fn run(args: &CheckArgs, console: Console) -> Result<Status, NotWritten> {
+    let Settled { input, levels, .. } = match config::settle(&args.input, console)? {
+        Ok(settled) => settled,
+        Err(status) => return Ok(status),
+    };
     let mut diags = Diagnostics::default();
-    let input = args.input.input();
     let sources = driver::read(&input, &mut io::stdin().lock(), &mut diags);
     let policies = driver::policies(&sources, &input, &mut diags);
-    if args.input.denies_warnings() {
-        diags.deny_warnings();
-    }
+    diags.apply(&levels);
     let status = Status::of(&diags);
     console.diagnostics(Place::file_or_stdout(args.output_file.as_deref()), &diags, &sources)?;
     if status == Status::Done && console.is_human() {

@@ -5,6 +5,7 @@ use std::io;
 use super::Status;
 use super::args::CompileArgs;
 use super::args::{InputArgs, TargetArgs};
+use super::config::{self, Settled};
 use super::console::{Console, NotWritten, Place};
 use crate::diag::{Diagnostics, files};
 use crate::driver;
@@ -48,15 +49,18 @@ pub(super) fn make(
     target: &TargetArgs,
     console: Console,
 ) -> Result<Result<Made, Status>, NotWritten> {
+    let settled = match config::settle(input, console)? {
+        Ok(settled) => settled,
+        Err(status) => return Ok(Err(status)),
+    };
+    let target = settled.target(target).target();
+    let Settled { input, levels, .. } = settled;
     let mut diags = Diagnostics::default();
-    let (denies_warnings, input, target) = (input.denies_warnings(), input.input(), target.target());
     let sources = driver::read(&input, &mut io::stdin().lock(), &mut diags);
     let policies = driver::policies(&sources, &input, &mut diags);
     let set = policies.set.filter(|_| !diags.has_errors());
     let folded = set.as_ref().and_then(|set| driver::fold(set, &target, &[], &mut diags));
-    if denies_warnings {
-        diags.deny_warnings();
-    }
+    diags.apply(&levels);
     let mut outcome = Ok(None);
     if let (Some(set), Some(folded)) = (&set, &folded)
         && !diags.blocks_compile()

@@ -8,8 +8,10 @@ use super::Status;
 use super::args::{Cli, CompletionsArgs, ExplainCodeArgs, ManArgs, SchemaArgs, SchemaOf};
 use super::console::{Console, NotWritten, Place};
 use crate::artifact::manifest::Manifest;
+use crate::diag::codes::{self, Row};
+use crate::diag::json;
+use crate::diag::levels::{self, Lint};
 use crate::diag::suggest::nearest;
-use crate::diag::{codes, json};
 use crate::report::Report;
 use crate::syntax::ast::publish;
 
@@ -17,21 +19,24 @@ pub fn explain_code(args: &ExplainCodeArgs, console: Console) -> Result<Status, 
     let Some(code) = &args.code else {
         let mut list = String::new();
         for row in codes::ALL {
-            let lint = row.lint.map_or(String::new(), |lint| format!(" ({lint})"));
+            let lint = |lint: Lint| format!(" ({}, {} by default)", lint.name, lint.default.name());
+            let lint = row.lint.map_or(String::new(), lint);
             let _ = writeln!(list, "{}  {}{lint}", row.code, row.title);
         }
         console.text(Place::Stdout, &list)?;
         return Ok(Status::Done);
     };
-    let by_lint = || codes::ALL.iter().find(|row| row.lint == Some(code.as_str()));
+    let is_named = |row: &&Row| row.lint.is_some_and(|lint| lint.name == code);
+    let by_lint = || codes::ALL.iter().find(is_named);
     match codes::parse(code).or_else(by_lint) {
         Some(row) => {
-            console.text(Place::Stdout, row.page)?;
+            console.text(Place::Stdout, &page(row))?;
             Ok(Status::Done)
         }
         None => {
             let known: Vec<String> = codes::ALL.iter().map(|row| row.code.to_string()).collect();
-            let names = known.iter().map(String::as_str).chain(codes::ALL.iter().filter_map(|row| row.lint));
+            let names =
+                known.iter().map(|code| code as &str).chain(levels::names().skip(1).map(|name| name as &str));
             let hint = match nearest(code, names) {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => "`tracefold explain-code` lists all".to_string(),
@@ -43,6 +48,13 @@ pub fn explain_code(args: &ExplainCodeArgs, console: Console) -> Result<Status, 
             Ok(Status::WrongUsage)
         }
     }
+}
+
+/// The page of a code; that of a lint says its name and level below the title.
+fn page(row: &Row) -> String {
+    let Some(Lint { name, default }) = row.lint else { return row.page.to_string() };
+    let (title, rest) = row.page.split_once('\n').unwrap_or((row.page, ""));
+    format!("{title}\n\nLint `{name}`, {} by default.\n{rest}", default.name())
 }
 
 pub fn schema(args: &SchemaArgs, console: Console) -> Result<Status, NotWritten> {

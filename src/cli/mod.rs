@@ -3,9 +3,11 @@
 pub mod args;
 mod check;
 mod compile;
+mod config;
 mod console;
 mod documentation;
 mod inspect;
+mod level_args;
 mod report;
 
 use self::args::{Cli, Command};

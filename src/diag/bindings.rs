@@ -1,15 +1,13 @@
 //! Constructors of TF0130 to TF0140: templates, their variables and their bindings.
 
 use super::schema::shown;
-use super::{Code, Diagnostic, Severity};
+use super::{Code, Diagnostic};
 use crate::source::Span;
 use crate::vocab::arg_type::ArgType;
 
 fn did_you_mean(diagnostic: Diagnostic, nearest: Option<&str>, otherwise: &str, span: Span) -> Diagnostic {
     match nearest {
-        Some(nearest) => {
-            diagnostic.label(span, format!("did you mean `{}`?", shown(nearest))).help(shown(nearest))
-        }
+        Some(nearest) => diagnostic.label(span, format!("did you mean `{}`?", shown(nearest))),
         None => diagnostic.label(span, otherwise),
     }
 }
@@ -131,6 +129,5 @@ pub fn template_with_workload(field: &str, span: Span) -> Diagnostic {
 
 pub fn unused_template(name: &str, span: Span) -> Diagnostic {
     let message = format!("template `{}` has no binding", shown(name));
-    Diagnostic::new(Code::UNUSED_TEMPLATE, Severity::Note, message)
-        .label(span, "checked, and nothing comes of it")
+    Diagnostic::lint(Code::UNUSED_TEMPLATE, message).label(span, "checked, and nothing comes of it")
 }

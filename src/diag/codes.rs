@@ -1,11 +1,13 @@
 //! The table of diagnostic codes. To add one: a row here, a page `codes/TFnnnn.md`, a constructor in the
 //! file of its area, and the tests then hold the page's examples against what the compiler really says.
 //!
-//! A code is never reused and never changes its meaning. Ranges: 00xx files and YAML (up to 0019: input or
-//! output that cannot be read or written) · 01xx schema · 02xx arguments and operators · 03xx workload ·
+//! A code is never reused and never changes its meaning. A row with `lint` can be given a level, by its name too
+//! ([`super::levels`]); all others are errors. Ranges: 00xx files and YAML (up to 0019: input or
+//! output that cannot be read or written; from 0060: the configuration) · 01xx schema · 02xx arguments and operators · 03xx workload ·
 //! 04xx actions · 05xx target and kernel features · 06xx limits and budgets · 07xx lints · 09xx internal.
 
 use super::Code;
+use super::levels::{Level, Lint};
 
 /// What is known of a code without an instance of it.
 #[derive(Clone, Copy, Debug)]
@@ -13,8 +15,8 @@ pub struct Row {
     pub code: Code,
     /// Lowercase, without a full stop.
     pub title: &'static str,
-    /// The name by which `--allow` and `--deny` know a lint.
-    pub lint: Option<&'static str>,
+    /// The name by which `--allow` and `--deny` know it, and its level without them; errors have none.
+    pub lint: Option<Lint>,
     /// Markdown with the headings of [`HEADINGS`].
     pub page: &'static str,
 }
@@ -23,17 +25,23 @@ pub struct Row {
 /// exactly this code, the right one nothing.
 pub const HEADINGS: [&str; 4] = ["## What it means", "## Why it is reported", "## Wrong", "## Right"];
 
-macro_rules! lint_name {
+macro_rules! lint {
     () => {
         None
     };
     ($name:literal) => {
-        Some($name)
+        Some(Lint { name: $name, default: Level::Warn })
+    };
+    ($name:literal note) => {
+        Some(Lint { name: $name, default: Level::Note })
+    };
+    ($name:literal allow) => {
+        Some(Lint { name: $name, default: Level::Allow })
     };
 }
 
 macro_rules! codes {
-    ($($number:literal $name:ident $title:literal $(lint $lint:literal)? ;)*) => {
+    ($($number:literal $name:ident $title:literal $(lint $lint:literal $($level:ident)?)? ;)*) => {
         #[allow(clippy::zero_prefixed_literal)]
         impl Code {
             $(#[doc = $title] pub const $name: Code = Code($number);)*
@@ -43,7 +51,7 @@ macro_rules! codes {
         pub const ALL: &[Row] = &[$(Row {
             code: Code::$name,
             title: $title,
-            lint: lint_name!($($lint)?),
+            lint: lint!($($lint $($level)?)?),
             page: include_str!(concat!("codes/TF", stringify!($number), ".md")),
         }),*];
     };
@@ -70,16 +78,22 @@ codes! {
     0036 BAD_MERGE "merge of something that is not a mapping";
     0037 TAG_MISMATCH "value does not fit its tag";
     0038 UNSUPPORTED_TAG "tag is not supported";
-    0039 UNKNOWN_TAG "tag has no meaning here";
+    0039 UNKNOWN_TAG "tag has no meaning here" lint "unknown-tag";
     0040 BAD_KEY "mapping key is not a simple value";
 
     // Documents.
     0050 NO_KIND "not a Kubernetes object";
-    0051 OTHER_DOCUMENT "document is not a policy";
+    0051 OTHER_DOCUMENT "document is not a policy" lint "other-document" note;
     0052 UNKNOWN_KIND "unknown kind";
     0053 NO_POLICY "no policy found";
     0054 BAD_LIST "list without items";
-    0055 UNEXPECTED_API_VERSION "policy with another API version";
+    0055 UNEXPECTED_API_VERSION "policy with another API version" lint "api-version";
+
+    // The configuration file: exit status 2.
+    0060 UNKNOWN_SETTING "unknown setting";
+    0061 BAD_SETTING "setting with a bad value";
+    0062 UNKNOWN_LINT "unknown lint";
+    0063 TWO_LEVELS "lint with two levels";
 
     // Schema.
     0101 UNKNOWN_FIELD "unknown field";
@@ -117,9 +131,9 @@ codes! {
     0137 UNKNOWN_TEMPLATE "unknown template";
     0138 BINDING_NAME "binding cannot have this name";
     0139 TEMPLATE_WITH_WORKLOAD "template that selects workloads";
-    0140 UNUSED_TEMPLATE "template without bindings";
+    0140 UNUSED_TEMPLATE "template without bindings" lint "unused-template" note;
     0141 BINDING_WITHOUT_WORKLOAD "binding that says no workload";
-    0197 LEFT_OUT "without counterpart in an artifact";
+    0197 LEFT_OUT "without counterpart in an artifact" lint "left-out" note;
     0198 UNFILLED_VARIABLE "variable that is not filled in";
     0199 NOT_COMPILED "valid, but not compiled yet";
 
@@ -144,7 +158,7 @@ codes! {
     0302 HOST_SELECTOR_NAMESPACED "hostSelector in a namespaced policy";
     0303 BAD_LABEL_VALUE "not a label's value";
     0311 BINDING_CONFLICT "bindings of one template select one pod";
-    0312 CONTRADICTORY_OVERRIDES "policies override with different values";
+    0312 CONTRADICTORY_OVERRIDES "policies override with different values" lint "contradictory-overrides";
 
     // Actions.
     0401 ACTION_UNAVAILABLE "action cannot be used at this hook";
@@ -156,7 +170,7 @@ codes! {
     0499 OVERRIDE_NOT_COMPILED "Override is valid here, but not compiled yet";
 
     // Target and kernel features.
-    0501 UNCHECKED "fact of a node, not checked";
+    0501 UNCHECKED "fact of a node, not checked" lint "unchecked-fact" note;
     0511 FMOD_RET_RACE "Override that could be bypassed";
     0512 UNPROVED_OVERRIDE "Override at a hook without proof";
 
@@ -178,6 +192,13 @@ codes! {
     0709 UNKNOWN_CONTAINER_KEY "label that no container has" lint "container-key";
     0710 VALUE_READ_AS "value is read as another" lint "value-read-as";
     0711 UNREACHABLE_SELECTOR "selector is never reached" lint "unreachable-selector";
+    0712 UNREACHABLE_VALUE "value is never reached" lint "unreachable-value";
+    0713 REDUNDANT_VALUE "value makes no difference" lint "redundant-value" note;
+    0714 AMBIGUOUS_INDEX "index of a field and of an argument" lint "ambiguous-index";
+    0715 TETRAGON_DIFFERS "Tetragon does otherwise" lint "tetragon-differs" note;
+    0720 USER_MEMORY "decided on user memory" lint "override-on-user-memory";
+    0721 ESCAPABLE_ALLOWLIST "paths that a process may make up" lint "path-allowlist-escapable" allow;
+    0722 FMOD_RET_ONLY "Override that only fmod_ret can serve" lint "fmod-ret-only";
 
     // Internal.
 }
@@ -231,10 +252,32 @@ mod tests {
         }
     }
 
+    /// The 07xx are lints; codes of other ranges are, where they only warn. That nothing else warns is seen to by
+    /// [`Diagnostic::lint`](crate::diag::Diagnostic::lint), and that no error can be allowed by `Diagnostics::apply`.
     #[test]
-    fn lints_and_only_lints_have_a_name() {
+    fn every_lint_has_a_name_of_its_own() {
+        let mut names = std::collections::BTreeSet::new();
         for row in ALL {
-            assert_eq!(row.lint.is_some(), (700..800).contains(&row.code.0), "{}", row.code);
+            assert!(row.lint.is_some() || !(700..800).contains(&row.code.0), "{}", row.code);
+            let Some(lint) = row.lint else { continue };
+            let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+            assert!(lint.name.split('-').all(is_word), "{}", lint.name);
+            assert!(names.insert(lint.name) && lint.name != crate::diag::levels::WARNINGS, "{}", lint.name);
+        }
+    }
+
+    /// A warning is made by `Diagnostic::lint`, so that it has a name to allow it by.
+    #[test]
+    fn only_lints_warn() {
+        for file in walkdir::WalkDir::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")) {
+            let file = file.unwrap();
+            if file.path().extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(file.path()).unwrap();
+                let code = text.split("#[cfg(test)]").next().unwrap();
+                let made = code.split_whitespace().collect::<String>();
+                let is_test = file.path().ends_with("tests.rs");
+                assert!(is_test || !made.contains(",Severity::Warning,"), "{}", file.path().display());
+            }
         }
     }
 

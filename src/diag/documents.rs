@@ -36,7 +36,7 @@ pub fn kind_not_text(at: Span, what: &str) -> Diagnostic {
 
 pub fn other_document(kind: Span, name: &str, api_version: &str) -> Diagnostic {
     let of = if api_version.is_empty() { String::new() } else { format!(" of `{api_version}`") };
-    Diagnostic::new(Code::OTHER_DOCUMENT, Severity::Note, format!("`{name}`{of} is not a policy"))
+    Diagnostic::lint(Code::OTHER_DOCUMENT, format!("`{name}`{of} is not a policy"))
         .label(kind, "document skipped")
 }
 
@@ -71,12 +71,8 @@ pub fn list_without_items(kind: Span) -> Diagnostic {
 }
 
 pub fn unexpected_api_version(at: Span, found: &str, expected: &str) -> Diagnostic {
-    Diagnostic::new(
-        Code::UNEXPECTED_API_VERSION,
-        Severity::Warning,
-        format!("policy of API version `{found}`"),
-    )
-    .label(at, format!("policies are `{expected}`"))
-    .help(format!("write `apiVersion: {expected}`"))
-    .note("Tetragon's file loader does not look at it; an API server refuses it")
+    Diagnostic::lint(Code::UNEXPECTED_API_VERSION, format!("policy of API version `{found}`"))
+        .label(at, format!("policies are `{expected}`"))
+        .help(format!("write `apiVersion: {expected}`"))
+        .note("Tetragon's file loader does not look at it; an API server refuses it")
 }

@@ -28,8 +28,8 @@ pub fn output_not_written(path: &str, cause: &str) -> Diagnostic {
 }
 
 /// `at` is behind the last character that is UTF-8.
-pub fn not_utf8(at: Span, byte: u8) -> Diagnostic {
-    Diagnostic::error(Code::NOT_UTF8, "file is not UTF-8")
+pub fn not_utf8(at: Span, path: &str, byte: u8) -> Diagnostic {
+    Diagnostic::error(Code::NOT_UTF8, format!("`{path}` is not UTF-8"))
         .label(at, format!("byte {} is 0x{byte:02x}, which starts no character", at.start))
         .help("convert the file: iconv -f ENCODING -t UTF-8")
 }

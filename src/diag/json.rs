@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
-use super::Diagnostic;
+use super::{Diagnostic, codes};
 use crate::source::{Sources, Span};
 
 /// One line of `--diagnostics json`.
@@ -17,6 +17,9 @@ pub struct Line<'a> {
     code: String,
     /// `error`, `not-compiled`, `warning` or `note`.
     severity: &'static str,
+    /// The name of the lint, for `--allow` and `--deny`; an error that is no lint has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lint: Option<&'static str>,
     message: &'a str,
     /// The first is where it happened, the others what it has to do with.
     labels: Vec<Place<'a>>,
@@ -65,6 +68,7 @@ fn line<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Line<'a> {
     Line {
         code: diagnostic.code.to_string(),
         severity: diagnostic.severity.name(),
+        lint: codes::row(diagnostic.code).and_then(|row| row.lint).map(|lint| lint.name),
         message: &diagnostic.message,
         labels: diagnostic.labels.iter().map(|label| place(label.span, &label.text, sources)).collect(),
         help: diagnostic.help.as_deref(),
@@ -100,7 +104,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                r#"{"code":"TF0039","severity":"warning","message":"m\nn","labels":[{"file":"a \"b\".yaml","line":2,"column":4,"endLine":3,"endColumn":3,"start":10,"end":14,"text":"here"}],"help":"h","notes":["n"]}"#,
+                r#"{"code":"TF0039","severity":"warning","lint":"unknown-tag","message":"m\nn","labels":[{"file":"a \"b\".yaml","line":2,"column":4,"endLine":3,"endColumn":3,"start":10,"end":14,"text":"here"}],"help":"h","notes":["n"]}"#,
                 r#"{"code":"TF0053","severity":"error","message":"x","labels":[]}"#,
             ]
         );

@@ -8,10 +8,12 @@ pub mod actions;
 pub mod arguments;
 pub mod bindings;
 pub mod codes;
+pub mod config;
 pub mod documents;
 pub mod files;
 pub mod github;
 pub mod json;
+pub mod levels;
 pub mod lints;
 mod order;
 pub mod overlap;
@@ -20,6 +22,7 @@ pub mod sarif;
 pub mod schema;
 pub mod suggest;
 pub mod target;
+pub mod weak;
 pub mod workload;
 pub mod yaml;
 
@@ -32,7 +35,7 @@ use crate::source::Span;
 pub enum Severity {
     /// For information; never changes an exit code.
     Note,
-    /// A lint: accepted, but probably not what was meant. `--deny` turns it into an error.
+    /// A lint: accepted, but probably not what was meant. [`levels`] make more or less of it.
     Warning,
     /// Valid for Tetragon, but this back end cannot compile it yet: an error for `compile`, a note for `check`.
     NotCompiled,
@@ -75,7 +78,7 @@ pub struct Diagnostic {
     pub severity: Severity,
     pub message: String,
     pub labels: Vec<Label>,
-    /// What to write instead, as text that can be pasted.
+    /// What to write instead, or what can be written there.
     pub help: Option<String>,
     /// The facts behind it: a kernel version, what Tetragon does.
     pub notes: Vec<String>,
@@ -118,6 +121,11 @@ pub struct Diagnostics {
 impl Diagnostics {
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.found.push(diagnostic);
+    }
+
+    /// Takes back what was found at `span` under `code`: a later phase knows better.
+    pub fn take_back(&mut self, code: Code, span: Span) {
+        self.found.retain(|d| d.code != code || d.labels.first().is_none_or(|label| label.span != span));
     }
 
     pub fn extend(&mut self, other: Diagnostics) {

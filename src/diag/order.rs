@@ -14,13 +14,6 @@ impl Diagnostics {
         sorted
     }
 
-    /// Turns every warning into an error (`--deny warnings`).
-    pub fn deny_warnings(&mut self) {
-        for diagnostic in self.found.iter_mut().filter(|d| d.severity == Severity::Warning) {
-            diagnostic.severity = Severity::Error;
-        }
-    }
-
     /// Whether input or output could not be read or written.
     pub fn has_io_errors(&self) -> bool {
         self.found.iter().any(|d| d.severity == Severity::Error && d.code.is_io())
@@ -144,16 +137,5 @@ mod tests {
             summary(&[(0, Error), (0, NotCompiled), (0, Warning), (0, Warning)]).as_deref(),
             Some("1 error, 1 feature not compiled yet and 2 warnings in 1 file")
         );
-    }
-
-    #[test]
-    fn denied_warnings_are_errors_and_notes_are_not() {
-        let mut diags = Diagnostics::default();
-        diags.push(Diagnostic { severity: Severity::Warning, ..at(0, 0, Code::UNKNOWN_TAG) });
-        diags.push(Diagnostic { severity: Severity::Note, ..at(0, 0, Code::OTHER_DOCUMENT) });
-        assert!(!diags.has_errors());
-        diags.deny_warnings();
-        assert!(diags.has_errors() && !diags.has_io_errors());
-        assert_eq!(diags.iter().filter(|d| d.severity == Severity::Error).count(), 1);
     }
 }

@@ -88,7 +88,7 @@ pub fn contradictory_overrides(
         shown(winner.policy),
         shown(loser.policy)
     );
-    let mut diagnostic = Diagnostic::new(Code::CONTRADICTORY_OVERRIDES, Severity::Warning, message)
+    let mut diagnostic = Diagnostic::lint(Code::CONTRADICTORY_OVERRIDES, message)
         .label(loser.span, format!("returns {}", loser.value))
         .label(winner.span, format!("returns {}, and wins", winner.value));
     for (policy, what) in [(loser, "the policy that returns"), (winner, "the policy that wins with")] {
@@ -113,6 +113,6 @@ pub fn further_contradictions(operation: &str, further: u64, stopped: bool, span
         (n, false) => format!("{n} more pairs of policies"),
     };
     let message = format!("{more} may override one call of `{operation}` with different values");
-    Diagnostic::new(Code::CONTRADICTORY_OVERRIDES, Severity::Warning, message)
+    Diagnostic::lint(Code::CONTRADICTORY_OVERRIDES, message)
         .label(span, "the first of them is described on its own")
 }

@@ -260,7 +260,7 @@ impl miette::Diagnostic for Report<'_> {
     fn code<'b>(&'b self) -> Option<Box<dyn std::fmt::Display + 'b>> {
         let code = self.diagnostic.code;
         Some(match (codes::row(code).and_then(|row| row.lint), self.diagnostic.severity) {
-            (Some(lint), _) => Box::new(format!("{code} ({lint})")),
+            (Some(lint), _) => Box::new(format!("{code} ({})", lint.name)),
             (None, Severity::NotCompiled) => Box::new(format!("{code} (valid, but not compiled yet)")),
             (None, Severity::Note | Severity::Warning | Severity::Error) => Box::new(code),
         })

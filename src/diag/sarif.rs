@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
+use super::levels::Level;
 use super::{Code, Diagnostic, Severity, codes};
 use crate::source::{Sources, Span};
 
@@ -39,7 +40,14 @@ fn rule(code: Code) -> Value {
     let mut rule = json!({"id": code.to_string()});
     if let Some(row) = codes::row(code) {
         if let Some(lint) = row.lint {
-            rule["name"] = json!(lint);
+            rule["name"] = json!(lint.name);
+            let level = match lint.default {
+                Level::Allow => "none",
+                Level::Note => "note",
+                Level::Warn => "warning",
+                Level::Deny => "error",
+            };
+            rule["defaultConfiguration"] = json!({"level": level});
         }
         rule["shortDescription"] = json!({"text": row.title});
         rule["help"] = json!({"text": row.page, "markdown": row.page});

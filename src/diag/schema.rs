@@ -26,6 +26,21 @@ pub fn shown(text: &str) -> String {
     shown
 }
 
+/// What could stand there: all of it, unless one was guessed and the list is long.
+fn with_known<'a>(
+    diagnostic: Diagnostic,
+    what: &str,
+    nearest: Option<&str>,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Diagnostic {
+    const MANY: usize = 24;
+    let known: Vec<&str> = known.into_iter().collect();
+    match nearest {
+        Some(_) if known.len() > MANY => diagnostic,
+        Some(_) | None => diagnostic.help(format!("{what} {}", backticked(known))),
+    }
+}
+
 pub fn unknown_field<'a>(
     name: &str,
     object: &str,
@@ -35,10 +50,11 @@ pub fn unknown_field<'a>(
 ) -> Diagnostic {
     let diagnostic =
         Diagnostic::error(Code::UNKNOWN_FIELD, format!("unknown field `{}` in {object}", shown(name)));
-    match nearest {
-        Some(nearest) => diagnostic.label(span, format!("did you mean `{nearest}`?")).help(nearest),
-        None => diagnostic.label(span, "not a field here").note(format!("fields are {}", backticked(known))),
-    }
+    let diagnostic = match nearest {
+        Some(nearest) => diagnostic.label(span, format!("did you mean `{nearest}`?")),
+        None => diagnostic.label(span, "not a field here"),
+    };
+    with_known(diagnostic, "fields here are", nearest, known)
 }
 
 pub fn key_not_scalar(span: Span) -> Diagnostic {
@@ -87,12 +103,11 @@ pub fn unknown_word<'a>(
     span: Span,
 ) -> Diagnostic {
     let diagnostic = Diagnostic::error(Code::UNKNOWN_WORD, format!("unknown {what} `{}`", shown(text)));
-    match nearest {
-        Some(nearest) => diagnostic.label(span, format!("did you mean `{nearest}`?")).help(nearest),
-        None => diagnostic
-            .label(span, format!("not a known {what}"))
-            .note(format!("known: {}", backticked(known))),
-    }
+    let diagnostic = match nearest {
+        Some(nearest) => diagnostic.label(span, format!("did you mean `{nearest}`?")),
+        None => diagnostic.label(span, format!("not a known {what}")),
+    };
+    with_known(diagnostic, "known:", nearest, known)
 }
 
 pub fn too_many_items(field: &str, count: usize, max: usize, span: Span) -> Diagnostic {
@@ -118,30 +133,21 @@ pub fn miscased_exact_field(text: &str, name: &str, required: bool, span: Span) 
         if required { "the schema requires the exact name" } else { "defaults apply to the exact name only" };
     Diagnostic::error(Code::MISCASED_FIELD, format!("field `{}` must be spelt `{name}`", shown(text)))
         .label(span, format!("did you mean `{name}`?"))
-        .help(name)
         .note(format!("Tetragon takes other fields in any case, but {why}"))
 }
 
 pub fn miscased_field(text: &str, name: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::MISCASED_NAME,
-        Severity::Warning,
-        format!("field `{}` is spelt `{name}`", shown(text)),
-    )
-    .label(span, "taken in this spelling too")
-    .help(name)
-    .note("below a field in another spelling Tetragon checks nothing against its schema")
+    Diagnostic::lint(Code::MISCASED_NAME, format!("field `{}` is spelt `{name}`", shown(text)))
+        .label(span, "taken in this spelling too")
+        .help(name)
+        .note("below a field in another spelling Tetragon checks nothing against its schema")
 }
 
 pub fn explicit_null(name: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::EXPLICIT_NULL,
-        Severity::Warning,
-        format!("`{name}` is null, which counts as absent"),
-    )
-    .label(span, "no value here")
-    .help(format!("leave `{name}` out"))
-    .note("the API server drops nulls; Tetragon's file loader refuses them")
+    Diagnostic::lint(Code::EXPLICIT_NULL, format!("`{name}` is null, which counts as absent"))
+        .label(span, "no value here")
+        .help(format!("leave `{name}` out"))
+        .note("the API server drops nulls; Tetragon's file loader refuses them")
 }
 
 /// Valid, and beyond this back end. `what` names it as the policy does.
@@ -291,6 +297,5 @@ pub fn loader_with_workload(span: Span, selector: Option<Span>) -> Diagnostic {
 
 /// Valid, and about Tetragon itself: it changes no verdict and no event. `label` says what it does there.
 pub fn left_out(what: &str, label: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(Code::LEFT_OUT, Severity::Note, format!("{what} is left out of the artifact"))
-        .label(span, label)
+    Diagnostic::lint(Code::LEFT_OUT, format!("{what} is left out of the artifact")).label(span, label)
 }

@@ -1,9 +1,10 @@
 //! "Did you mean": the nearest of a set of known names.
 
 /// The known name that `text` most likely stands for: equal but for case, else the nearest within a third of
-/// its length (Levenshtein, a swap of neighbours counting once). The first of several as near.
+/// the longer one's length (Levenshtein, a swap of neighbours counting once). Of several as near the one
+/// that begins most alike, then the first.
 pub fn nearest<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    nearest_within(text, known, (text.len() / 3).max(1))
+    best(text, known, |longer| (longer / 3).clamp(1, 4))
 }
 
 /// As [`nearest`], at most `allowed` steps away.
@@ -12,26 +13,38 @@ pub fn nearest_within<'k>(
     known: impl IntoIterator<Item = &'k str>,
     allowed: usize,
 ) -> Option<&'k str> {
+    best(text, known, |_| allowed)
+}
+
+fn best<'k>(
+    text: &str,
+    known: impl IntoIterator<Item = &'k str>,
+    allowed: impl Fn(usize) -> usize,
+) -> Option<&'k str> {
     let lower: Vec<char> = text.chars().take(MAX_CHARS + 1).flat_map(char::to_lowercase).collect();
     if lower.is_empty() || lower.len() > MAX_CHARS {
         return None;
     }
-    let mut best: Option<(usize, &str)> = None;
-    for name in known {
+    let mut best: Option<(usize, usize, &str)> = None;
+    for name in known.into_iter().take(MAX_NAMES) {
         let name_lower: Vec<char> = name.chars().flat_map(char::to_lowercase).collect();
+        let allowed = allowed(name_lower.len().max(lower.len()));
         if name_lower.len().abs_diff(lower.len()) > allowed {
             continue;
         }
         let distance = distance(&lower, &name_lower);
-        if distance <= allowed && best.is_none_or(|(least, _)| distance < least) {
-            best = Some((distance, name));
+        let unlike = lower.len() - lower.iter().zip(&name_lower).take_while(|(a, b)| a == b).count();
+        if distance <= allowed && best.is_none_or(|(d, u, _)| (distance, unlike) < (d, u)) {
+            best = Some((distance, unlike, name));
         }
     }
-    best.map(|(_, name)| name)
+    best.map(|(.., name)| name)
 }
 
 /// Longer texts are no misspelt name.
 const MAX_CHARS: usize = 100;
+/// A policy can name any number of lists and macros; comparing with all of them would be an attack's cost.
+const MAX_NAMES: usize = 200;
 
 /// Optimal string alignment.
 fn distance(a: &[char], b: &[char]) -> usize {
@@ -71,6 +84,8 @@ mod tests {
             assert_eq!(nearest(text, OPERATORS), Some(meant), "{text}");
         }
         assert_eq!(nearest("kprobe", ["uprobes", "kprobes"]), Some("kprobes"));
+        assert_eq!(nearest("NotSPortPriv", ["NotSportPriv"]), Some("NotSportPriv"));
+        assert_eq!(nearest("argErr", ["argUrl", "argError"]), Some("argError"), "it begins more alike");
     }
 
     #[test]

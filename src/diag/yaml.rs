@@ -1,6 +1,6 @@
 //! Constructors of TF0030 to TF0049: text that is not the YAML it should be.
 
-use super::{Code, Diagnostic, Severity};
+use super::{Code, Diagnostic};
 use crate::source::Span;
 
 pub fn syntax(span: Span, what: &str, label: &str, help: Option<&str>) -> Diagnostic {
@@ -65,7 +65,7 @@ pub fn unsupported_tag(tag: Span, text: &str) -> Diagnostic {
 
 pub fn unknown_tag(tag: Span, text: &str) -> Diagnostic {
     let name = &text[tag.start as usize..tag.end as usize];
-    Diagnostic::new(Code::UNKNOWN_TAG, Severity::Warning, format!("tag `{name}` has no meaning here"))
+    Diagnostic::lint(Code::UNKNOWN_TAG, format!("tag `{name}` has no meaning here"))
         .label(tag, "dropped")
         .help("remove the tag")
         .note("Tetragon reads a tagged scalar as text, and ignores tags on lists and mappings")

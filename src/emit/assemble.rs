@@ -95,13 +95,8 @@ pub fn run(
     let mut assembled = vec![];
     for (u, lowered) in lowered.into_iter().enumerate() {
         let (scope_blocks, blocks) = blocks.remove(0);
-        let places = Places {
-            operation: u as u32,
-            heads: heads[u],
-            slot_bytes: scratch.slot_bytes,
-            slots: scratch.slots_of(kinds[u]),
-        };
-        let spec = body(program, plan, u, &lowered, places, &node, target);
+        let places = Places { operation: u as u32, heads: heads[u], slots: scratch.slots_of(kinds[u]) };
+        let spec = body(program, plan, u, &lowered, places, &scratch, &node, target);
         let object = bpf::link(&stencils, &spec).map_err(|e| AssembleError::Object(e.to_string()))?;
         let body = files.add(FileKind::Object, object);
         let attach = &program.operations[plan.units[u].operation.0 as usize].attach;
@@ -120,7 +115,7 @@ pub fn run(
         scopes,
         dimensions,
         node,
-        scratch_bytes: scratch.slot_bytes * scratch.slots,
+        scratch: (scratch.slot_bytes, scratch.slots),
         assembled: &assembled,
     });
     Ok(Built { manifest, files })
@@ -142,7 +137,7 @@ impl Scratch {
     fn of(stencils: &StencilObject, program: &Program, plan: &Plan) -> Result<Scratch, AssembleError> {
         let texts = plan.units.iter().map(|u| u.texts.len()).max().unwrap_or(0).max(1) as u32;
         // The stencils declare the map for slots of one text.
-        if stencils.struct_size("scratch") != SCRATCH_SLOTS * (SLOT_BYTES + TEXT_BYTES) {
+        if stencils.struct_size("scratch") != SLOT_BYTES + TEXT_BYTES {
             return Err(AssembleError::Object("the stencils' scratch memory has another layout".to_string()));
         }
         let kinds = attach_kinds(program, plan);
@@ -169,6 +164,7 @@ fn body(
     u: usize,
     lowered: &LoweredUnit,
     places: Places,
+    scratch: &Scratch,
     node: &NodeRegion,
     target: &Target,
 ) -> ProgramSpec {
@@ -193,7 +189,7 @@ fn body(
         ("events".to_string(), MapSize { value_bytes: None, max_entries: Some(RING_BYTES) }),
         (
             "scratch".to_string(),
-            MapSize { value_bytes: Some(places.slot_bytes * places.slots), max_entries: None },
+            MapSize { value_bytes: Some(scratch.slot_bytes), max_entries: Some(scratch.slots) },
         ),
     ]);
     ProgramSpec {

@@ -23,7 +23,8 @@ pub struct Parts<'a> {
     pub scopes: Vec<Scope>,
     pub dimensions: Vec<Vec<Dimension>>,
     pub node: NodeRegion,
-    pub scratch_bytes: u32,
+    /// Bytes and number of the slots of scratch memory.
+    pub scratch: (u32, u32),
     pub assembled: &'a [Assembled],
 }
 
@@ -250,7 +251,7 @@ fn maps(parts: &Parts<'_>) -> Vec<Map> {
     let mut out = vec![
         pinned(map("events", "events", MapType::Ringbuf, 0, 0, RING_BYTES)),
         pinned(Map { flags: MMAPABLE, ..map("node", ".bss", MapType::Array, 4, parts.node.bytes, 1) }),
-        map("scratch", "scratch", MapType::PercpuArray, 4, parts.scratch_bytes, 1),
+        map("scratch", "scratch", MapType::PercpuArray, 4, parts.scratch.0, parts.scratch.1),
     ];
     for (u, (assembled, attach)) in parts.assembled.iter().zip(attaches(parts)).enumerate() {
         let name = |word: &str| format!("{}-{word}", operation_name(attach));

@@ -288,6 +288,9 @@ fn arena(shape: &MapShape) -> Figures {
     Figures { usage: 0, charged: (0, most), uncharged: 0, exactness: Exactness::Derived }
 }
 
+/// Largest value of a map that has one on each CPU (include/linux/percpu.h).
+const PCPU_MIN_UNIT_SIZE: Wide = 32 << 10;
+
 /// What map_alloc_check and map_alloc refuse, as far as a formula would otherwise mean nothing.
 fn check(shape: &MapShape, kernel: KernelVersion, cpus: u32) -> Result<(), Refused> {
     use MapType as T;
@@ -316,6 +319,10 @@ fn check(shape: &MapShape, kernel: KernelVersion, cpus: u32) -> Result<(), Refus
     }
     if shape.live > shape.max_entries && !entries_from_elsewhere {
         return refuse("it holds more entries than max_entries");
+    }
+    let per_cpu = matches!(ty, T::PercpuArray | T::PercpuHash | T::LruPercpuHash);
+    if per_cpu && to_word(shape.value()) > PCPU_MIN_UNIT_SIZE {
+        return refuse("a value has at most 32 KiB");
     }
     let ring = matches!(ty, T::Ringbuf | T::UserRingbuf);
     if ring && (!shape.max_entries.is_power_of_two() || shape.max_entries < 4096) {

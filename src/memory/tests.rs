@@ -195,6 +195,7 @@ fn shapes_that_a_kernel_refuses_are_refused() {
     assert!(refused(MapShape::new(MapType::LpmTrie, 4, 1, 1).flags(NO_PREALLOC)).contains("length"));
     assert!(refused(MapShape::new(MapType::LpmTrie, 8, 1, 1)).contains("NO_PREALLOC"));
     assert!(refused(MapShape::new(MapType::TaskStorage, 4, 8, 1)).contains("must be 0"));
+    assert!(refused(MapShape::new(MapType::PercpuArray, 4, (32 << 10) + 1, 1)).contains("32 KiB"));
     assert!(refused(MapShape::new(MapType::Hash, 4, 4, 2).live(3)).contains("more entries"));
     assert_eq!(map_cost(&MapShape::new(MapType::Array, 4, 4, 1), &kernel, 0), Err(Refused::NoCpu));
 }

@@ -13,7 +13,6 @@ pub mod baseline;
 mod budget;
 mod forecast;
 mod input;
-mod json;
 pub mod measure;
 pub mod table;
 #[cfg(test)]
@@ -22,6 +21,7 @@ mod tests;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::json;
 use crate::memory::{Amount, Exactness};
 
 pub use budget::{Budget, Budgets, Exceeded};
@@ -259,7 +259,7 @@ pub struct PolicyRow {
 impl Report {
     /// Canonical: fields in the order of declaration, one line an element of the large arrays, a newline at the end.
     pub fn to_json(&self) -> String {
-        json::canonical(self)
+        String::from_utf8(json::canonical(self)).expect("JSON is text")
     }
 
     /// # Errors

@@ -185,15 +185,8 @@ fn damaged_reports_are_errors() {
 
 /// `TRACEFOLD_BLESS=1 cargo test report::` writes it anew.
 #[test]
-fn the_committed_schema_is_up_to_date() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/report.schema.json");
-    if std::env::var_os("TRACEFOLD_BLESS").is_some() {
-        std::fs::write(path, Report::schema()).unwrap();
-    }
-    assert!(
-        std::fs::read_to_string(path).unwrap_or_default() == Report::schema(),
-        "report.schema.json is out of date"
-    );
+fn schema_is_up_to_date() {
+    json::assert_committed("report/report.schema.json", &Report::schema());
 }
 
 #[test]

@@ -39,6 +39,19 @@ pub fn load(paths: &[PathBuf], stdin: &mut dyn Read, threads: usize, diags: &mut
     sources
 }
 
+/// Reads one file, whatever its name is. A folder is not searched but refused.
+pub fn load_file(path: &Path, diags: &mut Diagnostics) -> Sources {
+    let mut sources = Sources::default();
+    add(named(path), Text::of(read_file(path)), &mut sources, diags);
+    sources
+}
+
+fn named(path: &Path) -> Input {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let shown = path.to_string_lossy().into_owned();
+    Input { path: Some(path.to_path_buf()), name, shown, origin: Origin::Named }
+}
+
 /// A file to be read; `path` is `None` for standard input.
 #[derive(Debug)]
 struct Input {
@@ -70,9 +83,7 @@ fn find(paths: &[PathBuf], sources: &mut Sources, diags: &mut Diagnostics) -> Ve
         } else if path.is_dir() {
             search(path, &mut add, sources, diags);
         } else {
-            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-            let shown = path.to_string_lossy().into_owned();
-            add(Input { path: Some(path.clone()), name, shown, origin: Origin::Named });
+            add(named(path));
         }
     }
     found
@@ -229,8 +240,8 @@ fn add(input: Input, text: Text, sources: &mut Sources, diags: &mut Diagnostics)
         }
         Text::NotUtf8(text, byte) => {
             let at = text.len();
-            let source = sources.add_file(name, shown, Origin::Refused, text);
-            diags.push(report::not_utf8(Span::new(source, at, at), byte));
+            let source = sources.add_file(name, shown.clone(), Origin::Refused, text);
+            diags.push(report::not_utf8(Span::new(source, at, at), &shown, byte));
         }
         Text::Control(text, at) => {
             let character = text[at..].chars().next().unwrap_or('\0');

@@ -31,11 +31,31 @@ use Param::{File, LinuxBinprm, Other, Path};
 pub const LSM_HOOKS: &[LsmHook] = &[
     LsmHook { name: "bprm_check_security", params: &[LinuxBinprm] },
     LsmHook { name: "bprm_creds_for_exec", params: &[LinuxBinprm] },
+    LsmHook { name: "file_fcntl", params: &[File, Other, Other] },
     LsmHook { name: "file_ioctl", params: &[File, Other, Other] },
+    LsmHook { name: "file_lock", params: &[File, Other] },
     LsmHook { name: "file_open", params: &[File] },
     LsmHook { name: "file_permission", params: &[File, Other] },
+    LsmHook { name: "inode_getattr", params: &[Path] },
+    LsmHook { name: "inode_mkdir", params: &[Other, Other, Other] },
+    LsmHook { name: "kernel_load_data", params: &[Other, Other] },
+    LsmHook { name: "kernel_module_request", params: &[Other] },
+    LsmHook { name: "kernel_read_file", params: &[File, Other, Other] },
     LsmHook { name: "path_chmod", params: &[Path, Other] },
+    LsmHook { name: "path_chown", params: &[Path, Other, Other] },
+    LsmHook { name: "path_chroot", params: &[Path] },
+    LsmHook { name: "path_link", params: &[Other, Path, Other] },
+    LsmHook { name: "path_mkdir", params: &[Path, Other, Other] },
+    LsmHook { name: "path_mknod", params: &[Path, Other, Other, Other] },
+    LsmHook { name: "path_rename", params: &[Path, Other, Path, Other, Other] },
+    LsmHook { name: "path_rmdir", params: &[Path, Other] },
+    LsmHook { name: "path_symlink", params: &[Path, Other, Other] },
     LsmHook { name: "path_truncate", params: &[Path] },
+    LsmHook { name: "path_unlink", params: &[Path, Other] },
+    LsmHook { name: "sb_mount", params: &[Other, Path, Other, Other, Other] },
+    LsmHook { name: "socket_create", params: &[Other, Other, Other, Other] },
+    LsmHook { name: "syslog", params: &[Other] },
+    LsmHook { name: "task_kill", params: &[Other, Other, Other, Other] },
 ];
 
 /// A kernel function whose return value decides, and the LSM hook that it calls with the same meaning.
@@ -50,25 +70,47 @@ pub struct Equivalent {
 }
 
 const LATE: &str = "BPF is the last in `lsm=`: a call that an earlier security module denies is not seen";
+/// `IS_PRIVATE`, security/security.c.
+const NO_PRIVATE: &str = "BPF is the last in `lsm=`: a call that an earlier security module denies is not seen, \
+                          and neither is one on a file that the kernel keeps to itself";
+
+const fn row(
+    function: &'static str,
+    hook: &'static str,
+    params: &'static [u8],
+    differs: &'static str,
+) -> Equivalent {
+    Equivalent { function, hook, params, differs }
+}
 
 pub const EQUIVALENTS: &[Equivalent] = &[
-    Equivalent { function: "security_bprm_check", hook: "bprm_check_security", params: &[0], differs: LATE },
-    Equivalent {
-        function: "security_bprm_creds_for_exec",
-        hook: "bprm_creds_for_exec",
-        params: &[0],
-        differs: LATE,
-    },
-    Equivalent { function: "security_file_ioctl", hook: "file_ioctl", params: &[0, 1, 2], differs: LATE },
-    Equivalent { function: "security_file_open", hook: "file_open", params: &[0], differs: LATE },
-    Equivalent {
-        function: "security_file_permission",
-        hook: "file_permission",
-        params: &[0, 1],
-        differs: LATE,
-    },
-    Equivalent { function: "security_path_chmod", hook: "path_chmod", params: &[0, 1], differs: LATE },
-    Equivalent { function: "security_path_truncate", hook: "path_truncate", params: &[0], differs: LATE },
+    row("security_bprm_check", "bprm_check_security", &[0], LATE),
+    row("security_bprm_creds_for_exec", "bprm_creds_for_exec", &[0], LATE),
+    row("security_file_fcntl", "file_fcntl", &[0, 1, 2], LATE),
+    row("security_file_ioctl", "file_ioctl", &[0, 1, 2], LATE),
+    row("security_file_lock", "file_lock", &[0, 1], LATE),
+    row("security_file_open", "file_open", &[0], LATE),
+    row("security_file_permission", "file_permission", &[0, 1], LATE),
+    row("security_inode_getattr", "inode_getattr", &[0], NO_PRIVATE),
+    row("security_inode_mkdir", "inode_mkdir", &[0, 1, 2], NO_PRIVATE),
+    row("security_kernel_load_data", "kernel_load_data", &[0, 1], LATE),
+    row("security_kernel_module_request", "kernel_module_request", &[0], LATE),
+    row("security_kernel_read_file", "kernel_read_file", &[0, 1, 2], LATE),
+    row("security_path_chmod", "path_chmod", &[0, 1], NO_PRIVATE),
+    row("security_path_chown", "path_chown", &[0, 1, 2], NO_PRIVATE),
+    row("security_path_chroot", "path_chroot", &[0], LATE),
+    row("security_path_link", "path_link", &[0, 1, 2], NO_PRIVATE),
+    row("security_path_mkdir", "path_mkdir", &[0, 1, 2], NO_PRIVATE),
+    row("security_path_mknod", "path_mknod", &[0, 1, 2, 3], NO_PRIVATE),
+    row("security_path_rename", "path_rename", &[0, 1, 2, 3, 4], NO_PRIVATE),
+    row("security_path_rmdir", "path_rmdir", &[0, 1], NO_PRIVATE),
+    row("security_path_symlink", "path_symlink", &[0, 1, 2], NO_PRIVATE),
+    row("security_path_truncate", "path_truncate", &[0], NO_PRIVATE),
+    row("security_path_unlink", "path_unlink", &[0, 1], NO_PRIVATE),
+    row("security_sb_mount", "sb_mount", &[0, 1, 2, 3, 4], LATE),
+    row("security_socket_create", "socket_create", &[0, 1, 2, 3], LATE),
+    row("security_syslog", "syslog", &[0], LATE),
+    row("security_task_kill", "task_kill", &[0, 1, 2, 3], LATE),
 ];
 
 pub fn lsm_hook(name: &str) -> Option<&'static LsmHook> {

@@ -94,60 +94,6 @@ macro_rules! vocabulary {
 }
 use vocabulary;
 
-/// The word of `names` that was probably meant by `text`: close in spelling, or equal but for case.
-///
-/// Distance is counted in single edits, a swap of neighbours being one; more than a third of the word is
-/// no resemblance.
-pub fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // Beyond this nobody mistyped a word, and the cost would be that of an attack.
-    if text.len() > LONGEST {
-        return None;
-    }
-    let mut best: Option<(usize, &str)> = None;
-    for name in names.into_iter().take(MOST_NAMES) {
-        let longer = name.len().max(text.len());
-        let allowed = (longer / 3).clamp(1, 4);
-        if name.len() > LONGEST || longer - name.len().min(text.len()) > allowed {
-            continue;
-        }
-        let distance = edits(text.as_bytes(), name.as_bytes());
-        if distance <= allowed && best.is_none_or(|(least, _)| distance < least) {
-            best = Some((distance, name));
-        }
-    }
-    best.map(|(_, name)| name)
-}
-
-const LONGEST: usize = 64;
-/// A policy can name any number of lists and macros.
-const MOST_NAMES: usize = 200;
-
-/// Optimal string alignment distance, case aside; both of [`LONGEST`] bytes at most.
-fn edits(a: &[u8], b: &[u8]) -> usize {
-    let mut rows = [[0usize; LONGEST + 1]; 3];
-    for (j, cell) in rows[0].iter_mut().enumerate() {
-        *cell = j;
-    }
-    for i in 1..=a.len() {
-        let (above, row) = ((i - 1) % 3, i % 3);
-        rows[row][0] = i;
-        for j in 1..=b.len() {
-            let same = a[i - 1].eq_ignore_ascii_case(&b[j - 1]);
-            let mut least =
-                (rows[above][j - 1] + usize::from(!same)).min(rows[above][j] + 1).min(rows[row][j - 1] + 1);
-            let is_swap = i > 1
-                && j > 1
-                && a[i - 1].eq_ignore_ascii_case(&b[j - 2])
-                && a[i - 2].eq_ignore_ascii_case(&b[j - 1]);
-            if is_swap {
-                least = least.min(rows[(i + 1) % 3][j - 2] + 1);
-            }
-            rows[row][j] = least;
-        }
-    }
-    rows[a.len() % 3][b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,17 +130,5 @@ mod tests {
         round_trips::<network::Protocol>();
         round_trips::<network::Family>();
         round_trips::<network::State>();
-    }
-
-    #[test]
-    fn the_nearest_word_is_the_mistyped_one() {
-        let ops = || operator::Operator::names();
-        assert_eq!(nearest("Eqaul", ops()), Some("Equal"));
-        assert_eq!(nearest("NotPrefx", ops()), Some("NotPrefix"));
-        assert_eq!(nearest("equal", ops()), Some("Equal"));
-        assert_eq!(nearest("NotSPortPriv", ops()), Some("NotSportPriv"));
-        assert_eq!(nearest("Regex", ops()), None);
-        assert_eq!(nearest("", ops()), None);
-        assert_eq!(nearest(&"x".repeat(5000), ops()), None);
     }
 }

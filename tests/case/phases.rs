@@ -38,9 +38,7 @@ pub fn run(case: &Case) -> Result<Outcome, String> {
     let mut diags = Diagnostics::default();
     let set = driver::policies(&sources, &input, &mut diags).set.filter(|_| !diags.has_errors());
     let folded = set.as_ref().and_then(|set| driver::fold(set, &target, &[], &mut diags));
-    if args.input.denies_warnings() {
-        diags.deny_warnings();
-    }
+    diags.apply(&args.input.levels.levels());
     let mut outcome = Outcome::default();
     let mut of_phases = vec![];
     if let (Some(set), Some(folded)) = (&set, &folded)

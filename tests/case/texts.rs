@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use tracefold::artifact::abi::SCRATCH_SLOTS;
 use tracefold::artifact::manifest::{Manifest, Role, ScopeTerm};
 use tracefold::bpf::{Place, Step};
 use tracefold::driver::Folded;
@@ -75,15 +76,12 @@ fn body(
 ) -> Result<(), String> {
     let operation = &folded.program.operations[unit.operation.0 as usize];
     let lowered = lower::run(set, &folded.program, unit).map_err(|e| e.to_string())?;
-    let scratch = built.manifest.maps.iter().find(|m| m.declared == "scratch").map_or(0, |m| m.value_size);
-    let slots = tracefold::artifact::abi::SCRATCH_SLOTS;
-    let places = Places {
-        operation: u as u32,
-        heads: built.manifest.operations[u].heads_offset,
-        slot_bytes: scratch / slots,
-        slots,
+    let slots = match operation.attach.kind.runs_as_task() {
+        true => SCRATCH_SLOTS,
+        false => built.manifest.maps.iter().find(|m| m.declared == "scratch").map_or(0, |m| m.max_entries),
     };
-    for step in steps(operation, unit, &lowered.dimensions, places, arch) {
+    let places = Places { operation: u as u32, heads: built.manifest.operations[u].heads_offset, slots };
+    for step in steps(&folded.program, unit, &lowered.dimensions, places, arch) {
         let _ = match step {
             Step::Stencil { name, immediates, leave } => {
                 let numbers: Vec<String> = immediates.iter().map(i64::to_string).collect();

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use aya::programs::Program;
+use libbpf_rs::query::ProgInfoIter;
 use libtest_mimic::{Failed, Trial};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -77,15 +78,23 @@ fn load(series: &'static str) -> Result<(), String> {
     let task = Task::Load { objects: objects.values().map(|(_, object)| object.clone()).collect() };
     initramfs.file("/task.json", serde_json::to_vec(&task).map_err(|e| e.to_string())?);
 
-    let (mut wrong, mut loaded) = (Vec::new(), 0);
+    let (mut wrong, mut loaded, mut verified) = (Vec::new(), 0, (0, String::new()));
     let ended = vm::run(&Boot::new(series), &initramfs, |line| match serde_json::from_str(line) {
         Ok(Report::Data { value, .. }) => match value.get("error").and_then(Value::as_str) {
             Some(error) => wrong.push(format!("{}: {error}", value["object"])),
-            None => loaded += 1,
+            None => {
+                loaded += 1;
+                let of = (value["verified"].as_u64().unwrap_or(0), value["object"].to_string());
+                eprintln!("{of:?}");
+                if of > verified {
+                    verified = of;
+                }
+            }
         },
         _ => wrong.push(line.to_owned()),
     });
     ended.result?;
+    eprintln!("kernel {series}: at most {} instructions verified, for {}", verified.0, verified.1);
     let expected: usize = objects.values().map(|(_, object)| object.loaders.len()).sum();
     if expected == 0 {
         wrong.push("there was nothing to load".to_owned());
@@ -130,9 +139,18 @@ pub fn guest(port: &Port, objects: &[Object]) {
                 "libbpf" => with_bpftool(object, &folder(number)),
                 _ => with_aya(object),
             };
-            port.data("load", json!({"object": object.path, "loader": loader, "error": loaded.err()}));
+            let verified = newest_program();
+            port.data(
+                "load",
+                json!({"object": object.path, "loader": loader, "error": loaded.err(), "verified": verified}),
+            );
         }
     }
+}
+
+/// Instructions that the verifier went through for the program that was loaded last.
+fn newest_program() -> Option<u32> {
+    ProgInfoIter::default().max_by_key(|program| program.id).map(|program| program.verified_insns)
 }
 
 fn with_bpftool(object: &Object, pins: &str) -> Result<(), String> {

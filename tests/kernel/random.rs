@@ -1,5 +1,6 @@
-//! Random policies and events that a guest can perform: execs, opens and truncations of files by path. The interpreter
-//! says on the host what must come of each; the seed is printed, and `TRACEFOLD_SEED` repeats a run.
+//! Random policies and events that a guest can perform: execs, opens and truncations of files by path, system calls
+//! with integers, sockets. The interpreter says on the host what must come of each; the seed is printed, and
+//! `TRACEFOLD_SEED` repeats a run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,7 +12,7 @@ use tracefold::interp::{self, Event, Value, Verdict, Workload};
 use tracefold::policy::PolicySet;
 use tracefold::policy::resolve::ResolveOptions;
 use tracefold::source::Sources;
-use tracefold::target::Target;
+use tracefold::target::{Preempt, Target};
 
 use crate::case;
 use crate::generate::Random;
@@ -43,8 +44,57 @@ const PREFIXES: [&str; 6] = ["/r", "/r/bin/", "/r/bin/cat", "/r/etc/b", "/s/", "
 const POSTFIXES: [&str; 6] = ["cat", "/cat", ".conf", "/y", "9", "bin/cat"];
 const APPS: [&str; 3] = ["shop", "db", "web"];
 const NAMESPACES: [&str; 2] = ["default", "prod"];
-const HOOKS: [(&str, &str); 3] =
-    [("bprm_check_security", "linux_binprm"), ("file_open", "file"), ("path_truncate", "path")];
+
+struct Hook {
+    yaml: &'static str,
+    args: &'static [(u32, &'static str)],
+    /// Of an error that can be returned instead.
+    overrides: bool,
+}
+
+/// Kinds of hooks that one policy may have, as its sections name them.
+const SECTIONS: [(&str, &[Hook]); 2] = [
+    (
+        "lsmhooks",
+        &[
+            Hook { yaml: "hook: bprm_check_security", args: &[(0, "linux_binprm")], overrides: true },
+            Hook { yaml: "hook: file_open", args: &[(0, "file")], overrides: true },
+            Hook { yaml: "hook: path_truncate", args: &[(0, "path")], overrides: true },
+        ],
+    ),
+    (
+        "kprobes",
+        &[
+            Hook {
+                yaml: "call: sys_lseek\n    syscall: true",
+                args: &[(2, "uint32"), (1, "int64"), (0, "int")],
+                overrides: false,
+            },
+            Hook {
+                yaml: "call: sys_truncate\n    syscall: true",
+                args: &[(0, "string"), (1, "size_t")],
+                overrides: false,
+            },
+            Hook {
+                yaml: "call: security_path_truncate\n    syscall: false",
+                args: &[(0, "path")],
+                overrides: true,
+            },
+            Hook {
+                yaml: "call: security_socket_create\n    syscall: false",
+                args: &[(0, "int32"), (2, "uint8"), (1, "int")],
+                overrides: true,
+            },
+            // No LSM hook means the same: an fmod_ret program.
+            Hook {
+                yaml: "call: security_task_prctl\n    syscall: false",
+                args: &[(0, "int"), (1, "uint64"), (2, "int8")],
+                overrides: true,
+            },
+        ],
+    ),
+];
+const INTS: [i64; 6] = [0, 1, 2, 3, 7, 77];
 
 fn pick<'a>(random: &mut Random, from: &[&'a str]) -> &'a str {
     from[random.below(from.len())]
@@ -72,43 +122,61 @@ fn policies(random: &mut Random) -> String {
         if random.below(5) == 0 {
             out.push_str("  options:\n  - name: policy-mode\n    value: monitor\n");
         }
-        out.push_str("  lsmhooks:\n");
-        let first = random.below(HOOKS.len());
+        let (section, hooks) = &SECTIONS[random.below(SECTIONS.len())];
+        let _ = writeln!(out, "  {section}:");
+        let first = random.below(hooks.len());
         for nth in 0..1 + random.below(2) {
-            hook(random, HOOKS[(first + nth) % HOOKS.len()], &mut out);
+            hook(random, &hooks[(first + nth) % hooks.len()], &mut out);
         }
     }
     out
 }
 
-fn hook(random: &mut Random, (name, ty): (&str, &str), out: &mut String) {
-    let _ = writeln!(out, "  - hook: {name}\n    args:\n    - {{index: 0, type: {ty}}}\n    selectors:");
+fn hook(random: &mut Random, hook: &Hook, out: &mut String) {
+    let args = &hook.args[..1 + random.below(hook.args.len())];
+    let _ = writeln!(out, "  - {}\n    args:", hook.yaml);
+    for (index, ty) in args {
+        let _ = writeln!(out, "    - {{index: {index}, type: {ty}}}");
+    }
+    out.push_str("    selectors:\n");
     for _ in 0..1 + random.below(3) {
-        let operator =
-            pick(random, &["Equal", "Equal", "NotEqual", "Prefix", "NotPrefix", "Postfix", "NotPostfix"]);
-        let pool: &[&str] = match operator.trim_start_matches("Not") {
-            "Prefix" => &PREFIXES,
-            "Postfix" => &POSTFIXES,
-            _ => &PATHS,
-        };
-        let count = 1 + random.below(if operator.starts_with("Not") { 6 } else { 3 });
-        let values: Vec<String> = (0..count).map(|_| format!("\"{}\"", pick(random, pool))).collect();
-        let values = values.join(", ");
-        let _ = writeln!(
-            out,
-            "    - matchArgs:\n      - {{index: 0, operator: {operator}, values: [{values}]}}\n      matchActions:"
-        );
-        let actions: &[&str] = match random.below(6) {
-            0 => &["{action: Override, argError: -1}"],
-            1 => &["{action: Override, argError: -13}"],
-            2 => &["{action: Override, argError: -5}", "{action: NoPost}"],
-            3 => &["{action: NoPost}"],
+        out.push_str("    - matchArgs:\n");
+        for _ in 0..1 + random.below(2) {
+            let (index, ty) = args[random.below(args.len())];
+            let (operator, values) = condition(random, ty);
+            let _ = writeln!(out, "      - {{index: {index}, operator: {operator}, values: [{values}]}}");
+        }
+        let actions: &[&str] = match (random.below(7), hook.overrides) {
+            (0, true) => &["{action: Override, argError: -1}"],
+            (1, true) => &["{action: Override, argError: -13}"],
+            (2, true) => &["{action: Override, argError: -5}", "{action: NoPost}"],
+            (3, _) => &["{action: NoPost}"],
+            (4, _) => &["{action: Sigkill}"],
             _ => &["{action: Post}"],
         };
+        out.push_str("      matchActions:\n");
         for action in actions {
             let _ = writeln!(out, "      - {action}");
         }
     }
+}
+
+fn condition(random: &mut Random, ty: &str) -> (&'static str, String) {
+    if ty.contains("int") || ty == "size_t" {
+        let values: Vec<String> =
+            (0..1 + random.below(2)).map(|_| format!("\"{}\"", INTS[random.below(INTS.len())])).collect();
+        return (pick(random, &["Equal", "NotEqual"]), values.join(", "));
+    }
+    let operator =
+        pick(random, &["Equal", "Equal", "NotEqual", "Prefix", "NotPrefix", "Postfix", "NotPostfix"]);
+    let pool: &[&str] = match operator.trim_start_matches("Not") {
+        "Prefix" => &PREFIXES,
+        "Postfix" => &POSTFIXES,
+        _ => &PATHS,
+    };
+    let count = 1 + random.below(if operator.starts_with("Not") { 6 } else { 3 });
+    let values: Vec<String> = (0..count).map(|_| format!("\"{}\"", pick(random, pool))).collect();
+    (operator, values.join(", "))
 }
 
 /// Cgroups of a node, and what runs in them.
@@ -154,19 +222,10 @@ pub fn on_a_kernel(series: &'static str) -> Result<(), String> {
             sets::packed(series, &format!("random-{number}"), &text, workloads, &mut initramfs)?;
         for _ in 0..EVENTS {
             let (cgroup, workload) = &places[random.below(places.len())];
-            let path = pick(&mut random, &PATHS);
-            let (step, hooks, otherwise): (_, &[&str], _) = match random.below(3) {
-                0 => (Step::Exec(act(cgroup, path)), &["file_open", "bprm_check_security"], "ENOEXEC"),
-                1 => (Step::Open(act(cgroup, path)), &["file_open"], "ok"),
-                _ => {
-                    let args = vec![script::Value::Text(path.into()), script::Value::Number(3)];
-                    let act = Act { name: "truncate".into(), args, ..act(cgroup, "") };
-                    (Step::Syscall(act), &["path_truncate"], "ok")
-                }
-            };
-            let (outcome, events) = judged(&set, hooks, path, workload, otherwise);
-            denied += usize::from(outcome != otherwise);
-            expected.act(step, outcome, Some(events));
+            let event = event(&mut random, series, cgroup);
+            let (outcome, events) = judged(&set, &event, workload);
+            denied += usize::from(outcome != event.otherwise);
+            expected.act(event.step, outcome, Some(events));
         }
         all.push(expected);
     }
@@ -174,28 +233,125 @@ pub fn on_a_kernel(series: &'static str) -> Result<(), String> {
     sets::run(series, initramfs, &all).map_err(|why| format!("TRACEFOLD_SEED={seed}\n{why}"))
 }
 
-fn act(cgroup: &str, path: &str) -> Act {
-    Act { cgroup: Some(cgroup.to_owned()), path: path.to_owned(), ..Act::default() }
+/// Something that a guest does, and the hooks that it passes in turn until one denies it.
+struct Happening {
+    step: Step,
+    passes: Vec<(Attach, Vec<Value>)>,
+    /// What comes of it if none does.
+    otherwise: &'static str,
+    /// A process that has been killed gets no further than to the next of the hooks.
+    ends_at_a_kill: bool,
 }
 
-/// A call passes the hooks in turn, until one denies it.
-fn judged(
-    set: &PolicySet,
-    hooks: &[&str],
-    path: &str,
-    workload: &Workload,
-    otherwise: &str,
-) -> (String, Vec<(String, u64)>) {
-    let mut events = Vec::new();
-    for hook in hooks {
-        let attach = Attach { kind: AttachKind::Lsm, target: (*hook).to_owned(), syscall: false };
-        let event = Event { attach, args: vec![Value::Text(path.into())], workload: workload.clone() };
-        let Verdict { hits, value, .. } = interp::run(set, &Target::default(), &event);
-        let posted = hits.into_iter().filter(|hit| hit.post);
-        events.extend(posted.map(|hit| (hit.policy.name, u64::from(hit.selector))));
-        if value != 0 {
-            return (errno_name(-value), events);
+fn event(random: &mut Random, series: &str, cgroup: &str) -> Happening {
+    let lsm = |target: &str| Attach { kind: AttachKind::Lsm, target: target.to_owned(), syscall: false };
+    let kprobe = |target: &str| Attach {
+        kind: AttachKind::Kprobe,
+        target: target.to_owned(),
+        syscall: target.starts_with("__x64_"),
+    };
+    let path = pick(random, &PATHS);
+    let text = || vec![Value::Text(path.into())];
+    let act = |path: &str| Act { cgroup: Some(cgroup.to_owned()), path: path.to_owned(), ..Act::default() };
+    let syscall =
+        |name: &str, args: Vec<script::Value>| Step::Syscall(Act { name: name.into(), args, ..act("") });
+    match random.below(6) {
+        0 => Happening {
+            step: Step::Exec(act(path)),
+            passes: vec![(lsm("file_open"), text()), (lsm("bprm_check_security"), text())],
+            otherwise: "ENOEXEC",
+            // Newer kernels copy the arguments behind the open, and that looks for signals (fs/exec.c, copy_strings).
+            ends_at_a_kill: series != "6.1",
+        },
+        1 => Happening {
+            step: Step::Open(act(path)),
+            passes: vec![(lsm("file_open"), text())],
+            otherwise: "ok",
+            ends_at_a_kill: false,
+        },
+        2 => {
+            let length = *[3, 7, 1 << 32 | 7].get(random.below(3)).unwrap_or(&3);
+            let args = vec![script::Value::Text(path.into()), script::Value::Number(length)];
+            let string = vec![Value::Text(path.into()), Value::Int(length as u64)];
+            Happening {
+                step: syscall("truncate", args),
+                passes: vec![
+                    (kprobe("__x64_sys_truncate"), string),
+                    (kprobe("security_path_truncate"), text()),
+                    (lsm("path_truncate"), text()),
+                ],
+                otherwise: "ok",
+                ends_at_a_kill: false,
+            }
+        }
+        3 => {
+            // Nothing is open there. What is beside a type's bytes in the register does not count.
+            let mut wide = |low: i64| if random.below(4) == 0 { low | 5 << 32 } else { low };
+            let (fd, offset, whence) = (wide(77), wide(7), wide(3));
+            let args = [fd, offset, whence];
+            Happening {
+                step: syscall("lseek", args.map(script::Value::Number).to_vec()),
+                passes: vec![(kprobe("__x64_sys_lseek"), args.map(|n| Value::Int(n as u64)).to_vec())],
+                otherwise: "EBADF",
+                ends_at_a_kill: false,
+            }
+        }
+        4 => {
+            // Datagrams of the local family, and of the internet's.
+            let family = 1 + random.below(2) as i64;
+            let called = [family, 2, 0, 0].map(|n| Value::Int(n as u64)).to_vec();
+            Happening {
+                step: syscall("socket", [family, 2, 0].map(script::Value::Number).to_vec()),
+                passes: vec![
+                    (kprobe("security_socket_create"), called.clone()),
+                    (lsm("socket_create"), called),
+                ],
+                otherwise: "ok",
+                ends_at_a_kill: false,
+            }
+        }
+        _ => {
+            // No such option.
+            let args = [
+                77,
+                *[0, 2, 7].get(random.below(3)).unwrap_or(&0),
+                *[3, 256 + 3, -1].get(random.below(3)).unwrap_or(&3),
+            ];
+            let called = args.map(|n: i64| Value::Int(n as u64)).to_vec();
+            let target = "security_task_prctl".to_owned();
+            let fmod_ret = Attach { kind: AttachKind::FmodRet, target, syscall: false };
+            Happening {
+                step: syscall("prctl", args.map(script::Value::Number).to_vec()),
+                passes: vec![(kprobe("security_task_prctl"), called.clone()), (fmod_ret, called)],
+                otherwise: "EINVAL",
+                ends_at_a_kill: false,
+            }
         }
     }
-    (otherwise.to_owned(), events)
+}
+
+fn judged(set: &PolicySet, happening: &Happening, workload: &Workload) -> (String, Vec<(String, u64)>) {
+    let (mut events, mut dies) = (Vec::new(), false);
+    let mut outcome = happening.otherwise.to_owned();
+    for (attach, args) in &happening.passes {
+        let event = Event { attach: attach.clone(), args: args.clone(), workload: workload.clone() };
+        let Verdict { hits, value, sigkill } = interp::run(set, &target(), &event);
+        let posted = hits.into_iter().filter(|hit| hit.post);
+        events.extend(posted.map(|hit| (hit.policy.name, u64::from(hit.selector))));
+        dies |= sigkill;
+        if value != 0 {
+            outcome = errno_name(-value);
+            break;
+        }
+        if sigkill && happening.ends_at_a_kill {
+            break;
+        }
+    }
+    // The signal takes the process when the call returns, whatever it returns.
+    (if dies { "SIGKILL".to_owned() } else { outcome }, events)
+}
+
+/// As [`sets::FLAGS`] say it.
+fn target() -> Target {
+    Target { preempt: Preempt::Voluntary, ..Target::default() }
 }

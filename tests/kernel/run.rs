@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use tracefold::vocab::attach::EQUIVALENTS;
+
 use crate::case::{self, Case, Verdict};
 use crate::judge::{CHECKS, judge};
 use crate::script::{Report, Task};
@@ -34,6 +36,10 @@ pub fn trials(arguments: &Arguments) -> Result<Vec<Trial>, String> {
             })
         })
         .collect();
+    let exercised = every_move_is_exercised(&cases);
+    trials.push(Trial::test("every-move-to-another-hook-is-exercised", move || {
+        exercised.map_err(Failed::from)
+    }));
     trials.push(crate::load::cilium_trial());
     for series in vm::SERIES {
         let mut groups: BTreeMap<(bool, Option<String>), Vec<Case>> = BTreeMap::new();
@@ -60,6 +66,20 @@ pub fn trials(arguments: &Arguments) -> Result<Vec<Trial>, String> {
         trials.extend(crate::sets::trials(series));
     }
     Ok(trials)
+}
+
+/// A row of the table of equivalent hooks is believed only with a case that attaches it.
+fn every_move_is_exercised(cases: &[Case]) -> Result<(), String> {
+    let policies: Vec<String> = cases
+        .iter()
+        .filter_map(|case| std::fs::read_to_string(case.directory.join("policy.yaml")).ok())
+        .collect();
+    let missing: Vec<&str> = EQUIVALENTS
+        .iter()
+        .map(|row| row.function)
+        .filter(|function| !policies.iter().any(|text| text.contains(&format!("call: {function}\n"))))
+        .collect();
+    if missing.is_empty() { Ok(()) } else { Err(format!("no case hooks {missing:?}")) }
 }
 
 fn name(series: &str, case: &Case) -> String {

@@ -171,6 +171,8 @@ pub struct Act {
     /// Working directory, after the chroot.
     pub dir: Option<String>,
 
+    /// A file that the process has open, as descriptor 100.
+    pub opened: Option<String>,
     pub path: String,
     pub file: Origin,
     pub way: Way,

@@ -42,6 +42,8 @@ pub struct Expected {
 
 /// CPUs of the virtual machine, which are also its possible ones.
 const CPUS: u32 = 2;
+/// What is said of the machine beside its size.
+pub const FLAGS: [&str; 2] = ["--preempt", "voluntary"];
 /// Memory of the 1000 policies of the claim, and the maps that they may take.
 const CLAIM_BYTES: u64 = 256 << 10;
 const CLAIM_MAPS: usize = 10;
@@ -80,8 +82,9 @@ fn compiled(
 ) -> Result<Expected, String> {
     let scratch = tempfile::tempdir().map_err(|e| e.to_string())?;
     let out = scratch.path().join("out");
-    let flags = ["--kernel", series, "--cpus", &CPUS.to_string()].map(str::to_owned);
-    case::compile(directory, &[paths], &out, &flags)?;
+    let cpus = CPUS.to_string();
+    let flags = ["--kernel", series, "--cpus", &cpus].into_iter().chain(FLAGS).map(str::to_owned);
+    case::compile(directory, &[paths], &out, &flags.collect::<Vec<_>>())?;
     let artifact = format!("/artifacts/{name}");
     into.tree(&artifact, &out)?;
     let json = |file: &str| -> Result<Value, String> {

@@ -10,6 +10,7 @@ use std::fmt;
 use super::*;
 use crate::artifact::abi;
 use crate::artifact::digest::FileKind;
+use crate::artifact::json;
 use crate::artifact::{image, node, scope_block};
 
 /// What is wrong with a manifest, and where.

@@ -1,3 +1,4 @@
+use crate::artifact::json;
 use serde_json::{Value, json};
 
 use super::*;
@@ -16,7 +17,7 @@ fn refusal(change: impl FnOnce(&mut Value)) -> String {
 
 #[test]
 fn schema_is_up_to_date() {
-    json::assert_committed("manifest.schema.json", &Manifest::schema());
+    json::assert_committed("artifact/manifest.schema.json", &Manifest::schema());
 }
 
 #[test]

@@ -25,8 +25,7 @@ pub struct Places {
     pub operation: u32,
     /// Where its heads stand in the node region.
     pub heads: u32,
-    /// Bytes of one scratch slot, and how many there are.
-    pub slot_bytes: u32,
+    /// Slots of scratch memory that it may take.
     pub slots: u32,
 }
 
@@ -169,7 +168,7 @@ impl Body<'_> {
                 let number = text.expect("a text matcher has a text subject");
                 if !self.built[number] {
                     if self.denies {
-                        self.step("wait_for_slot", &[i64::from(self.places.slot_bytes)], Some(BUSY));
+                        self.step("wait_for_slot", &[], Some(BUSY));
                         self.waits = true;
                     }
                     self.build_text(dimension.subject, number);
@@ -193,7 +192,7 @@ impl Body<'_> {
 
     fn claim(&mut self) {
         if !std::mem::replace(&mut self.claimed, true) {
-            self.step("claim", &[i64::from(self.places.slots), i64::from(self.places.slot_bytes)], None);
+            self.step("claim", &[i64::from(self.places.slots)], None);
         }
     }
 

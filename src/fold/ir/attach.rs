@@ -5,7 +5,7 @@
 //! fmod_ret program while another task is preempted inside it, and the denied call goes through (measured:
 //! 591 of 30 660 on 6.1; with lsm none of 50 000).
 
-use crate::diag::{Diagnostics, target as report};
+use crate::diag::{Code, Diagnostics, target as report};
 use crate::policy::{Hook, HookCall};
 use crate::target::{Preempt, Target};
 use crate::vocab::attach;
@@ -108,6 +108,8 @@ pub fn choose(hook: &Hook, target: &Target, diags: &mut Diagnostics) -> Option<C
             }
             // `policy::resolve` refuses an override of anything else (TF0402, TF0499).
             debug_assert!(function.starts_with("security_"), "{function}");
+            // The target decides what the policy alone could only warn of.
+            diags.take_back(Code::FMOD_RET_ONLY, hook.span);
             if !fmod_ret_is_safe(target) {
                 let known = target.preempt == Preempt::Full;
                 diags.push(report::fmod_ret_race(function, known, hook.span));

@@ -5,6 +5,7 @@
 use super::args::{Args, KnownArg};
 use super::hooks::HookCx;
 use super::macros::Parts;
+use super::reach::Compared;
 use super::variables::Given;
 use super::{Cx, values};
 use crate::diag::{arguments as codes, lints};
@@ -13,7 +14,7 @@ use crate::source::Spanned;
 use crate::syntax::ast::objects::ArgFilter;
 use crate::syntax::ast::read::List;
 use crate::vocab::accepts::{Verdict, accepts};
-use crate::vocab::arg_type::FilterClass;
+use crate::vocab::arg_type::{ArgType, FilterClass};
 use crate::vocab::hook::HookKind;
 use crate::vocab::limit;
 use crate::vocab::operator::{Operator, ValueKind};
@@ -26,26 +27,31 @@ enum Subject {
     Returned,
 }
 
-pub fn resolve(
+/// Filters on `args`, and those of them that are known value by value.
+pub fn resolve<'v, 'c: 'v>(
     hook: &HookCx<'_, '_>,
-    parts: &Parts<'_, '_>,
+    parts: &Parts<'v, 'v>,
     counts: &mut Counts,
-    cx: &mut Cx<'_>,
-) -> Vec<Filter> {
+    cx: &mut Cx<'c>,
+) -> (Vec<Filter>, Vec<Compared<'v>>) {
     let args = entries(parts.args);
     let data = entries(parts.data);
     check_counts(args, data, entries(parts.return_args), cx);
     counts.add(args.iter().chain(data), cx);
-    let filters = args.iter().filter_map(|filter| resolve_one(hook, Subject::Args, filter, cx)).collect();
+    let mut compared = vec![];
+    let filters = args
+        .iter()
+        .filter_map(|filter| resolve_one(hook, Subject::Args, filter, &mut compared, cx))
+        .collect();
     for filter in data {
-        resolve_one(hook, Subject::Data, filter, cx);
+        resolve_one(hook, Subject::Data, filter, &mut vec![], cx);
     }
     if hook.hooks_return {
         for filter in entries(parts.return_args) {
-            resolve_one(hook, Subject::Returned, filter, cx);
+            resolve_one(hook, Subject::Returned, filter, &mut vec![], cx);
         }
     }
-    filters
+    (filters, compared)
 }
 
 /// What is limited for a whole hook.
@@ -119,11 +125,12 @@ fn check_counts(args: &[ArgFilter<'_>], data: &[ArgFilter<'_>], returned: &[ArgF
 }
 
 /// `None` if it was refused or cannot be compiled; both are reported.
-fn resolve_one(
+fn resolve_one<'v, 'c: 'v>(
     hook: &HookCx<'_, '_>,
     subject: Subject,
-    written: &ArgFilter<'_>,
-    cx: &mut Cx<'_>,
+    written: &'v ArgFilter<'v>,
+    compared: &mut Vec<Compared<'v>>,
+    cx: &mut Cx<'c>,
 ) -> Option<Filter> {
     let given = cx.values(written.values.as_ref(), written.variable);
     let op = written.operator?;
@@ -135,7 +142,9 @@ fn resolve_one(
             values::check_expression(hook, op, written, given, cx);
         } else {
             let why = "an expression is evaluated over `args` and in `matchArgs` only";
-            cx.report(lints::filter_never_matches("`CelExpr`", why, op.span));
+            cx.report(
+                lints::filter_never_matches("`CelExpr`", why, op.span).help("compare with other operators"),
+            );
         }
         return None;
     }
@@ -168,6 +177,18 @@ fn resolve_one(
         return None;
     }
     let test = values::resolve(hook, op, ty, given, cx)?;
+    // Of a selector that stands alone, whole values can only stand twice, which their number tells.
+    let is_plain = |values: usize| match &test {
+        Test::Equal(ids) => ids.len() == values,
+        Test::Prefix(_) | Test::Postfix(_) | Test::Int(_) => false,
+    };
+    if let Given::Listed(list) = given
+        && !(hook.has_one_selector && is_plain(list.items.len()))
+        && let Some(values) = Compared::of(arg, op, ty, &list.items)
+    {
+        values.report_covered(cx);
+        compared.push(values);
+    }
     Some(Filter { arg, negated: op.value.is_negated(), test, span: written.span() })
 }
 
@@ -175,7 +196,10 @@ fn resolve_one(
 fn check_max_data(known: KnownArg, op: Spanned<Operator>, cx: &mut Cx<'_>) {
     if known.max_data {
         let why = "the argument has `maxData`, and Tetragon compares other bytes of it";
-        cx.report(lints::filter_never_matches(&format!("`{}`", op.value), why, op.span));
+        cx.report(
+            lints::filter_never_matches(&format!("`{}`", op.value), why, op.span)
+                .help("leave `maxData` out of an argument that is compared"),
+        );
     }
 }
 
@@ -201,23 +225,51 @@ fn target(
         return None;
     }
     let index = written.index.unwrap_or(Spanned::new(0, written.span()));
-    let found = match (subject, hook.kind) {
-        // Positions count for data, whatever the elements' own index is.
-        (Subject::Data, _) => return at_position(list, noun, index.map(|n| n as usize), cx),
-        // The number of a field, or else the position.
-        (Subject::Args, HookKind::Tracepoint | HookKind::RawTracepoint) => {
-            let field = list.known.iter().position(|arg| arg.index == Some(index.value));
-            field.or(Some(index.value as usize)).filter(|&at| at < list.known.len())
-        }
-        (Subject::Args | Subject::Returned, _) => {
-            list.known.iter().position(|arg| arg.index == Some(index.value))
-        }
-    };
+    // Positions count for data, whatever the elements' own index is.
+    if subject == Subject::Data {
+        return at_position(list, noun, index.map(|n| n as usize), cx);
+    }
+    let found = by_index(hook.kind, subject, list, index.value);
+    check_ambiguous(hook.kind, subject, list, index, cx);
     if found.is_none() && !list.poisoned {
         let what = if subject == Subject::Returned { "returned value" } else { "argument" };
         cx.report(codes::no_such_arg(&format!("{what} {}", index.value), list.span, index.span));
     }
     found.map(|at| (at, list.known[at]))
+}
+
+/// The argument with this index; at tracepoints the number of a field, or else the position.
+fn by_index(kind: HookKind, subject: Subject, list: &Args, index: u32) -> Option<usize> {
+    let found = list.known.iter().position(|arg| arg.index == Some(index));
+    match (subject, kind) {
+        (Subject::Args, HookKind::Tracepoint | HookKind::RawTracepoint) => {
+            found.or(Some(index as usize)).filter(|&at| at < list.known.len())
+        }
+        (Subject::Args | Subject::Data | Subject::Returned, _) => found,
+    }
+}
+
+/// Tetragon: of a number that is both the field's counts, and rewriting may go on from there (semantics 2.4).
+fn check_ambiguous(kind: HookKind, subject: Subject, list: &Args, index: Spanned<u32>, cx: &mut Cx<'_>) {
+    let (HookKind::Tracepoint | HookKind::RawTracepoint) = kind else { return };
+    let field = list.known.iter().position(|arg| arg.index == Some(index.value));
+    let at_position = list.known.get(index.value as usize);
+    if let (Subject::Args, Some(field), Some(other)) = (subject, field, at_position)
+        && field != index.value as usize
+    {
+        let field = list.known[field].ty_span;
+        cx.report(lints::ambiguous_index(index.value, field, other.ty_span, index.span));
+    }
+}
+
+/// Of the argument that an entry of `matchArgs` looks at, if there is one.
+pub fn type_of(hook: &HookCx<'_, '_>, written: &ArgFilter<'_>) -> Option<ArgType> {
+    let position = written.args.as_ref().and_then(|list| list.items.first());
+    let at = match position {
+        Some(position) => position.value as usize,
+        None => by_index(hook.kind, Subject::Args, hook.args, written.index.map_or(0, |index| index.value))?,
+    };
+    hook.args.known.get(at)?.ty
 }
 
 fn at_position(
@@ -250,7 +302,10 @@ fn check_capabilities_gained(
     }
     if subject == Subject::Data {
         let why = "Tetragon takes the second position for one of `args`";
-        cx.report(lints::filter_never_matches("`CapabilitiesGained` on data", why, op.span));
+        cx.report(
+            lints::filter_never_matches("`CapabilitiesGained` on data", why, op.span)
+                .help("compare two elements of `args`"),
+        );
         return;
     }
     let positions = written.args.as_ref().map_or(&[][..], |args| &args.items);

@@ -48,6 +48,14 @@ pub fn resolve(
 ) -> Args {
     let Some(list) = written else { return Args { poisoned: incomplete, ..Args::default() } };
     let mut args = Args { span: Some(list.span), poisoned: list.poisoned, ..Args::default() };
+    let copied = list.items.iter().filter_map(|arg| arg.return_copy.filter(|flag| flag.value));
+    let copied: Vec<Spanned<bool>> = copied.collect();
+    if let Some((_, others)) = copied.split_last() {
+        for other in others {
+            // Tetragon: one argument is read at the return (semantics 2.2).
+            cx.report(lints::ignored("`returnCopy`", "the last argument that has it counts", other.span));
+        }
+    }
     for arg in &list.items {
         let known = known(kind, arg, cx);
         args.poisoned |= arg.poisoned || known.index.is_none();
@@ -130,7 +138,7 @@ fn check_data_path(kind: HookKind, source: Option<DataSource>, arg: &WrittenArg<
     };
     match source {
         Some(DataSource::PtRegs) if Register::parse(path.value).is_none() => {
-            let nearest = crate::vocab::nearest(path.value, Register::names());
+            let nearest = crate::diag::suggest::nearest(path.value, Register::names());
             let message = format!("there is no register `{}`", crate::diag::schema::shown(path.value));
             cx.report(codes::bad_source(message, "a register of x86-64 is wanted", nearest, path.span));
         }
@@ -162,7 +170,10 @@ pub fn resolve_returned(
         cx.report(codes::type_unusable(ty.value, &what, arg.ty.is_some(), "cannot be read here", ty.span));
     }
     if !hooks_return && !incomplete {
-        cx.report(lints::ignored("`returnArg`", "the hook has no `return: true`", arg.span()));
+        cx.report(
+            lints::ignored("`returnArg`", "the hook has no `return: true`", arg.span())
+                .help("add `return: true` to the hook, or remove it"),
+        );
     }
     let known = KnownArg {
         index: arg.index.map(|index| index.value),
@@ -198,12 +209,30 @@ fn known(kind: HookKind, arg: &WrittenArg<'_>, cx: &mut Cx<'_>) -> KnownArg {
         cx.report(lints::ignored("`btfType`", "there is no `resolve` that could start there", root.span));
     }
     check_copies(arg, max_data, cx);
+    check_buffer(arg, known.ty, written.span, cx);
     if let Some(ty) = known.ty
         && !ty.is_compiled()
     {
         cx.not_compiled(&format!("argument type `{ty}`"), written.span);
     }
     known
+}
+
+/// Tetragon: a buffer has as many bytes as the argument says that `sizeArgIndex` names (semantics 3.2).
+fn check_buffer(arg: &WrittenArg<'_>, ty: Option<ArgType>, span: Span, cx: &mut Cx<'_>) {
+    let has_size = arg.size_arg_index.is_some_and(|size| size.value != 0);
+    let is_copied = arg.return_copy.is_some_and(|flag| flag.value);
+    if let Some(ty @ (ArgType::CharBuf | ArgType::CharIovec)) = ty
+        && !has_size
+        && !is_copied
+        && !arg.incomplete
+    {
+        let what = format!("a `{ty}` without `sizeArgIndex`");
+        cx.report(
+            lints::ignored(&what, "nothing says its size, so nothing is read", span)
+                .help("sizeArgIndex: N, the number of the argument with the size, counted from 1"),
+        );
+    }
 }
 
 fn check_copies(arg: &WrittenArg<'_>, max_data: bool, cx: &mut Cx<'_>) {

@@ -9,12 +9,12 @@ use rustc_hash::FxHashMap;
 
 use super::Cx;
 use super::facts::FactKind;
+use crate::diag::suggest::nearest;
 use crate::diag::{lints, schema as codes};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::objects::{NamedList, Spec};
 use crate::syntax::ast::read::Text;
 use crate::vocab::hook::ListKind;
-use crate::vocab::nearest;
 
 pub const REFERENCE: &str = "list:";
 

@@ -7,13 +7,13 @@ use rustc_hash::FxHashMap;
 
 use super::Cx;
 use crate::diag::schema::{bad_macro, shown};
+use crate::diag::suggest::nearest;
 use crate::source::Span;
 use crate::syntax::ast::objects::{
     Action, ArgFilter, BinaryFilter, CapabilityFilter, NamespaceChangeFilter, NamespaceFilter, PidFilter,
     Selector, Spec, WorkloadFilter,
 };
 use crate::syntax::ast::read::List;
-use crate::vocab::nearest;
 
 /// The macros of a policy.
 #[derive(Default)]
@@ -142,10 +142,9 @@ impl<'a, 'n> Parts<'a, 'n> {
         merge(&mut self.capability_changes, from.capability_changes, "matchCapabilityChanges", place, cx);
     }
 
-    /// Whether nothing narrows what it matches.
-    pub fn has_no_filter(&self) -> bool {
+    /// Whether nothing but `matchArgs` and `matchWorkloads` narrows what it matches.
+    pub fn has_only_arg_filters(&self) -> bool {
         self.pids.is_none()
-            && self.args.is_none()
             && self.data.is_none()
             && self.binaries.is_none()
             && self.parent_binaries.is_none()
@@ -153,7 +152,6 @@ impl<'a, 'n> Parts<'a, 'n> {
             && self.namespace_changes.is_none()
             && self.capabilities.is_none()
             && self.capability_changes.is_none()
-            && self.workloads.is_none()
     }
 }
 

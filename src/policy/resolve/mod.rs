@@ -23,10 +23,13 @@ mod macros;
 mod options;
 mod pieces;
 mod process;
+mod reach;
 mod selectors;
 mod templates;
+mod tetragon;
 mod values;
 mod variables;
+mod weak;
 mod workload;
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! `spec.options` to what they set. Later ones override earlier ones, as in Tetragon.
 
 use super::Cx;
+use crate::diag::suggest::nearest;
 use crate::diag::{lints, schema as codes};
 use crate::policy::Mode;
+use crate::source::Span;
 use crate::syntax::ast::objects::Spec;
+use crate::vocab::Vocabulary;
 use crate::vocab::option::{OptionValue, PolicyOption};
-use crate::vocab::{Vocabulary, nearest};
 
 /// What Go's `strconv.ParseBool` takes.
 const BOOLS: [&str; 12] = ["1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"];
@@ -13,6 +15,7 @@ const BOOLS: [&str; 12] = ["1", "t", "T", "TRUE", "true", "True", "0", "f", "F",
 /// The policy's mode. Options about how Tetragon attaches mean nothing to artifacts and are only checked.
 pub fn resolve(spec: &Spec<'_>, monitor: bool, cx: &mut Cx<'_>) -> Mode {
     let mut mode = Mode::Enforce;
+    let mut seen: Vec<(PolicyOption, Span)> = vec![];
     for written in spec.options.iter().flat_map(|options| &options.items) {
         let Some(name) = written.name else { continue };
         let Some(option) = PolicyOption::parse(name.value) else {
@@ -23,6 +26,13 @@ pub fn resolve(spec: &Spec<'_>, monitor: bool, cx: &mut Cx<'_>) -> Mode {
             ));
             continue;
         };
+        match seen.iter_mut().find(|(known, _)| *known == option) {
+            Some((_, earlier)) => {
+                let place = std::mem::replace(earlier, name.span);
+                cx.report(lints::ignored(&format!("option `{option}`"), "it stands again below", place));
+            }
+            None => seen.push((option, name.span)),
+        }
         if written.value.is_none() && written.poisoned {
             continue;
         }

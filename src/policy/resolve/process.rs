@@ -73,7 +73,15 @@ fn check_pids(list: &List<PidFilter<'_>>, cx: &mut Cx<'_>) {
         {
             // Tetragon: the parent's id stays 0 there, so that 0 is always found (semantics 4.2).
             let why = "with `isNamespacePID` and `followForks` Tetragon finds 0 in every process";
-            cx.report(lints::filter_never_matches("`NotIn` with 0", why, zero.span));
+            match filter.operator.map(|op| op.value) {
+                Some(SetOperator::In) => {
+                    cx.report(lints::filter_always_matches("`In` with 0", why, zero.span).help("leave 0 out"))
+                }
+                Some(SetOperator::NotIn) => cx.report(
+                    lints::filter_never_matches("`NotIn` with 0", why, zero.span).help("leave 0 out"),
+                ),
+                None => {}
+            }
         }
     }
 }
@@ -97,9 +105,10 @@ fn listed<'v, 'a: 'v>(
 fn check_empty(is_empty: bool, op: Option<SetOperator>, span: Span, cx: &mut Cx<'_>) {
     if is_empty {
         match op {
-            Some(SetOperator::In) => {
-                cx.report(lints::filter_never_matches("`In` without values", "nothing is in it", span))
-            }
+            Some(SetOperator::In) => cx.report(
+                lints::filter_never_matches("`In` without values", "nothing is in it", span)
+                    .help("give values, or remove the filter"),
+            ),
             Some(SetOperator::NotIn) => {
                 cx.report(lints::ignored("`NotIn` without values", "everything is outside", span))
             }
@@ -230,6 +239,6 @@ fn check_capabilities(list: &List<CapabilityFilter<'_>>, name: &str, cx: &mut Cx
 }
 
 fn unknown_word<V: Vocabulary>(value: Text<'_>, cx: &mut Cx<'_>) {
-    let nearest = crate::vocab::nearest(value.value, V::names());
+    let nearest = crate::diag::suggest::nearest(value.value, V::names());
     cx.report(crate::diag::schema::unknown_word(V::WHAT, value.value, nearest, V::names(), value.span));
 }

@@ -2,7 +2,9 @@
 
 use super::hooks::HookCx;
 use super::macros::Parts;
-use super::{Cx, actions, arg_filters, process, workload};
+use super::reach::{Compared, Earlier, Seen};
+use super::tetragon::{self, Encoded};
+use super::{Cx, actions, arg_filters, process, weak, workload};
 use crate::diag::{arguments, lints, schema as codes};
 use crate::policy::{Actions, Scope, Selector, ShownAction};
 use crate::source::Span;
@@ -19,8 +21,7 @@ pub fn resolve(
     cx: &mut Cx<'_>,
 ) -> Selectors {
     let Some(list) = written.filter(|list| !list.items.is_empty()) else {
-        // Tetragon: an LSM hook without selectors is silent (semantics 2.6). What it is documented to do
-        // is to post, as everywhere.
+        tetragon::check_silence(hook, cx);
         let all = hook.name.iter().map(|name| post_everything(name.span)).collect();
         return Selectors { all, workloads: vec![] };
     };
@@ -29,24 +30,25 @@ pub fn resolve(
     }
     let mut selectors = Selectors { all: Vec::with_capacity(list.items.len()), workloads: vec![] };
     let mut counts = arg_filters::Counts::default();
-    let mut takes_all: Option<Span> = None;
+    let mut earlier = Earlier::default();
+    let mut encoded = Encoded::new(list.items.len());
     for written in &list.items {
-        if let Some(earlier) = takes_all.take() {
-            cx.report(lints::unreachable_selector(written.span(), earlier));
-        }
         let parts = match &written.macros {
             Some(_) => Parts::expanded(written, &hook.policy.macros, cx),
             None => Parts::of(written),
         };
-        if parts.has_no_filter() && !written.incomplete {
-            takes_all = Some(written.span());
-        }
+        encoded.add(hook, &parts, cx);
         let workload = parts.workloads.and_then(|filter| workload::of_filter(filter, cx));
         if workload.is_some() || !selectors.workloads.is_empty() {
             selectors.workloads.resize(selectors.all.len(), None);
-            selectors.workloads.push(workload);
+            selectors.workloads.push(workload.clone());
         }
-        selectors.all.push(selector(hook, &parts, &mut counts, cx));
+        let (selector, compared) = selector(hook, &parts, &mut counts, cx);
+        let args = parts.args.map_or(0, |list| list.items.len());
+        let is_whole = parts.has_only_arg_filters() && compared.len() == args && !written.incomplete;
+        let (enforces, span) = (selector.actions.enforces(), written.span());
+        earlier.take(Seen { compared, is_whole, workload, enforces, span }, cx);
+        selectors.all.push(selector);
     }
     selectors
 }
@@ -64,22 +66,23 @@ fn post_everything(span: Span) -> Selector {
     Selector { filters: vec![], actions, span }
 }
 
-fn selector(
+fn selector<'v, 'c: 'v>(
     hook: &HookCx<'_, '_>,
-    parts: &Parts<'_, '_>,
+    parts: &Parts<'v, 'v>,
     counts: &mut arg_filters::Counts,
-    cx: &mut Cx<'_>,
-) -> Selector {
+    cx: &mut Cx<'c>,
+) -> (Selector, Vec<Compared<'v>>) {
     report_uncompiled(parts, cx);
     if let Some(label) = parts.written.label.filter(|label| !label.value.is_empty()) {
         cx.report(codes::left_out("`label` of a selector", "names it in Tetragon's metrics", label.span));
     }
     process::check(parts, cx);
     check_return_filters(hook, parts, cx);
-    let filters = arg_filters::resolve(hook, parts, counts, cx);
+    let (filters, compared) = arg_filters::resolve(hook, parts, counts, cx);
     let actions = actions::resolve(hook, parts.actions, cx);
     actions::check_return_actions(hook, parts, cx);
-    Selector { filters, actions, span: parts.written.span() }
+    weak::check(hook, parts, cx);
+    (Selector { filters, actions, span: parts.written.span() }, compared)
 }
 
 /// Filters of the selector, its own or a macro's, that are not evaluated yet.
@@ -115,7 +118,10 @@ fn check_return_filters(hook: &HookCx<'_, '_>, parts: &Parts<'_, '_>, cx: &mut C
         }
         HookKind::Kprobe | HookKind::Fentry | HookKind::Uprobe if hook.hooks_return => {}
         HookKind::Kprobe | HookKind::Fentry | HookKind::Uprobe => {
-            cx.report(lints::ignored("`matchReturnArgs`", "the hook has no `return: true`", list.span));
+            cx.report(
+                lints::ignored("`matchReturnArgs`", "the hook has no `return: true`", list.span)
+                    .help("add `return: true` to the hook, or remove it"),
+            );
         }
         HookKind::Tracepoint | HookKind::RawTracepoint | HookKind::Usdt => {
             cx.report(lints::ignored("`matchReturnArgs`", "nothing returns here", list.span));

@@ -424,7 +424,10 @@ fn nothing_panics_on_odd_shapes() {
 }
 
 /// What Tetragon refuses, and what it loads and does not do (semantics 10).
+mod meaningless;
+mod reach;
 mod rejections;
+mod weak;
 
 /// Parity with Tetragon on a corpus of policies, in the folder that `TRACEFOLD_CORPUS` names: `accept/`
 /// loads there, `reject/` (with `REJECT.tsv`) does not, `templated/` holds placeholders.

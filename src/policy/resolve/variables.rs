@@ -9,13 +9,13 @@ use std::cell::Cell;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Cx;
+use crate::diag::suggest::nearest;
 use crate::diag::{Diagnostic, bindings as codes};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::bindings::Variable as WrittenVariable;
 use crate::syntax::ast::objects::Spec;
 use crate::syntax::ast::read::{List, Text};
 use crate::vocab::arg_type::ArgType;
-use crate::vocab::nearest;
 
 /// Whose variables filters may name.
 #[derive(Clone, Copy, Default)]

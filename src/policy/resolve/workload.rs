@@ -112,11 +112,14 @@ pub fn requirements(selector: &LabelSelector<'_>, cx: &mut Cx<'_>) -> Vec<Requir
         };
         match op {
             RequirementOp::In if values.is_empty() && !test.poisoned => {
-                cx.report(lints::filter_never_matches(
-                    "`In` without values",
-                    "no label has one of no values",
-                    operator.span,
-                ));
+                cx.report(
+                    lints::filter_never_matches(
+                        "`In` without values",
+                        "no label has one of no values",
+                        operator.span,
+                    )
+                    .help("give values, or use `Exists`"),
+                );
             }
             RequirementOp::Exists | RequirementOp::DoesNotExist => values.clear(),
             RequirementOp::In | RequirementOp::NotIn => {}

@@ -15,11 +15,12 @@ use rustc_hash::FxHashMap;
 use super::schema::{FieldSchema, ObjectSchema, TypeSchema, Word};
 use crate::diag::bindings;
 use crate::diag::schema as codes;
+use crate::diag::suggest::nearest;
 use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::source::{Span, Spanned};
 use crate::syntax::yaml::scalars::Scalar;
 use crate::syntax::yaml::{Node, NodeKind, Style};
-use crate::vocab::{Vocabulary, nearest};
+use crate::vocab::Vocabulary;
 
 /// Floating point numbers below this are exact as `i64` if they have no fraction.
 const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;

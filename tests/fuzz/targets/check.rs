@@ -4,6 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use tracefold::diag::levels::{Level, Levels, Named};
 use tracefold::diag::{Diagnostics, Severity, github, json, render, sarif};
 use tracefold::driver::{self, Input};
 use tracefold::policy::resolve::ResolveOptions;
@@ -20,9 +21,12 @@ fuzz_target!(|data: &[u8]| {
     if let Some(set) = policies.set.as_ref().filter(|_| errors == 0) {
         driver::fold(set, &Target::default(), &[], &mut diags);
     }
+    let mut levels = Levels::default();
+    diags.apply(&levels);
     show(&diags, &sources);
-    if errors == diags.error_count() && diags.iter().any(|d| d.severity == Severity::Warning) {
-        diags.deny_warnings();
+    if diags.iter().any(|d| d.severity == Severity::Warning) {
+        levels.set(Named::Warnings, Level::Deny);
+        diags.apply(&levels);
         show(&diags, &sources);
     }
 });

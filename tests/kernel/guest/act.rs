@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
 use super::surroundings::{NO_PROGRAM, bind, enter_directory_of, executable, join_cgroup};
 use crate::script::{Act, Origin, Step, Value, Way};
@@ -46,8 +46,18 @@ fn in_place(act: &Act) -> Result<(), String> {
         };
         last.and_then(std::env::set_current_dir).map_err(|e| format!("{dir}: {e}"))?;
     }
+    if let Some(path) = &act.opened {
+        let file = std::fs::File::open(path).map_err(|e| format!("{path}: {e}"))?;
+        // SAFETY: a descriptor of this process that nothing else uses.
+        if unsafe { libc::dup2(file.as_raw_fd(), OPENED) } != OPENED {
+            return Err(format!("{path}: {}", io::Error::last_os_error()));
+        }
+    }
     Ok(())
 }
+
+/// Descriptor of the file that is open while the step is taken.
+const OPENED: RawFd = 100;
 
 fn text(value: &str) -> CString {
     CString::new(value).unwrap_or_default()
@@ -181,6 +191,19 @@ fn syscall_number(name: &str) -> Option<libc::c_long> {
         "socket" => libc::SYS_socket,
         "close" => libc::SYS_close,
         "getpid" => libc::SYS_getpid,
+        "chmod" => libc::SYS_chmod,
+        "chown" => libc::SYS_chown,
+        "chroot" => libc::SYS_chroot,
+        "finit_module" => libc::SYS_finit_module,
+        "flock" => libc::SYS_flock,
+        "init_module" => libc::SYS_init_module,
+        "ioctl" => libc::SYS_ioctl,
+        "link" => libc::SYS_link,
+        "mknod" => libc::SYS_mknod,
+        "mount" => libc::SYS_mount,
+        "stat" => libc::SYS_stat,
+        "symlink" => libc::SYS_symlink,
+        "syslog" => libc::SYS_syslog,
         _ => return None,
     })
 }

@@ -8,12 +8,13 @@ use super::facts::FactKind;
 use super::hooks::HookCx;
 use super::lists;
 use super::macros::Parts;
-use crate::diag::{actions as codes, lints};
+use crate::diag::{actions as codes, lints, weak};
 use crate::policy::{Actions, ShownAction};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::objects::Action as WrittenAction;
 use crate::syntax::ast::read::List;
 use crate::vocab::action::{Action, Availability};
+use crate::vocab::attach;
 use crate::vocab::hook::HookKind;
 use crate::vocab::limit;
 
@@ -53,7 +54,46 @@ pub fn resolve(hook: &HookCx<'_, '_>, written: Option<&List<WrittenAction<'_>>>,
     if hook.kind == HookKind::Uprobe {
         registers::check_overrides(list, cx);
     }
+    check_beside(hook, list, cx);
     actions
+}
+
+/// Actions that others of the list leave without effect (semantics 6.1, 6.3).
+fn check_beside(hook: &HookCx<'_, '_>, list: &List<WrittenAction<'_>>, cx: &mut Cx<'_>) {
+    let actions: Vec<Spanned<Action>> = list.items.iter().filter_map(|written| written.action).collect();
+    let is_silent = actions.iter().any(|action| action.value == Action::NoPost);
+    for (i, action) in actions.iter().enumerate() {
+        let behind = &actions[i + 1..];
+        let why = match action.value {
+            Action::Post if is_silent => "`NoPost` keeps the event back, in any order",
+            Action::GetUrl | Action::DnsLookup if is_silent => {
+                "it is done when the event arrives, and `NoPost` keeps that back"
+            }
+            Action::GetUrl | Action::DnsLookup
+                if behind.iter().any(|a| matches!(a.value, Action::GetUrl | Action::DnsLookup)) =>
+            {
+                "the last of several counts"
+            }
+            Action::Override
+                if hook.kind != HookKind::Uprobe && behind.iter().any(|a| a.value == Action::Override) =>
+            {
+                "the last of several counts"
+            }
+            Action::Post
+            | Action::NoPost
+            | Action::Sigkill
+            | Action::Override
+            | Action::GetUrl
+            | Action::DnsLookup
+            | Action::Signal
+            | Action::TrackSock
+            | Action::UntrackSock
+            | Action::NotifyEnforcer
+            | Action::CleanupEnforcerNotification
+            | Action::Set => continue,
+        };
+        cx.report(lints::no_effect(&format!("`{}` here", action.value), why, action.span));
+    }
 }
 
 fn check_count(list: &List<WrittenAction<'_>>, cx: &mut Cx<'_>) {
@@ -146,6 +186,9 @@ fn override_kprobe(
                 return None;
             }
             warn_about_zero(value.value, value.span, cx);
+            if attach::equivalent(function).is_none() {
+                cx.report(weak::fmod_ret_only(function, action.span, call.span));
+            }
             result = Some(value.value);
         } else if hook.syscall {
             cx.unchecked(FactKind::OverrideMethod, function, action.span);
@@ -171,7 +214,9 @@ fn overridden<'a>(hook: &HookCx<'a, '_>, call: &'a str) -> Vec<&'a str> {
 
 fn warn_about_zero(value: i32, span: Span, cx: &mut Cx<'_>) {
     if value == 0 {
-        cx.report(lints::no_effect("`Override` with 0", "0 means that the call goes on", span));
+        cx.report(
+            lints::no_effect("`Override` with 0", "0 means that the call goes on", span).help("argError: -1"),
+        );
     }
 }
 

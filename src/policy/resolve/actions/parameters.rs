@@ -2,13 +2,14 @@
 
 use super::super::Cx;
 use super::super::hooks::HookCx;
+use crate::diag::suggest::nearest;
 use crate::diag::{actions as codes, lints};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::objects::Action as WrittenAction;
 use crate::syntax::ast::read::Text;
-use crate::vocab::action::{Action, Parameter, RateLimitScope};
+use crate::vocab::Vocabulary;
+use crate::vocab::action::{Action, Availability, Parameter, RateLimitScope};
 use crate::vocab::hook::HookKind;
-use crate::vocab::{Vocabulary, nearest};
 
 /// LSM hooks at which the hash of the file can be asked for (semantics 2.6).
 const IMA_HOOKS: [&str; 11] = [
@@ -30,6 +31,7 @@ pub fn check(hook: &HookCx<'_, '_>, written: &WrittenAction<'_>, action: Spanned
     check_stack_traces(hook.kind, written, action.value, cx);
     check_ima_hash(hook, written, action.value, cx);
     check_unused(written, action.value, cx);
+    check_zero(hook.kind, written, action, cx);
     if let Some(sock) = written.sock.filter(|_| action.value.takes(Parameter::Sock))
         && sock.value as usize >= hook.args.known.len()
         && !hook.args.poisoned
@@ -44,7 +46,10 @@ fn check_rate_limit(written: &WrittenAction<'_>, action: Action, cx: &mut Cx<'_>
     let scope = written.rate_limit_scope.filter(|scope| !scope.value.is_empty());
     let Some(limit) = limit else {
         if let Some(scope) = scope {
-            cx.report(lints::ignored("`rateLimitScope`", "there is no `rateLimit`", scope.span));
+            cx.report(
+                lints::ignored("`rateLimitScope`", "there is no `rateLimit`", scope.span)
+                    .help("add `rateLimit`, or remove it"),
+            );
         }
         return;
     };
@@ -106,6 +111,32 @@ fn check_ima_hash(hook: &HookCx<'_, '_>, written: &WrittenAction<'_>, action: Ac
     } else {
         let why = "only `Post` at LSM hooks on opened and executed files has it";
         cx.report(lints::ignored("`imaHash`", why, flag.span));
+    }
+}
+
+/// Signal 0 is none (semantics 6.3).
+fn check_zero(kind: HookKind, written: &WrittenAction<'_>, action: Spanned<Action>, cx: &mut Cx<'_>) {
+    let is_zero = |number: Option<i64>| number.is_none_or(|number| number == 0);
+    let signal = is_zero(written.signal.map(|number| i64::from(number.value)));
+    let error = is_zero(written.error.map(|number| i64::from(number.value)));
+    let (why, is_empty) = match action.value {
+        Action::Signal => ("`argSig` 0 is no signal", signal),
+        Action::NotifyEnforcer => {
+            ("with neither `argError` nor `argSig` nothing is enforced", signal && error)
+        }
+        Action::Post
+        | Action::Sigkill
+        | Action::Override
+        | Action::GetUrl
+        | Action::DnsLookup
+        | Action::NoPost
+        | Action::TrackSock
+        | Action::UntrackSock
+        | Action::CleanupEnforcerNotification
+        | Action::Set => return,
+    };
+    if is_empty && !written.incomplete && action.value.at(kind) == Availability::Works {
+        cx.report(lints::no_effect(&format!("`{}`", action.value), why, action.span));
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::args::Args;
 use super::super::facts::FactKind;
 use super::super::lists::{self, Members};
 use super::super::{Cx, args, selectors};
-use super::{HookCx, PolicyCx, Written, is_symbol, message, tags};
+use super::{HookCx, PolicyCx, Written, has_one, is_symbol, message, tags};
 use crate::diag::{lints, schema as codes};
 use crate::policy::{Hook, HookCall};
 use crate::syntax::ast::objects::{Kprobe, LsmHook};
@@ -44,6 +44,7 @@ pub fn kprobe(
         data: &data,
         returned: &returned,
         hooks_return,
+        has_one_selector: has_one(kprobe.selectors.as_ref()),
     };
     let selectors = selectors::resolve(&hook, kprobe.selectors.as_ref(), cx);
     let message = message(kprobe.message, cx);
@@ -78,12 +79,15 @@ fn check_return(kprobe: &Kprobe<'_>, hooks_return: bool, cx: &mut Cx<'_>) {
     let is_known = ["TrackSock", "UntrackSock"].iter().any(|name| name.eq_ignore_ascii_case(action.value));
     if !is_known {
         let names = ["TrackSock", "UntrackSock"];
-        let nearest = crate::vocab::nearest(action.value, names);
+        let nearest = crate::diag::suggest::nearest(action.value, names);
         cx.report(codes::unknown_word("return action", action.value, nearest, names, action.span));
     } else if hooks_return {
         cx.not_compiled("`returnArgAction`", action.span);
     } else {
-        cx.report(lints::ignored("`returnArgAction`", "the hook has no `return: true`", action.span));
+        cx.report(
+            lints::ignored("`returnArgAction`", "the hook has no `return: true`", action.span)
+                .help("add `return: true` to the hook, or remove it"),
+        );
     }
 }
 
@@ -191,6 +195,7 @@ pub fn lsm(policy: &PolicyCx<'_, '_>, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Opt
         data: &none,
         returned: &none,
         hooks_return: false,
+        has_one_selector: has_one(lsm.selectors.as_ref()),
     };
     let selectors = selectors::resolve(&hook, lsm.selectors.as_ref(), cx);
     let message = message(lsm.message, cx);

@@ -10,11 +10,11 @@ use rustc_hash::FxHashSet;
 
 use super::lists::Lists;
 use super::macros::Macros;
-use super::{Cx, args};
+use super::{Cx, args, tetragon};
 use crate::diag::{lints, schema as codes};
 use crate::policy::{Hook, HookCall, PolicyKind, Scope};
 use crate::source::Span;
-use crate::syntax::ast::objects::Spec;
+use crate::syntax::ast::objects::{Selector, Spec};
 use crate::syntax::ast::read::{List, Text};
 use crate::syntax::ast::rules::key_span;
 use crate::vocab::hook::HookKind;
@@ -43,6 +43,8 @@ pub struct HookCx<'a, 'n> {
     pub returned: &'a args::Args,
     /// The return is hooked as well.
     pub hooks_return: bool,
+    /// At most one, so that none comes before another.
+    pub has_one_selector: bool,
 }
 
 /// A hook as written, whatever workloads its selectors are for.
@@ -60,6 +62,7 @@ pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Writte
     let policy = PolicyCx { spec, lists, macros: Macros::of(spec), has_enforcers };
     check_one_section(kind, spec, cx);
     enforcer::check(&policy, cx);
+    tetragon::check_mode(spec, cx);
     check_loader(kind, spec, cx);
     let mut hooks = Vec::new();
     for kprobe in spec.kprobes.iter().flat_map(|list| &list.items) {
@@ -156,6 +159,10 @@ fn check_loader(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) {
     if is_filtered || kind == PolicyKind::TracingPolicyNamespaced {
         cx.report(codes::loader_with_workload(loader.span, filter));
     }
+}
+
+fn has_one(selectors: Option<&List<Selector<'_>>>) -> bool {
+    selectors.is_none_or(|list| list.items.len() <= 1)
 }
 
 /// Letters of a symbol; a name with others is in no kernel.

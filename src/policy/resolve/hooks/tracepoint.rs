@@ -5,10 +5,10 @@
 use super::super::args::Args;
 use super::super::facts::FactKind;
 use super::super::{Cx, args, selectors};
-use super::{HookCx, PolicyCx, message, tags};
+use super::{HookCx, PolicyCx, has_one, message, tags};
 use crate::diag::{lints, schema as codes};
 use crate::syntax::ast::objects::Tracepoint;
-use crate::vocab::arg_type::FilterClass;
+use crate::vocab::arg_type::{ArgType, FilterClass};
 use crate::vocab::hook::HookKind;
 
 pub fn check(policy: &PolicyCx<'_, '_>, hook: &Tracepoint<'_>, cx: &mut Cx<'_>) {
@@ -47,10 +47,26 @@ pub fn check(policy: &PolicyCx<'_, '_>, hook: &Tracepoint<'_>, cx: &mut Cx<'_>) 
         data: &none,
         returned: &none,
         hooks_return: false,
+        has_one_selector: has_one(hook.selectors.as_ref()),
     };
     selectors::resolve(&hook_cx, hook.selectors.as_ref(), cx);
     message(hook.message, cx);
     tags(hook.tags.as_ref(), cx);
+}
+
+/// Types that the reader of fields (`get_ctx_ul`) does not know.
+fn reads_nothing(ty: ArgType) -> bool {
+    match ty.filter_class() {
+        FilterClass::PathWithMode | FilterClass::Path | FilterClass::CapSet | FilterClass::SockaddrUn => true,
+        FilterClass::Opaque => !matches!(ty, ArgType::Nop | ArgType::ConstBuf),
+        FilterClass::Text => ty == ArgType::NetDevice,
+        FilterClass::Int { .. }
+        | FilterClass::Buffer
+        | FilterClass::Sock
+        | FilterClass::Skb
+        | FilterClass::Sockaddr
+        | FilterClass::Unknown => false,
+    }
 }
 
 /// Tetragon: types of kernel objects read 0 from a tracepoint's field, `fd` the descriptor 0 (semantics 2.4).
@@ -60,9 +76,12 @@ fn check_types(kind: HookKind, args: &Args, cx: &mut Cx<'_>) {
     }
     for arg in &args.known {
         let Some(ty) = arg.ty else { continue };
-        if matches!(ty.filter_class(), FilterClass::PathWithMode | FilterClass::Path | FilterClass::CapSet) {
+        if reads_nothing(ty) {
             let what = format!("type `{ty}` on a tracepoint's field");
-            cx.report(lints::ignored(&what, "Tetragon reads 0, whatever the field holds", arg.ty_span));
+            cx.report(
+                lints::ignored(&what, "Tetragon reads 0, whatever the field holds", arg.ty_span)
+                    .help("give the type of the field, or hook a kernel function that has the object"),
+            );
         }
     }
 }

@@ -6,7 +6,7 @@ use super::super::args::Args;
 use super::super::facts::FactKind;
 use super::super::values::number::parse_base0;
 use super::super::{Cx, args, selectors};
-use super::{HookCx, PolicyCx, message, tags};
+use super::{HookCx, PolicyCx, has_one, message, tags};
 use crate::diag::schema::{bad_userspace, empty_hook_name, shown};
 use crate::syntax::ast::objects::{Uprobe, Usdt};
 use crate::syntax::ast::read::Text;
@@ -51,6 +51,7 @@ pub fn check_uprobe(policy: &PolicyCx<'_, '_>, uprobe: &Uprobe<'_>, cx: &mut Cx<
         data: &data,
         returned: &returned,
         hooks_return,
+        has_one_selector: has_one(uprobe.selectors.as_ref()),
     };
     selectors::resolve(&hook, uprobe.selectors.as_ref(), cx);
     message(uprobe.message, cx);
@@ -72,6 +73,7 @@ pub fn check_usdt(policy: &PolicyCx<'_, '_>, usdt: &Usdt<'_>, cx: &mut Cx<'_>) {
         data: &none,
         returned: &none,
         hooks_return: false,
+        has_one_selector: has_one(usdt.selectors.as_ref()),
     };
     selectors::resolve(&hook, usdt.selectors.as_ref(), cx);
     message(usdt.message, cx);

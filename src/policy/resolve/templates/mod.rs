@@ -34,13 +34,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use self::binding::{Binding, Workload};
 use super::variables::{Bound, Declared, Variables};
 use super::{Cx, Resolver, Whole, hooks, identity, options};
+use crate::diag::suggest::nearest;
 use crate::diag::{Diagnostic, Diagnostics, Severity, bindings as codes, schema};
 use crate::policy::{PolicyKind, Scope, Strings, Template as Origin};
 use crate::source::Span;
 use crate::syntax::ast::objects::Spec;
 use crate::syntax::ast::rules::key_span;
 use crate::syntax::ast::{self, Document};
-use crate::vocab::nearest;
 
 /// A template that was checked on its own.
 struct Template<'a> {

@@ -140,6 +140,9 @@ pub fn check_expression(
     if !hook.kind.has_cel() {
         let why =
             format!("Tetragon evaluates expressions at kprobes and uprobes, not at {}", hook.kind.noun());
-        cx.report(lints::filter_never_matches("`CelExpr`", &why, op.span));
+        cx.report(
+            lints::filter_never_matches("`CelExpr`", &why, op.span)
+                .help("compare with other operators, or hook a kprobe"),
+        );
     }
 }

@@ -3,6 +3,7 @@
 
 use super::number::parse_base0;
 use super::{int, text};
+use crate::diag::suggest::nearest;
 use crate::diag::{arguments as codes, lints};
 use crate::policy::resolve::Cx;
 use crate::syntax::ast::read::Text;
@@ -10,7 +11,7 @@ use crate::vocab::arg_type::{ArgType, FilterClass};
 use crate::vocab::capability::Capability;
 use crate::vocab::file_type::FileType;
 use crate::vocab::operator::Operator;
-use crate::vocab::{Vocabulary, limit, nearest};
+use crate::vocab::{Vocabulary, limit};
 
 /// Whether the selector has room for the values.
 pub fn check_count(op: Operator, values: &[Text<'_>], cx: &mut Cx<'_>) {
@@ -25,7 +26,14 @@ pub fn check_numbers(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx
     for &value in values {
         match ty.filter_class() {
             FilterClass::CapSet => check_capabilities(value, cx),
-            FilterClass::Int { signed, .. } => _ = int::parse(ty, signed, value, cx),
+            FilterClass::Int { signed, .. } => {
+                if int::parse(ty, signed, value, cx) == Some(0) && op == Operator::Mask {
+                    cx.report(
+                        lints::filter_never_matches("`Mask` with 0", "it has no bits", value.span)
+                            .help("give the bits that are asked for, or use `Equal`"),
+                    );
+                }
+            }
             FilterClass::Text
             | FilterClass::Buffer
             | FilterClass::PathWithMode

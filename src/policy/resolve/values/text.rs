@@ -110,11 +110,14 @@ fn can_match(ty: ArgType, value: Text<'_>, bytes: &[u8], anchor: Anchor, cx: &mu
     }
     if anchor != Anchor::End && bytes.first().is_some_and(|&b| b != b'/') {
         // Memory files and the like have names that start otherwise, so it is kept.
-        cx.report(lints::filter_never_matches(
-            &format!("the path `{}`", crate::diag::schema::shown(value.value)),
-            "paths of files start with `/`",
-            value.span,
-        ));
+        cx.report(
+            lints::filter_never_matches(
+                &format!("the path `{}`", crate::diag::schema::shown(value.value)),
+                "paths of files start with `/`",
+                value.span,
+            )
+            .help("begin it with `/`, or use `Postfix`, which compares with the end of a path"),
+        );
     }
     true
 }

@@ -84,10 +84,10 @@ impl Formatter for Lines {
     }
 }
 
-/// Compares a generated schema with the committed one; with `TRACEFOLD_BLESS=1` set, writes it.
+/// Compares a generated schema with the committed one, `file` below `src`; with `TRACEFOLD_BLESS=1` set, writes it.
 #[cfg(test)]
 pub(crate) fn assert_committed(file: &str, generated: &str) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/artifact").join(file);
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
     if std::env::var_os("TRACEFOLD_BLESS").is_some_and(|value| value == "1") {
         std::fs::write(&path, generated).expect("the source tree can be written");
     }
