@@ -42,7 +42,7 @@ artifact)
 esac
 # Every word that the tables of the language hold, and what YAML is written with.
 {
-    grep -rhoE '"[A-Za-z_:/.0-9]{2,40}"' $top/src/vocab $top/src/syntax/ast | sort -u
+    grep -rhoE --include='*.rs' '"[A-Za-z_:/.0-9]{2,40}"' $top/src/vocab $top/src/syntax/ast | sort -u
     for word in '---' '- ' ': ' '&a' '*a' '<<' '!!str' '!!binary' '|' '>-' '{}' '[]' '? ' '%YAML 1.2' '~'; do
         echo "\"$word\""
     done
