@@ -3,9 +3,15 @@
 //! Each phase takes what the one before made, and reports to the same [`Diagnostics`]; callers stop between
 //! phases, so that all errors of a phase, of all files, are in one run. Writes no file: bytes leave as [`Built`].
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::PathBuf;
 
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::bpf;
+use crate::diag::kernels as report_kernels;
 use crate::diag::{Diagnostics, documents, target as report};
 use crate::emit::assemble::{self, AssembleError, Built};
 use crate::emit::verify::{self, Disproof};
@@ -17,6 +23,8 @@ use crate::policy::resolve::{ResolveOptions, Resolver};
 use crate::source::{Sources, discover};
 use crate::syntax;
 use crate::target::Target;
+use crate::target::kernel::{self, Kernel};
+use crate::target::types::KernelTypes;
 
 /// What is read and how.
 #[derive(Clone, Debug)]
@@ -108,6 +116,7 @@ pub fn emit(
     set: &PolicySet,
     folded: &Folded,
     target: &Target,
+    kernels: &[Kernel],
     diags: &mut Diagnostics,
 ) -> Result<Option<Built>, Fault> {
     let Folded { program, certificate, plan } = folded;
@@ -130,7 +139,51 @@ pub fn emit(
         Err(AssembleError::Object(text)) => return Err(Fault::Object(text)),
     };
     verify::prove(set, program, certificate, &built.manifest, &built.files).map_err(Fault::Disproved)?;
+    if !check_objects(&built, folded, kernels, diags) {
+        return Ok(None);
+    }
     Ok(Some(built))
+}
+
+/// Resolves what the programs read against each kernel's types. False if something that is needed is not there.
+fn check_objects(built: &Built, folded: &Folded, kernels: &[Kernel], diags: &mut Diagnostics) -> bool {
+    let before = diags.len();
+    // By operation and what it lacks: the kernels that lack just that.
+    let mut lacking: IndexMap<(u32, Vec<String>), Vec<&Kernel>, FxBuildHasher> = IndexMap::default();
+    for (kernel, types) in kernels.iter().filter_map(|kernel| Some((kernel, kernel.types.as_ref()?))) {
+        match missing_members(built, types) {
+            Ok(missing) => {
+                for (operation, members) in missing {
+                    lacking.entry((operation, Vec::from_iter(members))).or_default().push(kernel);
+                }
+            }
+            Err(error) => diags.push(report_kernels::unfit_programs(&error.to_string(), &kernel.name)),
+        }
+    }
+    for ((operation, members), on) in &lacking {
+        let unit = &folded.plan.units[*operation as usize];
+        let name = &folded.program.operations[unit.operation.0 as usize].attach.target;
+        let list = unit.scopes.values().flatten().next();
+        let span = list.map(|list| folded.program.lists[*list].span);
+        diags.push(report_kernels::missing_members(name, members, kernel::listed(on), span));
+    }
+    diags.len() == before
+}
+
+/// Members of structures that an operation's programs read and a kernel does not have.
+fn missing_members(
+    built: &Built,
+    types: &KernelTypes,
+) -> Result<BTreeMap<u32, BTreeSet<String>>, bpf::Error> {
+    let types = bpf::KernelBtf::parse(types.bytes())?;
+    let mut all: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+    for program in &built.manifest.programs {
+        let Some(object) = built.files.get(&program.object) else { continue };
+        for missing in bpf::relocate_against(object, &types)? {
+            all.entry(program.operation).or_default().insert(missing.what);
+        }
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

@@ -10,113 +10,11 @@ use rustc_hash::FxBuildHasher;
 
 use super::error::Error;
 
-/// Number of a type; the first one is 1, and 0 is `void`.
-pub type TypeId = u32;
+pub mod records;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Kind {
-    Int = 1,
-    Ptr,
-    Array,
-    Struct,
-    Union,
-    Enum,
-    Fwd,
-    Typedef,
-    Volatile,
-    Const,
-    Restrict,
-    Func,
-    FuncProto,
-    Var,
-    DataSec,
-    Float,
-    DeclTag,
-    TypeTag,
-    Enum64,
-}
-
-const KINDS: [Kind; 19] = [
-    Kind::Int,
-    Kind::Ptr,
-    Kind::Array,
-    Kind::Struct,
-    Kind::Union,
-    Kind::Enum,
-    Kind::Fwd,
-    Kind::Typedef,
-    Kind::Volatile,
-    Kind::Const,
-    Kind::Restrict,
-    Kind::Func,
-    Kind::FuncProto,
-    Kind::Var,
-    Kind::DataSec,
-    Kind::Float,
-    Kind::DeclTag,
-    Kind::TypeTag,
-    Kind::Enum64,
-];
-
-/// What a word behind a type's header is.
-#[derive(Clone, Copy)]
-enum Slot {
-    Type,
-    Name,
-    Number,
-}
-
-use Slot::{Name as N, Number as U, Type as T};
-
-impl Kind {
-    /// The words of one record behind the header, and whether there are `vlen` of those records (else one).
-    fn layout(self) -> (&'static [Slot], bool) {
-        match self {
-            Kind::Int | Kind::Var | Kind::DeclTag => (&[U], false),
-            Kind::Array => (&[T, T, U], false),
-            Kind::Struct | Kind::Union => (&[N, T, U], true),
-            Kind::Enum => (&[N, U], true),
-            Kind::FuncProto => (&[N, T], true),
-            Kind::DataSec => (&[T, U, U], true),
-            Kind::Enum64 => (&[N, U, U], true),
-            Kind::Ptr
-            | Kind::Fwd
-            | Kind::Typedef
-            | Kind::Volatile
-            | Kind::Const
-            | Kind::Restrict
-            | Kind::Func
-            | Kind::Float
-            | Kind::TypeTag => (&[], false),
-        }
-    }
-
-    /// Whether the third word of the header is a type rather than a size.
-    fn header_names_a_type(self) -> bool {
-        match self {
-            Kind::Ptr
-            | Kind::Typedef
-            | Kind::Volatile
-            | Kind::Const
-            | Kind::Restrict
-            | Kind::Func
-            | Kind::FuncProto
-            | Kind::Var
-            | Kind::DeclTag
-            | Kind::TypeTag => true,
-            Kind::Int
-            | Kind::Array
-            | Kind::Struct
-            | Kind::Union
-            | Kind::Enum
-            | Kind::Fwd
-            | Kind::DataSec
-            | Kind::Float
-            | Kind::Enum64 => false,
-        }
-    }
-}
+use records::{HEADER_BYTES, Record, Section, Slot};
+pub use records::{Kind, StringTable, TypeId};
+pub(super) use records::{MAGIC, Words, part};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Word {
@@ -147,6 +45,19 @@ pub struct Member<'a> {
 }
 
 impl Type {
+    fn of(record: Record<'_>) -> Result<Type, Error> {
+        let mut words = vec![];
+        for (slot, value) in record.words() {
+            words.push(match slot {
+                Slot::Type => Word::Type(value),
+                Slot::Name => Word::Name(record.strings.name(value)?.to_owned()),
+                Slot::Number => Word::Number(value),
+            });
+        }
+        let Record { kind, flag, vlen, size_or_type, .. } = record;
+        Ok(Type { kind, flag, vlen, name: record.name()?.to_owned(), size_or_type, words })
+    }
+
     pub fn new(kind: Kind, name: &str, size_or_type: u32) -> Type {
         Type { kind, flag: false, vlen: 0, name: name.to_owned(), size_or_type, words: vec![] }
     }
@@ -192,46 +103,6 @@ impl Type {
     }
 }
 
-/// Reads little-endian words and never beyond the end.
-pub(super) struct Words<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Words<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Words<'a> {
-        Words { bytes, at: 0 }
-    }
-
-    pub(super) fn next(&mut self) -> Option<u32> {
-        let word = self.bytes.get(self.at..)?.first_chunk::<4>()?;
-        self.at += 4;
-        Some(u32::from_le_bytes(*word))
-    }
-
-    pub(super) fn is_done(&self) -> bool {
-        self.at >= self.bytes.len()
-    }
-}
-
-/// `len` bytes at `offset` behind the first `base` bytes.
-pub(super) fn part(bytes: &[u8], base: u32, offset: u32, len: u32) -> Option<&[u8]> {
-    let start = (base as usize).checked_add(offset as usize)?;
-    bytes.get(start..start.checked_add(len as usize)?)
-}
-
-/// The string section of a `.BTF`, as read.
-#[derive(Clone, Copy, Debug)]
-pub struct StringTable<'a>(&'a [u8]);
-
-impl<'a> StringTable<'a> {
-    pub fn get(self, offset: u32) -> Option<&'a str> {
-        let tail = self.0.get(offset as usize..)?;
-        let len = tail.iter().position(|&b| b == 0)?;
-        std::str::from_utf8(&tail[..len]).ok()
-    }
-}
-
 /// Strings of a `.BTF` that is being written, each once, in order of first use.
 #[derive(Clone, Debug)]
 pub struct Strings {
@@ -260,9 +131,6 @@ impl Strings {
     }
 }
 
-pub(super) const MAGIC: u16 = 0xeb9f;
-const HEADER_BYTES: u32 = 24;
-
 /// Types in order of their ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Btf {
@@ -272,25 +140,14 @@ pub struct Btf {
 impl Btf {
     /// Reads a whole `.BTF` section; also gives its strings, to which `.BTF.ext` refers.
     pub fn parse(bytes: &[u8]) -> Result<(Btf, StringTable<'_>), Error> {
-        let mut header = Words::new(bytes);
-        let mut word = || header.next().ok_or(Error::Btf("the header is cut short"));
-        let magic = word()?;
-        if magic & 0xffff != u32::from(MAGIC) || magic >> 16 & 0xff != 1 {
-            return Err(Error::Btf("unknown magic or version"));
-        }
-        let (header_len, type_off, type_len, str_off, str_len) =
-            (word()?, word()?, word()?, word()?, word()?);
-        let types =
-            part(bytes, header_len, type_off, type_len).ok_or(Error::Btf("types leave the section"))?;
-        let strings =
-            part(bytes, header_len, str_off, str_len).ok_or(Error::Btf("strings leave the section"))?;
-        let strings = StringTable(strings);
-        let btf = Btf { types: parse_types(types, strings)? };
+        let section = Section::read(bytes)?;
+        let types = section.records().map(|record| record.and_then(Type::of)).collect::<Result<_, _>>()?;
+        let btf = Btf { types };
         let count = btf.types.len() as u32;
         if btf.types.iter().flat_map(Type::references).any(|id| id > count) {
             return Err(Error::Btf("a type refers to one that is not there"));
         }
-        Ok((btf, strings))
+        Ok((btf, section.strings))
     }
 
     /// The bytes of a whole `.BTF` section. Adds the types' names to `strings`, which must already hold
@@ -513,34 +370,6 @@ impl Renumbering {
             _ => Err(Error::Btf("a type is needed that was pruned")),
         }
     }
-}
-
-fn parse_types(bytes: &[u8], strings: StringTable) -> Result<Vec<Type>, Error> {
-    const CUT: Error = Error::Btf("a type is cut short");
-    const NAME: Error = Error::Btf("a name is outside the strings");
-    let mut words = Words::new(bytes);
-    let mut types = vec![];
-    while !words.is_done() {
-        let mut word = || words.next().ok_or(CUT);
-        let (name, info, size_or_type) = (word()?, word()?, word()?);
-        let kind = (info >> 24 & 0x1f) as usize;
-        let kind = *kind.checked_sub(1).and_then(|k| KINDS.get(k)).ok_or(Error::Btf("unknown kind"))?;
-        let vlen = (info & 0xffff) as u16;
-        let (layout, repeated) = kind.layout();
-        let records = if repeated { vlen as usize } else { 1 };
-        let mut payload = Vec::new();
-        for slot in std::iter::repeat_n(layout, records).flatten() {
-            let value = word()?;
-            payload.push(match slot {
-                Slot::Type => Word::Type(value),
-                Slot::Name => Word::Name(strings.get(value).ok_or(NAME)?.to_owned()),
-                Slot::Number => Word::Number(value),
-            });
-        }
-        let name = strings.get(name).ok_or(NAME)?.to_owned();
-        types.push(Type { kind, flag: info >> 31 == 1, vlen, name, size_or_type, words: payload });
-    }
-    Ok(types)
 }
 
 #[cfg(test)]

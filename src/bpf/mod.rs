@@ -6,7 +6,7 @@
 //! Guarantees: the same input gives the same bytes, no bytes make it panic, and what it does not understand it
 //! refuses ([`Error`]).
 
-mod btf;
+pub mod btf;
 mod btf_ext;
 mod code;
 mod compose;

@@ -112,7 +112,7 @@ impl KernelBtf {
 }
 
 /// Something that a program reads and a kernel does not have.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Missing {
     pub function: String,
     /// As C names it: `struct dentry.d_iname`.
@@ -142,7 +142,7 @@ pub fn relocate_against(bytes: &[u8], kernel: &KernelBtf) -> Result<Vec<Missing>
             }
             for at in needed_and_missing(&function.name, &relocated.instructions)? {
                 let what = match records.get(&at) {
-                    Some(core) => ours.btf.access_name(core.type_id, &core.access),
+                    Some(core) => without_flavour(&ours.btf.access_name(core.type_id, &core.access)),
                     None => format!("instruction {at}"),
                 };
                 missing.push(Missing { function: function.name.clone(), what });
@@ -176,6 +176,14 @@ fn needed_and_missing(function: &str, insns: &[bpf_insn]) -> Result<Vec<usize>, 
         }
     }
     Ok(found)
+}
+
+/// The kernel's name of a structure of which the stencils know several versions, `dentry___shortname` for example.
+fn without_flavour(name: &str) -> String {
+    match name.split_once("___") {
+        Some((name, rest)) => format!("{name}{}", rest.find('.').map_or("", |at| &rest[at..])),
+        None => name.to_owned(),
+    }
 }
 
 fn encode(insn: &bpf_insn) -> Insn {

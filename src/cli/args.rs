@@ -8,6 +8,7 @@ use super::config::Typed;
 use super::level_args::LevelArgs;
 use crate::driver::Input;
 use crate::policy::resolve::ResolveOptions;
+use crate::target::kernel::{self, Kernel};
 use crate::target::{KernelVersion, OLDEST_KERNEL, Preempt, Target};
 
 const EXIT_STATUS: &str = "Exit status:
@@ -39,6 +40,9 @@ pub enum Command {
     Report(ReportArgs),
     /// Show what an artifact holds, and whether it is intact
     Inspect(InspectArgs),
+    /// Describe the node that this runs on, to check policies against it elsewhere
+    #[command(subcommand)]
+    Target(TargetCommand),
     /// Explain a diagnostic code, or list all
     ExplainCode(ExplainCodeArgs),
     /// Print the JSON Schema of policies, for editors, or of an output
@@ -112,6 +116,8 @@ pub struct InputArgs {
     /// Accept that there is no policy at all
     #[arg(long)]
     pub allow_empty: bool,
+    #[command(flatten)]
+    pub kernels: KernelArgs,
     /// Threads that read (default: one for each CPU)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -132,9 +138,24 @@ impl InputArgs {
             paths: self.paths.clone(),
             threads: self.threads.map_or_else(available, usize::from),
             allow_empty: self.allow_empty,
-            resolve: ResolveOptions { namespace: self.namespace.clone(), monitor: self.monitor },
+            resolve: ResolveOptions {
+                namespace: self.namespace.clone(),
+                monitor: self.monitor,
+                ..ResolveOptions::default()
+            },
         }
     }
+}
+
+/// Kernels that policies are checked against. What none of them tells is reported as unchecked.
+#[derive(Debug, Default, Args)]
+pub struct KernelArgs {
+    /// Type information of a kernel: /sys/kernel/btf/vmlinux or a copy of it
+    #[arg(long, value_name = "FILE")]
+    pub btf: Vec<PathBuf>,
+    /// Description of a node, written there by `tracefold target record`
+    #[arg(long, value_name = "FILE")]
+    pub target: Vec<PathBuf>,
 }
 
 /// What is known of the nodes. Defaults are fixed and recorded, never taken from this machine.
@@ -149,20 +170,19 @@ pub struct TargetArgs {
     /// Pods that a node runs at most
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536), default_value = "110")]
     pub pods: u32,
-    /// How the kernel preempts
-    #[arg(long, value_enum, value_name = "MODEL", default_value_t)]
-    pub preempt: PreemptModel,
+    /// How the kernel preempts (default: as the nodes given with --target do, else unknown)
+    #[arg(long, value_enum, value_name = "MODEL")]
+    pub preempt: Option<PreemptModel>,
     /// Accept fmod_ret programs, which a kernel with full preemption may skip
     #[arg(long)]
     pub allow_fmod_ret_race: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PreemptModel {
     None,
     Voluntary,
     Full,
-    #[default]
     Unknown,
 }
 
@@ -178,16 +198,17 @@ impl TargetArgs {
         }
     }
 
-    pub fn target(&self) -> Target {
+    pub fn target(&self, kernels: &[Kernel]) -> Target {
         Target {
             kernel: self.kernel,
             cpus: self.cpus,
             pods: self.pods,
             preempt: match self.preempt {
-                PreemptModel::None => Preempt::None,
-                PreemptModel::Voluntary => Preempt::Voluntary,
-                PreemptModel::Full => Preempt::Full,
-                PreemptModel::Unknown => Preempt::Unknown,
+                Some(PreemptModel::None) => Preempt::None,
+                Some(PreemptModel::Voluntary) => Preempt::Voluntary,
+                Some(PreemptModel::Full) => Preempt::Full,
+                Some(PreemptModel::Unknown) => Preempt::Unknown,
+                None => kernel::preempt(kernels),
             },
             allow_fmod_ret_race: self.allow_fmod_ret_race,
             ..Target::default()
@@ -272,6 +293,22 @@ pub struct InspectArgs {
     pub output_file: Option<PathBuf>,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum TargetCommand {
+    /// Write what /sys and /proc tell of the kernel; what cannot be read is left open
+    Record(RecordArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    /// Write it to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Leave the type information out; only its digest is kept, and --btf has to be given beside it
+    #[arg(long)]
+    pub without_btf: bool,
+}
+
 #[derive(Debug, Args)]
 pub struct ExplainCodeArgs {
     /// A code such as TF0030; without it, all codes are listed
@@ -295,6 +332,8 @@ pub enum SchemaOf {
     Report,
     /// A line of `--diagnostics json`
     Diagnostics,
+    /// What `target record` writes
+    Target,
 }
 
 #[derive(Debug, Args)]
@@ -315,6 +354,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::target::description::{Description, PreemptModel as Model};
 
     #[test]
     fn the_definitions_are_consistent() {
@@ -325,7 +365,22 @@ mod tests {
     fn the_defaults_of_the_target_are_those_of_the_library() {
         let cli = Cli::parse_from(["tracefold", "compile", "x", "-o", "y"]);
         let Command::Compile(args) = cli.command else { unreachable!() };
-        assert_eq!(args.target.target(), Target::default());
+        assert_eq!(args.target.target(&[]), Target::default());
+    }
+
+    /// What is typed wins over what nodes tell, and what nodes tell over nothing.
+    #[test]
+    fn how_the_targets_preempt_can_be_overruled() {
+        let node = Description { preempt: Some(Model::Full), ..Description::default() };
+        let kernels = [Kernel { name: String::new(), types: None, node: Some(node) }];
+        let preempt = |options: &[&str]| {
+            let cli = Cli::parse_from([&["tracefold", "compile", "x", "-o", "y"], options].concat());
+            let Command::Compile(args) = cli.command else { unreachable!() };
+            args.target.target(&kernels).preempt
+        };
+        assert_eq!(preempt(&[]), Preempt::Full);
+        assert_eq!(preempt(&["--preempt", "voluntary"]), Preempt::Voluntary);
+        assert_eq!(preempt(&["--preempt", "unknown"]), Preempt::Unknown);
     }
 
     #[test]

@@ -2,19 +2,20 @@
 
 use std::io;
 
-use super::Status;
 use super::args::CheckArgs;
 use super::config::{self, Settled};
 use super::console::{Console, NotWritten, Place};
+use super::{Status, kernels};
 use crate::diag::Diagnostics;
 use crate::driver;
 
 pub fn run(args: &CheckArgs, console: Console) -> Result<Status, NotWritten> {
-    let Settled { input, levels, .. } = match config::settle(&args.input, console)? {
+    let Settled { mut input, levels, .. } = match config::settle(&args.input, console)? {
         Ok(settled) => settled,
         Err(status) => return Ok(status),
     };
     let mut diags = Diagnostics::default();
+    input.resolve.kernels = kernels::load(&args.input.kernels, &mut diags);
     let sources = driver::read(&input, &mut io::stdin().lock(), &mut diags);
     let policies = driver::policies(&sources, &input, &mut diags);
     diags.apply(&levels);

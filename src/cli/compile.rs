@@ -2,11 +2,11 @@
 
 use std::io;
 
-use super::Status;
 use super::args::CompileArgs;
 use super::args::{InputArgs, TargetArgs};
 use super::config::{self, Settled};
 use super::console::{Console, NotWritten, Place};
+use super::{Status, kernels};
 use crate::diag::{Diagnostics, files};
 use crate::driver;
 use crate::emit::assemble::Built;
@@ -53,9 +53,11 @@ pub(super) fn make(
         Ok(settled) => settled,
         Err(status) => return Ok(Err(status)),
     };
-    let target = settled.target(target).target();
-    let Settled { input, levels, .. } = settled;
     let mut diags = Diagnostics::default();
+    let kernels = kernels::load(&input.kernels, &mut diags);
+    let target = settled.target(target).target(&kernels);
+    let Settled { mut input, levels, .. } = settled;
+    input.resolve.kernels = kernels.clone();
     let sources = driver::read(&input, &mut io::stdin().lock(), &mut diags);
     let policies = driver::policies(&sources, &input, &mut diags);
     let set = policies.set.filter(|_| !diags.has_errors());
@@ -65,7 +67,7 @@ pub(super) fn make(
     if let (Some(set), Some(folded)) = (&set, &folded)
         && !diags.blocks_compile()
     {
-        outcome = driver::emit(&sources, set, folded, &target, &mut diags);
+        outcome = driver::emit(&sources, set, folded, &target, &kernels, &mut diags);
     }
     console.diagnostics(Place::Stderr, &diags, &sources)?;
     let built = match outcome {
@@ -83,6 +85,8 @@ pub(super) fn make(
             return Ok(Err(Status::InternalFault));
         }
     };
+    // Large sets are most of the memory that a run takes; the report looks at none of these.
+    drop((folded, sources));
     let Some(set) = set else { return Ok(Err(Status::InternalFault)) };
     match report::measure::report(&set, &built, &target) {
         Ok(report) => Ok(Ok(Made { built, report })),

@@ -14,6 +14,7 @@ use crate::diag::levels::{self, Lint};
 use crate::diag::suggest::nearest;
 use crate::report::Report;
 use crate::syntax::ast::publish;
+use crate::target::description::Description;
 
 pub fn explain_code(args: &ExplainCodeArgs, console: Console) -> Result<Status, NotWritten> {
     let Some(code) = &args.code else {
@@ -63,6 +64,7 @@ pub fn schema(args: &SchemaArgs, console: Console) -> Result<Status, NotWritten>
         SchemaOf::Manifest => Manifest::schema(),
         SchemaOf::Report => Report::schema(),
         SchemaOf::Diagnostics => json::schema_text(),
+        SchemaOf::Target => Description::schema(),
     };
     console.text(Place::Stdout, &schema)?;
     Ok(Status::Done)

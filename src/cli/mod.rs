@@ -7,8 +7,10 @@ mod config;
 mod console;
 mod documentation;
 mod inspect;
+pub mod kernels;
 mod level_args;
 mod report;
+mod target;
 
 use self::args::{Cli, Command};
 use self::console::Console;
@@ -48,6 +50,7 @@ pub fn run(cli: &Cli) -> Status {
         Command::Compile(args) => compile::run(args, console),
         Command::Report(args) => report::run(args, console),
         Command::Inspect(args) => inspect::run(args, console),
+        Command::Target(args::TargetCommand::Record(args)) => target::record(args, console),
         Command::ExplainCode(args) => documentation::explain_code(args, console),
         Command::Schema(args) => documentation::schema(args, console),
         Command::Completions(args) => documentation::completions(args, console),

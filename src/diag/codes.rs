@@ -171,6 +171,15 @@ codes! {
 
     // Target and kernel features.
     0501 UNCHECKED "fact of a node, not checked" lint "unchecked-fact" note;
+    0502 NO_FUNCTION "function that a target does not have" lint "skipped-function";
+    0503 NO_LSM_HOOK "LSM hook that a target does not have";
+    0504 NO_TRACEPOINT "tracepoint that a target does not have";
+    0505 BAD_RESOLVE "path that leads nowhere on a target";
+    0506 TYPE_MISMATCH "type that does not fit the kernel's" lint "type-mismatch";
+    0507 NO_OVERRIDE "override that a target cannot do" lint "refused-override";
+    0508 EMPTY_LIST "list that a target fills with nothing";
+    0509 LACKING_KERNEL "target lacks what this needs" lint "hooked-twice";
+    0510 BAD_TARGET_FILE "description of a target cannot be used";
     0511 FMOD_RET_RACE "Override that could be bypassed";
     0512 UNPROVED_OVERRIDE "Override at a hook without proof";
 
@@ -222,7 +231,7 @@ pub fn parse(text: &str) -> Option<&'static Row> {
 impl Code {
     /// Whether it says that input or output could not be read or written, which has an exit status of its own.
     pub fn is_io(self) -> bool {
-        self.0 < 20
+        self.0 < 20 || self == Code::BAD_TARGET_FILE
     }
 }
 

@@ -134,7 +134,9 @@ pub fn tetragon_differs(message: &str, label: &str, span: Span) -> Diagnostic {
     Diagnostic::lint(Code::TETRAGON_DIFFERS, message).label(span, label)
 }
 
-/// Something only the node knows. `fact` is a sentence without a full stop.
-pub fn unchecked(fact: String, span: Span) -> Diagnostic {
-    Diagnostic::lint(Code::UNCHECKED, format!("not checked: {fact}")).label(span, "needs a fact of the node")
+/// Something only a node knows. `question` is a sentence without its mark; `on` lists the kernels that do not tell,
+/// and is empty if none was given.
+pub fn unchecked(on: &str, question: &str, told_by: &str, span: Span) -> Diagnostic {
+    let on = if on.is_empty() { String::new() } else { format!(" on {on}") };
+    Diagnostic::lint(Code::UNCHECKED, format!("not checked{on}: {question}")).label(span, told_by)
 }

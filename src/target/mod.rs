@@ -1,4 +1,15 @@
 //! What is known of the kernels compiled for. From files and flags, never probed.
+//!
+//! [`Target`] is what decides about code, with a default for everything; [`kernel::Kernel`]s are what policies are
+//! checked against, as many as are given, and what one does not tell stays open.
+
+mod base64;
+pub mod description;
+pub mod kernel;
+pub mod types;
+
+#[cfg(test)]
+pub mod sample;
 
 /// A kernel series such as 6.12.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -34,8 +34,10 @@ pub fn run(case: &Case) -> Result<Outcome, String> {
     for (name, text) in &case.files {
         sources.add(name.clone(), text.clone());
     }
-    let (input, target) = (args.input.input(), args.target.target());
     let mut diags = Diagnostics::default();
+    let kernels = tracefold::cli::kernels::load(&args.input.kernels, &mut diags);
+    let (mut input, target) = (args.input.input(), args.target.target(&kernels));
+    input.resolve.kernels = kernels.clone();
     let set = driver::policies(&sources, &input, &mut diags).set.filter(|_| !diags.has_errors());
     let folded = set.as_ref().and_then(|set| driver::fold(set, &target, &[], &mut diags));
     diags.apply(&args.input.levels.levels());
@@ -44,7 +46,7 @@ pub fn run(case: &Case) -> Result<Outcome, String> {
     if let (Some(set), Some(folded)) = (&set, &folded)
         && !diags.blocks_compile()
         && let Some(built) =
-            driver::emit(&sources, set, folded, &target, &mut diags).map_err(|f| f.to_string())?
+            driver::emit(&sources, set, folded, &target, &kernels, &mut diags).map_err(|f| f.to_string())?
     {
         let steps = texts::programs(set, folded, &built, target.arch)?;
         of_phases = vec![

@@ -6,6 +6,7 @@
 //! A kernel that cannot be booted is a failure of all its tests.
 
 mod case;
+mod facts;
 mod guest;
 mod initramfs;
 mod judge;

@@ -63,6 +63,7 @@ pub fn trials(arguments: &Arguments) -> Result<Vec<Trial>, String> {
             }
         }
         trials.push(crate::load::trial(series));
+        trials.push(crate::facts::trial(series));
         trials.extend(crate::sets::trials(series));
     }
     Ok(trials)

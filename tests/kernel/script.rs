@@ -311,6 +311,8 @@ pub enum Task {
     Cases { cases: Vec<(usize, Script)> },
     /// Objects are loaded by other loaders; see `load`.
     Load { objects: Vec<crate::load::Object> },
+    /// What the machine tells of itself; see `facts`.
+    Facts,
     /// Whole policy sets; see `sets`.
     Sets { sets: Vec<crate::sets::Set> },
     /// Instruction counts; see `measure`.

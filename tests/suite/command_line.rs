@@ -4,6 +4,7 @@ mod configuration;
 mod damaged;
 mod hostile;
 mod inputs;
+mod kernels;
 mod outputs;
 mod same_bytes;
 

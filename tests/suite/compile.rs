@@ -42,7 +42,7 @@ pub fn compile(texts: &[&str], target: &Target) -> Result<Compiled, String> {
     if diags.blocks_compile() {
         return Err(said(&diags));
     }
-    let built = driver::emit(&sources, &set, &folded, target, &mut diags)
+    let built = driver::emit(&sources, &set, &folded, target, &[], &mut diags)
         .map_err(|fault| fault.to_string())?
         .ok_or_else(|| said(&diags))?;
     let blocks = built

@@ -127,6 +127,7 @@ fn schemas_are_printed_as_they_are_committed() {
         ("policies", "src/syntax/ast/policies.schema.json"),
         ("manifest", "src/artifact/manifest.schema.json"),
         ("report", "src/report/report.schema.json"),
+        ("target", "src/target/description.schema.json"),
     ] {
         let ran = tracefold(folder.path(), &["schema", of]);
         ran.expect(0, &[]);

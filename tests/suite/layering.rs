@@ -18,6 +18,8 @@ const OWN_LISTS: &[(&str, &[&str])] = &[
 /// Modules outside the order that a module of the order may name.
 const EXTRA: &[(&str, &[&str])] = &[
     ("source", &["diag"]),
+    // The format of type information is described once.
+    ("target", &["bpf::btf", "bpf::Error"]),
     ("emit", &["bpf"]),
     ("report", &["bpf"]),
     ("driver", &["bpf"]),
@@ -52,7 +54,8 @@ fn allowed(module: &str, named: &str) -> bool {
     if let Some((_, list)) = OWN_LISTS.iter().find(|(m, _)| *m == module) {
         return list.iter().any(|l| named == *l || named.starts_with(&format!("{l}::")) || *l == first);
     }
-    if EXTRA.iter().any(|(m, list)| *m == module && list.contains(&first)) {
+    if EXTRA.iter().any(|(m, list)| *m == module && list.iter().any(|l| *l == first || named.starts_with(l)))
+    {
         return true;
     }
     let place = |m: &str| ORDER.iter().position(|o| *o == m);

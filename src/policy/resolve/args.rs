@@ -2,9 +2,8 @@
 //!
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/{args_linux,generic}.go` (semantics 3, 10.3, 10.4).
 
-use super::Cx;
 use super::facts::FactKind;
-use super::lists;
+use super::{Cx, kernels, lists};
 use crate::diag::{arguments as codes, lints};
 use crate::policy::Arg;
 use crate::source::{Span, Spanned};
@@ -301,7 +300,7 @@ fn check_type(
         return None;
     }
     if matches!(kind, HookKind::Uprobe | HookKind::Usdt) && ty.value == ArgType::String {
-        cx.unchecked(FactKind::Kfunc, "bpf_copy_from_user_str", ty.span);
+        kernels::check_kfunc("bpf_copy_from_user_str", ty.span, cx);
     }
     let reads_nothing = match kind {
         HookKind::Usdt => matches!(ty.value, ArgType::Auto | ArgType::BpfCmd) && !has_resolve,
@@ -342,8 +341,13 @@ fn check_path(path: Text<'_>, cx: &mut Cx<'_>) {
             let label = format!("{} at most are followed", limit::RESOLVE_STEPS);
             cx.report(codes::bad_source(message, &label, None, path.span));
         }
-        Ok(_) => cx.unchecked(FactKind::ResolvePath, path.value, path.span),
+        Ok(_) => {}
     }
+}
+
+/// Whether it is a path of fields that can be followed.
+pub fn is_path(path: &str) -> bool {
+    path_steps(path).is_ok_and(|steps| steps <= limit::RESOLVE_STEPS)
 }
 
 fn path_steps(path: &str) -> Result<usize, &'static str> {
@@ -414,7 +418,10 @@ pub fn check_user_resolve(args: Option<&List<WrittenArg<'_>>>, btf_path: Option<
         let missing = match (btf_path, arg.btf_type) {
             (None, _) => "`btfPath` of the hook",
             (Some(_), None) => "`btfType` of the argument",
-            (Some(_), Some(_)) => continue,
+            (Some(_), Some(_)) => {
+                cx.unchecked(FactKind::UserPath, path.value, path.span);
+                continue;
+            }
         };
         if !arg.incomplete {
             let message = format!("`resolve` in a user program needs {missing}");

@@ -1,6 +1,13 @@
-//! Facts that only a node knows, each reported once.
+//! Facts that only a kernel or a node knows: asked of every kernel that was given, and named where none tells.
+
+use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
+
+use super::Cx;
+use crate::diag::{Diagnostic, lints};
+use crate::source::Span;
+use crate::target::kernel::{Kernel, listed};
 
 /// Kinds of facts that decide whether Tetragon loads a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,9 +15,12 @@ pub enum FactKind {
     Function,
     Syscall,
     LsmHook,
+    BpfLsm,
     Tracepoint,
+    RawTracepoint,
     Program,
     ResolvePath,
+    UserPath,
     GeneratedList,
     OverrideMethod,
     BuildIds,
@@ -23,29 +33,24 @@ pub enum FactKind {
 
 const KINDS: usize = FactKind::Kfunc as usize + 1;
 
-/// Remembers what was reported.
-#[derive(Debug, Default)]
-pub struct Facts {
-    seen: [FxHashSet<Box<str>>; KINDS],
-}
+const BTF: &str = "`--btf FILE` or `--target FILE` would tell";
+const NODE: &str = "`--target FILE` would tell";
+const LEFT_OPEN: &str = "the description leaves it open: it could not be read where it was made";
+const AGENT: &str = "a setting of the agent, which nothing here tells";
 
-impl Facts {
-    /// The fact in words, if it was not asked for before.
-    pub fn first(&mut self, kind: FactKind, name: &str) -> Option<String> {
-        let seen = &mut self.seen[kind as usize];
-        if seen.contains(name) {
-            return None;
-        }
-        seen.insert(name.into());
-        Some(match kind {
-            FactKind::Function => format!("whether the kernel has a function `{name}`"),
+impl FactKind {
+    /// A question without its mark.
+    fn question(self, name: &str) -> String {
+        match self {
+            FactKind::Function => format!("whether the kernel has a function `{name}`, and its parameters"),
             FactKind::Syscall => format!("whether the kernel has the syscall `{name}`"),
-            FactKind::LsmHook => {
-                format!("whether the kernel has the LSM hook `{name}` and runs BPF programs there")
-            }
+            FactKind::LsmHook => format!("whether the kernel has the LSM hook `{name}`, and its parameters"),
+            FactKind::BpfLsm => "whether the kernel runs BPF programs at LSM hooks".to_string(),
             FactKind::Tracepoint => format!("whether the kernel has the tracepoint `{name}`, and its fields"),
+            FactKind::RawTracepoint => format!("whether the kernel has the raw tracepoint `{name}`"),
             FactKind::Program => format!("whether `{name}` exists and can be probed so"),
             FactKind::ResolvePath => format!("whether `{name}` leads to a value in the kernel's types"),
+            FactKind::UserPath => format!("whether `{name}` leads to a value in the program's types"),
             FactKind::GeneratedList => format!("what list `{name}` is filled with"),
             FactKind::OverrideMethod => format!("whether the kernel and the agent can override `{name}`"),
             FactKind::BuildIds => "whether the kernel (5.19 or newer) tells build ids".to_string(),
@@ -63,6 +68,150 @@ impl Facts {
             FactKind::HookedTwice => {
                 format!("whether `{name}` may be hooked twice (not where the agent uses kprobe.multi)")
             }
-        })
+        }
+    }
+
+    fn told_by(self) -> &'static str {
+        match self {
+            FactKind::Function | FactKind::LsmHook | FactKind::ResolvePath | FactKind::Kfunc => BTF,
+            FactKind::Syscall | FactKind::RawTracepoint => BTF,
+            FactKind::BpfLsm
+            | FactKind::Tracepoint
+            | FactKind::GeneratedList
+            | FactKind::OverrideMethod
+            | FactKind::BuildIds
+            | FactKind::HookedTwice => NODE,
+            FactKind::ParentsMap | FactKind::PolicyFilter => AGENT,
+            FactKind::Program | FactKind::UserPath => "a file of the node, which nothing here tells",
+            FactKind::Namespace => "`--namespace NAME` says another",
+        }
+    }
+}
+
+/// The kernels that are asked, and what was reported as not told.
+#[derive(Debug, Default)]
+pub struct Facts {
+    kernels: Arc<[Kernel]>,
+    seen: [FxHashSet<Box<str>>; KINDS],
+}
+
+/// The kernels that a finding is on.
+pub struct On<'k> {
+    pub kernels: Vec<&'k Kernel>,
+}
+
+impl std::fmt::Display for On<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&listed(&self.kernels))
+    }
+}
+
+/// What one kernel says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer<F> {
+    Holds,
+    Fails(F),
+    /// What is known of the kernel does not tell.
+    Untold,
+}
+
+impl<F> Answer<F> {
+    /// `None` does not tell.
+    pub fn of(holds: Option<bool>, failure: impl FnOnce() -> F) -> Answer<F> {
+        match holds {
+            Some(true) => Answer::Holds,
+            Some(false) => Answer::Fails(failure()),
+            None => Answer::Untold,
+        }
+    }
+}
+
+impl Facts {
+    pub fn new(kernels: Arc<[Kernel]>) -> Facts {
+        Facts { kernels, seen: Default::default() }
+    }
+
+    /// Whether it was not asked for before.
+    fn is_first(&mut self, kind: FactKind, name: &str) -> bool {
+        let seen = &mut self.seen[kind as usize];
+        let first = !seen.contains(name);
+        if first {
+            seen.insert(name.into());
+        }
+        first
+    }
+}
+
+impl Cx<'_> {
+    /// Asks every kernel. Each failure is reported once, with the kernels that it is on; that some do not tell is
+    /// said once for each `name`.
+    pub fn ask<F: PartialEq>(
+        &mut self,
+        (kind, name, span): (FactKind, &str, Span),
+        question: impl Fn(&Kernel) -> Answer<F>,
+        say: impl FnMut(&F, &On<'_>) -> Diagnostic,
+    ) {
+        let kernels = self.facts.kernels.clone();
+        let untold = self.ask_each(&kernels, question, say);
+        if (kernels.is_empty() || !untold.is_empty()) && self.facts.is_first(kind, name) {
+            let is_left_open = !untold.is_empty() && untold.iter().all(|kernel| kernel.node.is_some());
+            let told_by = if is_left_open { LEFT_OPEN } else { kind.told_by() };
+            self.diags.push(lints::unchecked(&listed(&untold), &kind.question(name), told_by, span));
+        }
+    }
+
+    /// As [`Cx::ask`], for what is so of the whole kernel: once for each `name`.
+    pub fn ask_once<F: PartialEq>(
+        &mut self,
+        (kind, name, span): (FactKind, &str, Span),
+        question: impl Fn(&Kernel) -> Answer<F>,
+        say: impl FnMut(&F, &On<'_>) -> Diagnostic,
+    ) {
+        if !self.facts.seen[kind as usize].contains(name) {
+            self.ask((kind, name, span), question, say);
+            self.facts.is_first(kind, name);
+        }
+    }
+
+    /// As [`Cx::ask`], for what goes with a fact that is asked for anyway.
+    pub fn ask_too<F: PartialEq>(
+        &mut self,
+        question: impl Fn(&Kernel) -> Answer<F>,
+        say: impl FnMut(&F, &On<'_>) -> Diagnostic,
+    ) {
+        let kernels = self.facts.kernels.clone();
+        self.ask_each(&kernels, question, say);
+    }
+
+    /// Gives the kernels that do not tell.
+    fn ask_each<'k, F: PartialEq>(
+        &mut self,
+        kernels: &'k [Kernel],
+        question: impl Fn(&Kernel) -> Answer<F>,
+        mut say: impl FnMut(&F, &On<'_>) -> Diagnostic,
+    ) -> Vec<&'k Kernel> {
+        let mut failures: Vec<(F, On<'k>)> = vec![];
+        let mut untold = vec![];
+        for kernel in kernels {
+            match question(kernel) {
+                Answer::Holds => {}
+                Answer::Untold => untold.push(kernel),
+                Answer::Fails(failure) => match failures.iter_mut().find(|(known, _)| *known == failure) {
+                    Some((_, on)) => on.kernels.push(kernel),
+                    None => failures.push((failure, On { kernels: vec![kernel] })),
+                },
+            }
+        }
+        for (failure, on) in &failures {
+            self.report(say(failure, on));
+        }
+        untold
+    }
+
+    /// Says once for each `name` that a fact that no kernel tells was not checked.
+    pub fn unchecked(&mut self, kind: FactKind, name: &str, span: Span) {
+        if self.facts.is_first(kind, name) {
+            self.diags.push(lints::unchecked("", &kind.question(name), kind.told_by(), span));
+        }
     }
 }

@@ -7,8 +7,7 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 
-use super::Cx;
-use super::facts::FactKind;
+use super::{Cx, kernels};
 use crate::diag::suggest::nearest;
 use crate::diag::{lints, schema as codes};
 use crate::source::{Span, Spanned};
@@ -86,7 +85,9 @@ fn check(list: &NamedList<'_>, cx: &mut Cx<'_>) {
     match list.ty.map(|ty| ty.value) {
         Some(ListKind::Syscalls) => {
             for &value in values.iter().flat_map(|values| &values.items) {
-                check_syscall(name, value, cx);
+                if check_syscall(name, value, cx).is_some() {
+                    kernels::check_listed_syscall(value, cx);
+                }
             }
         }
         Some(kind @ (ListKind::GeneratedSyscalls | ListKind::GeneratedFtrace)) => {
@@ -102,7 +103,15 @@ fn check(list: &NamedList<'_>, cx: &mut Cx<'_>) {
                 let span = list.pattern.map_or(list.span(), |pattern| pattern.span);
                 cx.report(codes::bad_list(name, "a `generated_ftrace` list needs a `pattern`", span));
             }
-            cx.unchecked(FactKind::GeneratedList, name, list.span());
+            match (kind, pattern) {
+                (ListKind::GeneratedFtrace, Some(pattern)) => {
+                    kernels::check_generated_ftrace(name, pattern.value, pattern.span, cx);
+                }
+                (ListKind::GeneratedFtrace, None) => {}
+                (ListKind::Syscalls | ListKind::GeneratedSyscalls, _) => {
+                    kernels::check_generated_syscalls(name, list.span(), cx)
+                }
+            }
         }
         None => {}
     }

@@ -8,7 +8,8 @@
 //! Guarantees that every finding of every document is reported; that a policy enters the set only if
 //! nothing of it was refused and everything of it can be compiled; that whatever Tetragon accepts and this
 //! back end cannot compile is named ([`Severity::NotCompiled`]).
-//! Does not ask the host: what only a node knows is reported as unchecked, once for each fact.
+//! Does not ask the host: what only a node knows is asked of the kernels that were given ([`facts`]), and what none
+//! of them tells is reported as unchecked, once for each fact.
 //!
 //! To add a hook, filter, operator or action: its vocabulary row first (`vocab/`), then follow the compiler.
 
@@ -18,6 +19,7 @@ mod args;
 mod facts;
 mod hooks;
 mod identity;
+mod kernels;
 mod lists;
 mod macros;
 mod options;
@@ -35,6 +37,8 @@ mod workload;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use self::facts::Facts;
@@ -47,19 +51,22 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, overlap as report, schema};
 use crate::source::Span;
 use crate::syntax::ast::{self, Document};
 use crate::syntax::documents::{Document as Tree, DocumentKind};
+use crate::target::kernel::Kernel;
 
 /// What the user says about the run as a whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ResolveOptions {
     /// The namespace of a namespaced policy that names none, as kubectl would fill it in.
     pub namespace: String,
     /// Every policy only reports what it would do.
     pub monitor: bool,
+    /// The kernels that policies are checked against.
+    pub kernels: Arc<[Kernel]>,
 }
 
 impl Default for ResolveOptions {
     fn default() -> ResolveOptions {
-        ResolveOptions { namespace: "default".into(), monitor: false }
+        ResolveOptions { namespace: "default".into(), monitor: false, kernels: Arc::default() }
     }
 }
 
@@ -90,11 +97,12 @@ pub struct Resolver<'s> {
 
 impl<'s> Resolver<'s> {
     pub fn new(options: ResolveOptions) -> Resolver<'s> {
+        let facts = Facts::new(options.kernels.clone());
         Resolver {
             options,
             set: PolicySet::default(),
             identities: FxHashMap::default(),
-            facts: Facts::default(),
+            facts,
             has_errors: false,
             templates: vec![],
             bindings: vec![],
@@ -280,12 +288,5 @@ impl<'a> Cx<'a> {
 
     fn not_compiled(&mut self, what: &str, span: Span) {
         self.report(schema::not_compiled(what, span));
-    }
-
-    /// Says once for each `name` that a fact of its kind was not checked.
-    fn unchecked(&mut self, kind: facts::FactKind, name: &str, span: Span) {
-        if let Some(fact) = self.facts.first(kind, name) {
-            self.diags.push(crate::diag::lints::unchecked(fact, span));
-        }
     }
 }

@@ -143,7 +143,8 @@ fn one_identity_twice_is_refused_with_both_places() {
 #[test]
 fn a_namespaced_policy_takes_the_default_namespace() {
     let text = edited("TracingPolicy", "TracingPolicyNamespaced");
-    let (set, _) = run(&text, &ResolveOptions { namespace: "prod".into(), monitor: true });
+    let (set, _) =
+        run(&text, &ResolveOptions { namespace: "prod".into(), monitor: true, ..ResolveOptions::default() });
     let set = set.unwrap();
     assert_eq!(set.policies[0].identity.namespace.as_deref(), Some("prod"));
     assert_eq!(set.policies[0].mode, Mode::Monitor);

@@ -34,6 +34,7 @@ pub fn main() -> ! {
         match serde_json::from_slice(&task).map_err(|e| format!("/task.json: {e}"))? {
             Task::Cases { cases } => cases::run_all(&port, &cases),
             Task::Load { objects } => crate::load::guest(&port, &objects),
+            Task::Facts => crate::facts::guest(&port),
             Task::Sets { sets } => crate::sets::guest(&port, &sets),
             Task::Measure(plan) => crate::measure::guest(&port, &plan),
         }

@@ -3,11 +3,10 @@
 mod parameters;
 mod registers;
 
-use super::Cx;
-use super::facts::FactKind;
 use super::hooks::HookCx;
 use super::lists;
 use super::macros::Parts;
+use super::{Cx, kernels};
 use crate::diag::{actions as codes, lints, weak};
 use crate::policy::{Actions, ShownAction};
 use crate::source::{Span, Spanned};
@@ -180,7 +179,7 @@ fn override_kprobe(
     let mut result = None;
     for function in overridden(hook, call.value) {
         if function.starts_with("security_") && !hook.syscall {
-            cx.unchecked(FactKind::OverrideMethod, function, action.span);
+            kernels::check_security_override(function, hook.policy.spec, action.span, cx);
             if !LSM_ERRORS.contains(&value.value) {
                 cx.report(codes::override_value_not_compiled(value.value, value.span));
                 return None;
@@ -191,7 +190,7 @@ fn override_kprobe(
             }
             result = Some(value.value);
         } else if hook.syscall {
-            cx.unchecked(FactKind::OverrideMethod, function, action.span);
+            kernels::check_syscall_override(function, action.span, cx);
             cx.report(codes::override_syscall_not_compiled(function, action.span, call.span));
             return None;
         } else {

@@ -2,9 +2,8 @@
 //!
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/enforcer.go` (semantics 2.9).
 
-use super::super::Cx;
-use super::super::facts::FactKind;
 use super::super::lists::{self, Members};
+use super::super::{Cx, kernels};
 use super::PolicyCx;
 use crate::diag::schema::{bad_enforcer, shown};
 use crate::syntax::ast::read::Text;
@@ -32,8 +31,12 @@ pub fn check(policy: &PolicyCx<'_, '_>, cx: &mut Cx<'_>) {
 fn check_call(policy: &PolicyCx<'_, '_>, call: Text<'_>, by_return: bool, cx: &mut Cx<'_>) {
     if call.value.starts_with(lists::REFERENCE) {
         let Some(list) = policy.lists.get(call, cx) else { return };
-        if let Members::Symbols(values) = lists::members(list) {
-            values.iter().for_each(|&value| check_function(value, by_return, cx));
+        match lists::members(list) {
+            Members::Symbols(values) => values.iter().for_each(|&value| check_function(value, by_return, cx)),
+            Members::Syscalls(values) => {
+                values.iter().for_each(|v| kernels::check_enforced(v.value, by_return, v.span, cx));
+            }
+            Members::Generated(_) => {}
         }
         return;
     }
@@ -51,6 +54,6 @@ fn check_function(call: Text<'_>, by_return: bool, cx: &mut Cx<'_>) {
         let message = format!("`{}` cannot be enforced by `override-return`", shown(call.value));
         cx.report(bad_enforcer(message, "needs `fmod-ret`", call.span));
     } else {
-        cx.unchecked(FactKind::OverrideMethod, call.value, call.span);
+        kernels::check_enforced(call.value, by_return, call.span, cx);
     }
 }

@@ -3,7 +3,7 @@
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/{generickprobe,genericfentry,genericlsm}.go` (semantics 2.1 to 2.3, 2.6).
 
 use super::super::args::Args;
-use super::super::facts::FactKind;
+use super::super::kernels::{self, Prototype};
 use super::super::lists::{self, Members};
 use super::super::{Cx, args, selectors};
 use super::{HookCx, PolicyCx, Written, has_one, is_symbol, message, tags};
@@ -51,7 +51,8 @@ pub fn kprobe(
     let tags = tags(kprobe.tags.as_ref(), cx);
     report_uncompiled(kprobe, cx);
     let Some(call) = kprobe.call else { return };
-    let names = function_names(policy, call, syscall, cx);
+    let names = function_names(policy, kprobe, call, syscall, cx);
+    check_arguments(kprobe, &names, syscall, hooks_return, cx);
     for name in names {
         let hook = Hook {
             call: HookCall::Kprobe { function: name, syscall },
@@ -63,6 +64,32 @@ pub fn kprobe(
             span: call.span,
         };
         into.push(Written { hook, workloads: selectors.workloads.clone() });
+    }
+}
+
+/// What the functions' prototypes say of the arguments.
+fn check_arguments(
+    kprobe: &Kprobe<'_>,
+    functions: &[String],
+    syscall: bool,
+    hooks_return: bool,
+    cx: &mut Cx<'_>,
+) {
+    let args = kprobe.args.as_ref();
+    // The functions of a list have no root in common, which is said elsewhere.
+    let is_list = kprobe.call.is_some_and(|call| call.value.starts_with(lists::REFERENCE));
+    let root = functions.first().filter(|_| !is_list).map(|name| Prototype::of(name));
+    kernels::check_paths(root, args, cx);
+    kernels::check_paths(None, kprobe.data.as_ref(), cx);
+    for function in functions {
+        if syscall {
+            kernels::check_syscall_arguments(function, args, cx);
+        } else {
+            kernels::check_parameters(Prototype::of(function), args, cx);
+            if hooks_return {
+                kernels::check_returned(function, kprobe.return_arg.as_ref(), cx);
+            }
+        }
     }
 }
 
@@ -105,25 +132,30 @@ fn report_uncompiled(kprobe: &Kprobe<'_>, cx: &mut Cx<'_>) {
 }
 
 /// The symbols that the hook attaches to; what cannot be known or compiled is reported and left out.
-fn function_names(policy: &PolicyCx<'_, '_>, call: Text<'_>, syscall: bool, cx: &mut Cx<'_>) -> Vec<String> {
+fn function_names(
+    policy: &PolicyCx<'_, '_>,
+    kprobe: &Kprobe<'_>,
+    call: Text<'_>,
+    syscall: bool,
+    cx: &mut Cx<'_>,
+) -> Vec<String> {
+    let skip = kprobe.ignore.as_ref().and_then(|ignore| ignore.call_not_found);
+    let skip = skip.is_some_and(|skip| skip.value);
     if !call.value.starts_with(lists::REFERENCE) {
-        return function_name(call, syscall, cx).into_iter().collect();
+        return function_name(call, syscall, skip, cx).into_iter().collect();
     }
     let Some(list) = policy.lists.get(call, cx) else { return vec![] };
     let mut names = Vec::new();
     match lists::members(list) {
         Members::Symbols(values) => {
             for &value in values {
-                names.extend(listed_symbol(value, syscall, cx));
+                names.extend(listed_symbol(value, syscall, skip, cx));
             }
         }
         Members::Syscalls(values) => {
             for value in values {
                 match lists::x86_64_symbol(value.value) {
-                    Some(symbol) => {
-                        cx.unchecked(FactKind::Syscall, &symbol, value.span);
-                        names.push(symbol);
-                    }
+                    Some(symbol) => names.push(symbol),
                     None => cx.not_compiled(
                         &format!("`{}`, a syscall of another architecture,", value.value),
                         value.span,
@@ -137,7 +169,7 @@ fn function_names(policy: &PolicyCx<'_, '_>, call: Text<'_>, syscall: bool, cx: 
 }
 
 /// Symbols of a plain list are used as written.
-fn listed_symbol(value: Text<'_>, syscall: bool, cx: &mut Cx<'_>) -> Option<String> {
+fn listed_symbol(value: Text<'_>, syscall: bool, skip: bool, cx: &mut Cx<'_>) -> Option<String> {
     if value.value.is_empty() || !is_symbol(value.value) {
         cx.report(codes::not_a_symbol("lists.values", value.value, value.span));
         return None;
@@ -148,11 +180,15 @@ fn listed_symbol(value: Text<'_>, syscall: bool, cx: &mut Cx<'_>) -> Option<Stri
         cx.not_compiled(&what, value.span);
         return None;
     }
-    cx.unchecked(if syscall { FactKind::Syscall } else { FactKind::Function }, value.value, value.span);
+    if syscall {
+        kernels::check_syscall(value.value, skip, value.span, cx);
+    } else {
+        kernels::check_function(value.value, skip, value.span, cx);
+    }
     Some(value.value.to_string())
 }
 
-fn function_name(call: Text<'_>, syscall: bool, cx: &mut Cx<'_>) -> Option<String> {
+fn function_name(call: Text<'_>, syscall: bool, skip: bool, cx: &mut Cx<'_>) -> Option<String> {
     let name = call.value;
     if name.is_empty() {
         cx.report(codes::empty_hook_name("call", call.span));
@@ -163,22 +199,22 @@ fn function_name(call: Text<'_>, syscall: bool, cx: &mut Cx<'_>) -> Option<Strin
         return None;
     }
     if !syscall {
-        cx.unchecked(FactKind::Function, name, call.span);
+        kernels::check_function(name, skip, call.span, cx);
         return Some(name.to_string());
     }
+    let is_prefixed = name.starts_with(X86_64_PREFIX) || FOREIGN_PREFIXES.iter().any(|p| name.starts_with(p));
+    if !is_prefixed && !name.starts_with("sys_") && !name.starts_with("compat_sys_") {
+        cx.report(codes::not_a_syscall(name, call.span));
+        return None;
+    }
+    kernels::check_syscall(name, skip, call.span, cx);
     if FOREIGN_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
         cx.not_compiled(&format!("`{name}`, a syscall of another architecture,"), call.span);
         return None;
     }
     if name.starts_with(X86_64_PREFIX) {
-        cx.unchecked(FactKind::Syscall, name, call.span);
         return Some(name.to_string());
     }
-    if !name.starts_with("sys_") && !name.starts_with("compat_sys_") {
-        cx.report(codes::not_a_syscall(name, call.span));
-        return None;
-    }
-    cx.unchecked(FactKind::Syscall, name, call.span);
     Some(format!("{X86_64_PREFIX}{name}"))
 }
 
@@ -202,6 +238,10 @@ pub fn lsm(policy: &PolicyCx<'_, '_>, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Opt
     let tags = tags(lsm.tags.as_ref(), cx);
     let name = lsm.hook?;
     check_lsm_name(name, cx)?;
+    let function = format!("bpf_lsm_{}", name.value);
+    let prototype = Prototype { name: name.value, ..Prototype::of(&function) };
+    kernels::check_paths(Some(prototype), lsm.args.as_ref(), cx);
+    kernels::check_parameters(prototype, lsm.args.as_ref(), cx);
     let call = HookCall::Lsm { hook: name.value.to_string() };
     let hook = Hook {
         call,
@@ -228,6 +268,6 @@ fn check_lsm_name(name: Text<'_>, cx: &mut Cx<'_>) -> Option<()> {
         cx.report(codes::not_a_symbol("hook", name.value, name.span));
         return None;
     }
-    cx.unchecked(FactKind::LsmHook, name.value, name.span);
+    kernels::check_lsm_hook(name.value, name.span, cx);
     Some(())
 }

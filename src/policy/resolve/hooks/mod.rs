@@ -10,7 +10,7 @@ use rustc_hash::FxHashSet;
 
 use super::lists::Lists;
 use super::macros::Macros;
-use super::{Cx, args, tetragon};
+use super::{Cx, args, kernels, tetragon};
 use crate::diag::{lints, schema as codes};
 use crate::policy::{Hook, HookCall, PolicyKind, Scope};
 use crate::source::Span;
@@ -68,7 +68,7 @@ pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Writte
     for kprobe in spec.kprobes.iter().flat_map(|list| &list.items) {
         kernel::kprobe(&policy, HookKind::Kprobe, kprobe, &mut hooks, cx);
     }
-    note_hooked_twice(&hooks, cx);
+    check_hooked_twice(&hooks, spec, cx);
     for fentry in spec.fentries.iter().flat_map(|list| &list.items) {
         kernel::kprobe(&policy, HookKind::Fentry, fentry, &mut vec![], cx);
     }
@@ -88,7 +88,7 @@ pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Writte
 }
 
 /// Tetragon: refused where it attaches with kprobe.multi (semantics 2.1).
-fn note_hooked_twice(hooks: &[Written], cx: &mut Cx<'_>) {
+fn check_hooked_twice(hooks: &[Written], spec: &Spec<'_>, cx: &mut Cx<'_>) {
     if hooks.len() < 2 {
         return;
     }
@@ -97,7 +97,7 @@ fn note_hooked_twice(hooks: &[Written], cx: &mut Cx<'_>) {
         if !seen.insert(&hook.call)
             && let HookCall::Kprobe { function, .. } = &hook.call
         {
-            cx.unchecked(super::facts::FactKind::HookedTwice, function, hook.span);
+            kernels::check_hooked_twice(function, spec, hook.span, cx);
         }
     }
 }
@@ -144,7 +144,7 @@ fn check_one_section(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) {
 fn check_loader(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) {
     let Some(loader) = spec.loader.filter(|loader| loader.value) else { return };
     cx.not_compiled("`loader`", loader.span);
-    cx.unchecked(super::facts::FactKind::BuildIds, "", loader.span);
+    kernels::check_build_ids(loader.span, cx);
     let selectors = ["podSelector", "containerSelector", "hostSelector"];
     let filter = selectors.iter().find_map(|name| key_span(spec.node, name));
     let is_filtered = match (&spec.pod_selector, &spec.container_selector, &spec.host_selector) {

@@ -3,7 +3,7 @@
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/generictracepoint.go` (semantics 2.4, 2.5).
 
 use super::super::args::Args;
-use super::super::facts::FactKind;
+use super::super::kernels::{self, Prototype};
 use super::super::{Cx, args, selectors};
 use super::{HookCx, PolicyCx, has_one, message, tags};
 use crate::diag::{lints, schema as codes};
@@ -23,8 +23,15 @@ pub fn check(policy: &PolicyCx<'_, '_>, hook: &Tracepoint<'_>, cx: &mut Cx<'_>) 
         && !subsystem.value.is_empty()
         && !event.value.is_empty()
     {
-        let name = format!("{}/{}", subsystem.value, event.value);
-        cx.unchecked(FactKind::Tracepoint, &crate::diag::schema::shown(&name), event.span);
+        if is_raw {
+            let function = kernels::tracepoint::raw_function(event.value);
+            let prototype = Prototype { name: event.value, function: &function, ahead: 1 };
+            kernels::tracepoint::check_raw(subsystem.value, event, cx);
+            kernels::check_paths(Some(prototype), hook.args.as_ref(), cx);
+        } else {
+            kernels::tracepoint::check(subsystem.value, event, hook.args.as_ref(), cx);
+            kernels::check_paths(None, hook.args.as_ref(), cx);
+        }
     }
     let args = args::resolve(kind, hook.args.as_ref(), hook.incomplete, cx);
     args::check_count(hook.args.as_ref(), None, cx);

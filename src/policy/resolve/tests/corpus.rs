@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::target::kernel::Kernel;
+use crate::target::sample;
 
 /// The codes that stand for a reason of `REJECT.tsv`, by the words that the reason begins with.
 const REASONS: [(&str, &[&str]); 26] = [
@@ -111,6 +113,79 @@ fn what_depends_on_the_host_is_said_to_be_unchecked() {
         name != "accept/docs/content/en/docs/concepts/tracing-policy/k8s-filtering.md.d/policy-0.yaml"
     });
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The codes of what `HOST-DEPENDENT.tsv` says a host must provide, by words of it. Nothing here checks what has none:
+/// files of a node, settings of the agent, the way of loading.
+const NEEDS: [(&str, &str); 13] = [
+    ("LSM hook", "TF0503"),
+    ("resolve", "TF0505"),
+    ("Override on", "TF0507"),
+    ("enforcer", "TF0507"),
+    ("loader: kernel", "TF0509"),
+    ("function ", "TF0502"),
+    ("generated_ftrace", "TF0508"),
+    ("generated_syscalls", "TF0508"),
+    // Its name is no syscall's whatever the host.
+    ("refused only with data of a host: load: syscall symbol", "TF0115"),
+    ("refused only with data of a host: load: syscall", "TF0502"),
+    ("refused only with data of a host: load: tracepoint", "TF0504"),
+    ("tracepoint", "TF0504"),
+    ("kernel >=", "TF0509"),
+];
+
+/// Every row of `HOST-DEPENDENT.tsv` whose host is described: its file, what it needs, and what is found there.
+fn each_host_dependent(kernel: Kernel, mut look: impl FnMut(&str, &str, &str, &[String])) {
+    let Some(folder) = corpus() else { return };
+    let table = std::fs::read_to_string(folder.join("HOST-DEPENDENT.tsv")).unwrap();
+    let options = ResolveOptions { kernels: [kernel].into(), ..ResolveOptions::default() };
+    let mut rows = 0;
+    for (name, needs) in table.lines().filter_map(|line| line.split_once('\t')) {
+        let Ok(text) = std::fs::read_to_string(folder.join(name)) else { continue };
+        let (_, diags) = run(&text, &options);
+        let found: Vec<String> =
+            diags.iter().map(|d| format!("{} {} {}", d.code, d.severity.name(), d.message)).collect();
+        for need in needs.split("; ") {
+            if let Some((_, code)) = NEEDS.iter().find(|(words, _)| need.starts_with(words)) {
+                rows += 1;
+                look(name, need, code, &found);
+            }
+        }
+    }
+    assert!(rows > 30, "{rows}");
+}
+
+#[test]
+fn what_a_host_lacks_is_found() {
+    if corpus().is_none() {
+        return;
+    }
+    let mut wrong = vec![];
+    each_host_dependent(sample::kernel_of(sample::lacking()), |name, need, code, found| {
+        if !found.iter().any(|finding| finding.starts_with(code) && !finding.contains(" note ")) {
+            wrong.push(format!("{name}: {need}: {found:#?}"));
+        }
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_a_host_has_is_not_found_to_be_lacking() {
+    if corpus().is_none() {
+        return;
+    }
+    let mut node = sample::description();
+    // Overriding a syscall needs one, and overriding a function forbids the other.
+    (node.features.kprobe_override, node.features.kprobe_multi) = (Some(true), Some(false));
+    let mut wrong = vec![];
+    each_host_dependent(sample::kernel_of(node), |name, need, code, found| {
+        let is_rejected = name.starts_with("reject/");
+        let is_found = found.iter().any(|finding| finding.starts_with(code) && !finding.contains(" note "));
+        if is_found != is_rejected {
+            wrong.push(format!("{name}: {need}: {found:#?}"));
+        }
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

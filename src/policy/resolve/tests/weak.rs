@@ -59,6 +59,6 @@ fn an_override_that_no_lsm_hook_can_serve_is_pointed_out() {
             "kprobes: [{{call: {function}, syscall: false, selectors: [{{matchActions: [{{action: Override, argError: -1}}]}}]}}]"
         ))
     };
-    assert_eq!(denied("security_task_kill"), ["TF0722 security_task_kill"]);
+    assert_eq!(denied("security_task_setnice"), ["TF0722 security_task_setnice"]);
     assert_eq!(denied("security_file_open"), NOTHING);
 }

@@ -8,10 +8,9 @@ mod other;
 mod set;
 mod text;
 
-use super::Cx;
-use super::facts::FactKind;
 use super::hooks::HookCx;
 use super::variables::Given;
+use super::{Cx, kernels};
 use crate::diag::{arguments as codes, lints};
 use crate::policy::Test;
 use crate::source::Spanned;
@@ -67,7 +66,7 @@ pub fn resolve(
         (ValueKind::Range | ValueKind::Set, _) => {}
         (ValueKind::SubString, _) => {
             let kfunc = if op.value == Operator::SubString { "bpf_strnstr" } else { "bpf_strncasestr" };
-            cx.unchecked(FactKind::Kfunc, kfunc, op.span);
+            kernels::check_kfunc(kfunc, op.span, cx);
             other::check_substrings(op.value, ty, values, cx);
         }
         (ValueKind::Port, _) => network::check_ports(values, cx),

@@ -1,0 +1,32 @@
+//! The files named with `--btf` and `--target`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::args::KernelArgs;
+use crate::diag::Diagnostics;
+use crate::diag::files::io_cause;
+use crate::diag::kernels::bad_target_file;
+use crate::target::kernel::{File, Kernel, join};
+
+/// The kernels that the files are of; what cannot be used is reported.
+pub fn load(args: &KernelArgs, diags: &mut Diagnostics) -> Arc<[Kernel]> {
+    let mut read = |paths: &[PathBuf]| {
+        let mut files: Vec<File> = vec![];
+        for path in paths {
+            let name = path.to_string_lossy().into_owned();
+            match fs::read(path) {
+                Ok(bytes) => files.push(File { name, bytes }),
+                Err(error) => diags.push(bad_target_file(&name, &io_cause(&error))),
+            }
+        }
+        files
+    };
+    let (descriptions, types) = (read(&args.target), read(&args.btf));
+    let (kernels, unusable) = join(&descriptions, &types);
+    for file in unusable {
+        diags.push(bad_target_file(&file.name, &file.why));
+    }
+    kernels.into()
+}

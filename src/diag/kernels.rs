@@ -1,0 +1,149 @@
+//! What the kernels that were given do not have: TF0502 to TF0510. `on` lists the kernels: `6.1.0 and 6.12.9`.
+//!
+//! An error if the policy can work there in no way; a warning if only Tetragon refuses it, or takes it and reads
+//! something else than is meant.
+
+use std::fmt::Display;
+
+use super::schema::shown;
+use super::{Code, Diagnostic};
+use crate::source::Span;
+use crate::vocab::arg_type::ArgType;
+
+fn refused(code: Code, on: impl Display, what: String) -> Diagnostic {
+    Diagnostic::error(code, format!("on {on}: {what}"))
+}
+
+fn warned(code: Code, on: impl Display, what: String) -> Diagnostic {
+    Diagnostic::lint(code, format!("on {on}: {what}"))
+}
+
+fn with_nearest(diagnostic: Diagnostic, nearest: Option<&str>, span: Span, label: &str) -> Diagnostic {
+    match nearest {
+        Some(nearest) => diagnostic.label(span, format!("did you mean `{nearest}`?")).help(nearest),
+        None => diagnostic.label(span, label),
+    }
+}
+
+/// `what` is `function` or `syscall`.
+pub fn no_function(
+    what: &str,
+    name: &str,
+    on: impl Display,
+    nearest: Option<&str>,
+    span: Span,
+) -> Diagnostic {
+    let message = format!("there is no {what} `{}`", shown(name));
+    with_nearest(refused(Code::NO_FUNCTION, on, message), nearest, span, "not in the kernel")
+}
+
+/// The entry says that it may be missing.
+pub fn skipped_function(what: &str, name: &str, on: impl Display, span: Span) -> Diagnostic {
+    let message = format!("there is no {what} `{}`, and the hook is left out", shown(name));
+    warned(Code::NO_FUNCTION, on, message).label(span, "not in the kernel")
+}
+
+pub fn no_lsm_hook(hook: &str, on: impl Display, nearest: Option<&str>, span: Span) -> Diagnostic {
+    let message = format!("there is no LSM hook `{}`", shown(hook));
+    with_nearest(refused(Code::NO_LSM_HOOK, on, message), nearest, span, "not in the kernel")
+}
+
+pub fn no_bpf_lsm(on: impl Display, span: Span) -> Diagnostic {
+    refused(Code::NO_LSM_HOOK, on, "no BPF programs run at LSM hooks".to_string())
+        .label(span, "would never run")
+        .help("boot the nodes with `bpf` in `lsm=`")
+        .note("`bpf` is not in /sys/kernel/security/lsm")
+}
+
+pub fn no_tracepoint(name: &str, on: impl Display, nearest: Option<&str>, span: Span) -> Diagnostic {
+    let message = format!("there is no tracepoint `{}`", shown(name));
+    with_nearest(refused(Code::NO_TRACEPOINT, on, message), nearest, span, "not in the kernel")
+}
+
+pub fn bad_field(why: &str, on: impl Display, span: Span) -> Diagnostic {
+    refused(Code::NO_TRACEPOINT, on, why.to_string()).label(span, "cannot be read")
+}
+
+pub fn bad_path(path: &str, why: &str, on: impl Display, nearest: Option<&str>, span: Span) -> Diagnostic {
+    let message = format!("`{}` leads nowhere: {why}", shown(path));
+    with_nearest(refused(Code::BAD_RESOLVE, on, message), nearest, span, "not in the kernel's types")
+}
+
+/// `whose` is what is read, `argument 1 of x` for example; `is` its C type.
+pub fn type_mismatch(ty: ArgType, whose: &str, is: &str, on: impl Display, span: Span) -> Diagnostic {
+    let message = format!("{whose} is `{is}`, which type `{ty}` does not fit");
+    warned(Code::TYPE_MISMATCH, on, message)
+        .label(span, "reads something else")
+        .note("Tetragon warns in its log and loads the policy")
+}
+
+pub fn no_parameter(function: impl Display, params: usize, on: impl Display, span: Span) -> Diagnostic {
+    let params = match params {
+        0 => "no parameters".to_string(),
+        1 => "1 parameter".to_string(),
+        n => format!("{n} parameters"),
+    };
+    warned(Code::TYPE_MISMATCH, on, format!("`{function}` has {params}"))
+        .label(span, "reads whatever is in the register")
+        .note("Tetragon warns in its log and loads the policy")
+}
+
+pub fn no_override(function: &str, why: &str, on: impl Display, span: Span) -> Diagnostic {
+    refused(Code::NO_OVERRIDE, on, format!("`{}` cannot be overridden", shown(function))).label(span, why)
+}
+
+/// Tetragon refuses it and an artifact would not need what is lacking.
+pub fn override_refused(
+    function: &str,
+    why: &str,
+    help: Option<&str>,
+    on: impl Display,
+    span: Span,
+) -> Diagnostic {
+    let message = format!("Tetragon refuses `Override` on `{}`", shown(function));
+    let diagnostic = warned(Code::NO_OVERRIDE, on, message).label(span, why);
+    help.map_or(diagnostic.clone(), |help| diagnostic.help(help))
+}
+
+pub fn empty_list(list: &str, why: &str, on: impl Display, span: Span) -> Diagnostic {
+    refused(Code::EMPTY_LIST, on, format!("list `{}` has no members", shown(list))).label(span, why)
+}
+
+/// `what` is a sentence without a full stop.
+pub fn lacking(what: String, label: &str, on: impl Display, span: Span) -> Diagnostic {
+    refused(Code::LACKING_KERNEL, on, what).label(span, label)
+}
+
+/// An artifact does without what is lacking, Tetragon does not.
+pub fn tetragon_refuses(what: String, label: &str, on: impl Display, span: Span) -> Diagnostic {
+    warned(Code::LACKING_KERNEL, on, what).label(span, label)
+}
+
+/// What the programs of an operation read and a kernel does not have.
+pub fn missing_members(
+    operation: &str,
+    members: &[String],
+    on: impl Display,
+    span: Option<Span>,
+) -> Diagnostic {
+    let message = format!("the kernel lacks what the program of `{operation}` reads");
+    let diagnostic = refused(Code::LACKING_KERNEL, on, message);
+    let members: Vec<String> = members.iter().map(|member| format!("`{member}`")).collect();
+    let diagnostic = diagnostic.note(format!("not in its types: {}", members.join(", ")));
+    match span {
+        Some(span) => diagnostic.label(span, "could not be loaded there"),
+        None => diagnostic,
+    }
+}
+
+/// `why` is what the reader of objects says.
+pub fn unfit_programs(why: &str, on: impl Display) -> Diagnostic {
+    let message = format!("the programs cannot be fitted to the kernel's types: {why}");
+    refused(Code::LACKING_KERNEL, on, message)
+}
+
+/// A file named with `--btf` or `--target`.
+pub fn bad_target_file(name: &str, why: &str) -> Diagnostic {
+    Diagnostic::error(Code::BAD_TARGET_FILE, format!("cannot use `{name}`: {why}"))
+        .help("`--btf` takes /sys/kernel/btf/vmlinux or a copy of it, `--target` what `tracefold target record` writes")
+}

@@ -1,0 +1,246 @@
+//! The kernels that policies are checked against: each from a description, from type information, or from both.
+//!
+//! A file of types belongs to the description that names its digest; whatever belongs to none is a kernel of its
+//! own, called by its file.
+
+use object::{Object as _, ObjectSection as _};
+
+use super::Preempt;
+use super::base64;
+use super::description::{Description, digest};
+use super::types::KernelTypes;
+
+/// A kernel and what is known of it.
+#[derive(Debug)]
+pub struct Kernel {
+    /// What findings call it: its release, or the file that its types are from.
+    pub name: String,
+    pub types: Option<KernelTypes>,
+    pub node: Option<Description>,
+}
+
+/// A file that was named on the command line.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// As named.
+    pub name: String,
+    pub bytes: Vec<u8>,
+}
+
+/// A file that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    pub name: String,
+    /// A sentence without a full stop.
+    pub why: String,
+}
+
+/// The kernels of some descriptions and some files of types, descriptions first, each in the order given.
+pub fn join(descriptions: &[File], types: &[File]) -> (Vec<Kernel>, Vec<Unusable>) {
+    let (mut kernels, mut unusable) = (vec![], vec![]);
+    let mut used = vec![false; types.len()];
+    for file in descriptions {
+        match described(file, types, &mut used) {
+            Ok(kernel) => kernels.push((file.name.as_str(), kernel)),
+            Err(why) => unusable.push(Unusable { name: file.name.clone(), why }),
+        }
+    }
+    for (file, _) in types.iter().zip(used).filter(|(_, used)| !used) {
+        match raw_types(&file.bytes).and_then(parsed) {
+            Ok(types) => {
+                let kernel = Kernel { name: file.name.clone(), types: Some(types), node: None };
+                kernels.push((file.name.as_str(), kernel));
+            }
+            Err(why) => unusable.push(Unusable { name: file.name.clone(), why }),
+        }
+    }
+    let names: Vec<String> = kernels.iter().map(|(_, kernel)| kernel.name.clone()).collect();
+    for (file, kernel) in &mut kernels {
+        if names.iter().filter(|name| **name == kernel.name).count() > 1 && kernel.name != *file {
+            kernel.name = format!("{} ({file})", kernel.name);
+        }
+    }
+    (kernels.into_iter().map(|(_, kernel)| kernel).collect(), unusable)
+}
+
+fn described(file: &File, types: &[File], used: &mut [bool]) -> Result<Kernel, String> {
+    let text = std::str::from_utf8(&file.bytes).map_err(|_| "it is no text".to_owned())?;
+    let mut node = Description::from_json(text)?;
+    let mut bytes = None;
+    if let Some(btf) = &mut node.btf {
+        if let Some(data) = btf.data.take() {
+            let decoded = base64::decode(&data).filter(|bytes| digest(bytes) == btf.sha256);
+            bytes = Some(decoded.ok_or("its BTF is damaged")?);
+        }
+        for (file, used) in types.iter().zip(used) {
+            if let Ok(raw) = raw_types(&file.bytes)
+                && digest(&raw) == btf.sha256
+            {
+                *used = true;
+                bytes.get_or_insert(raw);
+            }
+        }
+    }
+    let types = bytes.map(parsed).transpose()?;
+    Ok(Kernel { name: node.release.clone(), types, node: Some(node) })
+}
+
+/// A raw `.BTF`, or that of an ELF file.
+fn raw_types(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    if !bytes.starts_with(b"\x7fELF") {
+        return Ok(bytes.to_vec());
+    }
+    let elf = object::File::parse(bytes).map_err(|error| error.to_string())?;
+    let section = elf.section_by_name(".BTF").ok_or("the ELF file has no section `.BTF`")?;
+    Ok(section.data().map_err(|error| error.to_string())?.to_vec())
+}
+
+fn parsed(bytes: Vec<u8>) -> Result<KernelTypes, String> {
+    let types = KernelTypes::parse(bytes).map_err(|error| format!("not a kernel's BTF: {error}"))?;
+    if types.structure("task_struct").is_none() {
+        return Err("not a kernel's BTF: it has no `struct task_struct`".to_owned());
+    }
+    Ok(types)
+}
+
+/// What begins the symbols of syscalls, by machine.
+const PREFIXES: [(&str, &str); 2] = [("x86_64", "__x64_"), ("aarch64", "__arm64_")];
+
+impl Kernel {
+    pub fn preempt(&self) -> Preempt {
+        self.node.as_ref().and_then(|node| node.preempt).map_or(Preempt::Unknown, Preempt::from)
+    }
+
+    /// What begins the symbols of the kernel's own syscalls, `__x64_` for example. From its machine, else from
+    /// the functions it has.
+    pub fn syscall_prefix(&self) -> Option<&'static str> {
+        let told = self.node.as_ref().map(|node| node.machine.as_str());
+        let has = |prefix: &str| {
+            let functions = self.types.as_ref()?;
+            let start = format!("{prefix}sys_");
+            Some(functions.functions_with(&start).next().is_some())
+        };
+        let matches = |(machine, prefix): &&(&str, &'static str)| match told {
+            Some(told) => told == *machine,
+            None => has(prefix) == Some(true),
+        };
+        PREFIXES.iter().find(matches).map(|(_, prefix)| *prefix)
+    }
+
+    /// Whether there is a function of this name; `None` if nothing tells.
+    pub fn has_function(&self, name: &str) -> Option<bool> {
+        let of_modules = self.node.as_ref().and_then(|node| node.module_functions.as_ref());
+        let is_in_module = |all: &Vec<String>| all.binary_search_by(|known| known.as_str().cmp(name)).is_ok();
+        if of_modules.is_some_and(is_in_module) {
+            return Some(true);
+        }
+        Some(self.types.as_ref()?.function(name).is_some())
+    }
+
+    /// Whether there is a syscall of this symbol.
+    pub fn has_syscall(&self, symbol: &str) -> Option<bool> {
+        self.has_function(symbol).or_else(|| {
+            let all = self.node.as_ref()?.syscalls.as_ref()?;
+            Some(all.binary_search_by(|known| known.as_str().cmp(symbol)).is_ok())
+        })
+    }
+
+    /// Every syscall by its symbol, as far as something tells.
+    pub fn syscalls(&self) -> Vec<&str> {
+        match (&self.types, self.syscall_prefix()) {
+            (Some(types), Some("__x64_")) => types.functions_with("__x64_sys_").collect(),
+            (Some(types), Some(_)) => types.functions_with("__arm64_sys_").collect(),
+            _ => {
+                let all = self.node.as_ref().and_then(|node| node.syscalls.as_ref());
+                all.into_iter().flatten().map(String::as_str).collect()
+            }
+        }
+    }
+}
+
+/// How the least favourable of the kernels preempts. Without any, nobody knows.
+pub fn preempt(kernels: &[Kernel]) -> Preempt {
+    let mut models: Vec<Preempt> = kernels.iter().map(Kernel::preempt).collect();
+    let worst = |model: &Preempt| match model {
+        Preempt::None => 0,
+        Preempt::Voluntary => 1,
+        Preempt::Unknown => 2,
+        Preempt::Full => 3,
+    };
+    models.sort_by_key(worst);
+    models.last().copied().unwrap_or(Preempt::Unknown)
+}
+
+/// Names of kernels in a sentence: `a, b and c`.
+pub fn listed(kernels: &[&Kernel]) -> String {
+    match kernels.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.name.clone(),
+        Some((last, rest)) => {
+            let rest: Vec<&str> = rest.iter().map(|kernel| kernel.name.as_str()).collect();
+            format!("{} and {}", rest.join(", "), last.name)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::description::{Btf, PreemptModel};
+    use crate::target::sample;
+
+    fn file(name: &str, bytes: impl Into<Vec<u8>>) -> File {
+        File { name: name.into(), bytes: bytes.into() }
+    }
+
+    #[test]
+    fn types_belong_to_the_description_that_names_them() {
+        let without = Description { btf: Some(Btf::of(&sample::btf(), false)), ..sample::description() };
+        let alone = file("a.json", Description { btf: None, ..sample::description() }.to_json());
+        let types = [file("x.btf", sample::btf_without(&["tcp_close"])), file("y.btf", sample::btf())];
+        let (kernels, unusable) = join(&[file("b.json", without.to_json()), alone], &types);
+        let shown: Vec<(&str, bool)> = kernels.iter().map(|k| (k.name.as_str(), k.types.is_some())).collect();
+        assert_eq!(unusable, []);
+        assert_eq!(shown, [("6.12.0-test (b.json)", true), ("6.12.0-test (a.json)", false), ("x.btf", true)]);
+        assert_eq!(kernels[0].has_function("tcp_close"), Some(true));
+        assert_eq!(kernels[1].has_function("tcp_close"), None);
+        assert_eq!(kernels[2].has_function("tcp_close"), Some(false));
+    }
+
+    #[test]
+    fn one_file_is_enough() {
+        let (kernels, _) = join(&[file("a.json", sample::description().to_json())], &[]);
+        assert_eq!(kernels[0].has_function("tcp_close"), Some(true));
+        assert!(kernels[0].syscalls().contains(&"__x64_sys_openat"));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_said() {
+        let mut damaged = sample::description();
+        damaged.btf.as_mut().unwrap().sha256 = "0".repeat(64);
+        let why = |description: &[u8], types: &[u8]| {
+            let (_, unusable) = join(&[file("d", description)], &[file("t", types)]);
+            unusable.into_iter().map(|unusable| unusable.why).collect::<Vec<_>>()
+        };
+        let whys = why(damaged.to_json().as_bytes(), b"BTF");
+        assert_eq!(whys, ["its BTF is damaged", "not a kernel's BTF: the header is cut short"]);
+        let whys = why(b"\xff", &sample::compile("int f(int a);"));
+        assert_eq!(whys, ["it is no text", "not a kernel's BTF: it has no `struct task_struct`"]);
+        assert!(why(b"{}", b"\x7fELF").iter().all(|why| !why.is_empty()));
+    }
+
+    #[test]
+    fn the_least_favourable_preemption_counts() {
+        let kernel = |model| Kernel {
+            name: String::new(),
+            types: None,
+            node: Some(Description { preempt: model, ..Description::default() }),
+        };
+        let of =
+            |models: &[Option<PreemptModel>]| preempt(&models.iter().map(|m| kernel(*m)).collect::<Vec<_>>());
+        assert_eq!(of(&[]), Preempt::Unknown);
+        assert_eq!(of(&[Some(PreemptModel::None), Some(PreemptModel::Voluntary)]), Preempt::Voluntary);
+        assert_eq!(of(&[Some(PreemptModel::Voluntary), None]), Preempt::Unknown);
+        assert_eq!(of(&[Some(PreemptModel::Lazy), None]), Preempt::Full);
+    }
+}
