@@ -1,10 +1,10 @@
-//! How long a whole compile takes, against parsing the same files alone.
+//! How long a check and a whole compile take, against parsing the same files alone.
 //!
 //! `cargo bench --bench compile`. Sets are shaped like CFP-4191's example: allowlists of ten paths out of 500,
 //! one file a policy. `parse` is the floor to compare with: every file read and turned from parser events into
-//! a tree with byte ranges, on one thread, each tree freed before the next. `compile` is everything that
-//! `tracefold compile --threads 1` does: reading, resolving, folding, tables, objects, proof, report, and the
-//! artifact written to disk.
+//! a tree with byte ranges, on one thread, each tree freed before the next. `check` is everything that
+//! `tracefold check --threads 1` does, `compile` what `tracefold compile --threads 1` does: reading, resolving,
+//! folding, tables, objects, proof, report, and the artifact written to disk.
 
 use std::fs;
 use std::hint::black_box;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use granit_parser::{Event, Parser, Span};
-use tracefold::diag::Diagnostics;
+use tracefold::diag::{Diagnostics, render};
 use tracefold::driver::{self, Input};
 use tracefold::emit::write;
 use tracefold::policy::resolve::ResolveOptions;
@@ -77,14 +77,25 @@ fn count(node: &Node) -> usize {
     }
 }
 
-fn compile_all(folder: &Path, output: &Path) {
-    let input = Input {
+fn input(folder: &Path) -> Input {
+    Input {
         paths: vec![folder.to_path_buf()],
         threads: 1,
         allow_empty: false,
         resolve: ResolveOptions::default(),
-    };
-    let (target, mut diags) = (Target::default(), Diagnostics::default());
+    }
+}
+
+fn check_all(folder: &Path) {
+    let (input, mut diags) = (input(folder), Diagnostics::default());
+    let sources = driver::read(&input, &mut std::io::empty(), &mut diags);
+    let policies = driver::policies(&sources, &input, &mut diags);
+    assert!(policies.set.is_some(), "the set is valid");
+    render::write(&mut std::io::sink(), &diags.sorted(), &sources, render::Options::default()).unwrap();
+}
+
+fn compile_all(folder: &Path, output: &Path) {
+    let (input, target, mut diags) = (input(folder), Target::default(), Diagnostics::default());
     let sources = driver::read(&input, &mut std::io::empty(), &mut diags);
     let set = driver::policies(&sources, &input, &mut diags).set.expect("the set is valid");
     let folded = driver::fold(&set, &target, &[], &mut diags).expect("the set can be compiled");
@@ -111,6 +122,7 @@ fn benches(c: &mut Criterion) {
         let mut group = c.benchmark_group("policies");
         group.sample_size(10);
         group.bench_function(BenchmarkId::new("parse", policies), |b| b.iter(|| parse_all(folder.path())));
+        group.bench_function(BenchmarkId::new("check", policies), |b| b.iter(|| check_all(folder.path())));
         group.bench_function(BenchmarkId::new("compile", policies), |b| {
             b.iter(|| compile_all(folder.path(), &output.path().join("artifact")));
         });

@@ -423,6 +423,11 @@ pub struct Conflict {
 }
 
 impl Manifest {
+    /// The JSON Schema of `manifest.json`; the copy in the repository is `manifest.schema.json` beside this module.
+    pub fn schema() -> String {
+        super::json::schema::<Manifest>("tracefold manifest")
+    }
+
     /// The operation of that number.
     pub fn operation(&self, number: u32) -> Option<&Operation> {
         self.operations.binary_search_by_key(&number, |o| o.number).ok().map(|i| &self.operations[i])

@@ -45,7 +45,7 @@ pub enum Command {
     Target(TargetCommand),
     /// Explain a diagnostic code, or list all
     ExplainCode(ExplainCodeArgs),
-    /// Print the JSON Schema of an output
+    /// Print the JSON Schema of policies, for editors, or of an output
     Schema(SchemaArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
@@ -318,12 +318,18 @@ pub struct ExplainCodeArgs {
 
 #[derive(Debug, Args)]
 pub struct SchemaArgs {
-    #[arg(value_enum, value_name = "OUTPUT")]
+    #[arg(value_enum, value_name = "WHAT")]
     pub of: SchemaOf,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SchemaOf {
+    /// Policies, templates and bindings
+    Policies,
+    /// `manifest.json` of an artifact
+    Manifest,
+    /// `report.json`, also `report --format json`
+    Report,
     /// A line of `--diagnostics json`
     Diagnostics,
     /// What `target record` writes

@@ -7,10 +7,13 @@ use clap::CommandFactory;
 use super::Status;
 use super::args::{Cli, CompletionsArgs, ExplainCodeArgs, ManArgs, SchemaArgs, SchemaOf};
 use super::console::{Console, NotWritten, Place};
+use crate::artifact::manifest::Manifest;
 use crate::diag::codes::{self, Row};
 use crate::diag::json;
 use crate::diag::levels::{self, Lint};
 use crate::diag::suggest::nearest;
+use crate::report::Report;
+use crate::syntax::ast::publish;
 use crate::target::description::Description;
 
 pub fn explain_code(args: &ExplainCodeArgs, console: Console) -> Result<Status, NotWritten> {
@@ -57,15 +60,13 @@ fn page(row: &Row) -> String {
 
 pub fn schema(args: &SchemaArgs, console: Console) -> Result<Status, NotWritten> {
     let schema = match args.of {
-        SchemaOf::Diagnostics => json::schema(),
-        SchemaOf::Target => {
-            return console.text(Place::Stdout, &Description::schema()).map(|()| Status::Done);
-        }
+        SchemaOf::Policies => publish::schema(),
+        SchemaOf::Manifest => Manifest::schema(),
+        SchemaOf::Report => Report::schema(),
+        SchemaOf::Diagnostics => json::schema_text(),
+        SchemaOf::Target => Description::schema(),
     };
-    console.write(Place::Stdout, |out| {
-        serde_json::to_writer_pretty(&mut *out, &schema)?;
-        out.write_all(b"\n")
-    })?;
+    console.text(Place::Stdout, &schema)?;
     Ok(Status::Done)
 }
 

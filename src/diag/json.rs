@@ -57,6 +57,13 @@ pub fn schema() -> schemars::Schema {
     SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Line>()
 }
 
+/// [`schema`] as text, indented, with a newline at the end.
+pub fn schema_text() -> String {
+    let mut text = serde_json::to_string_pretty(&schema()).expect("a schema is plain JSON");
+    text.push('\n');
+    text
+}
+
 fn line<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Line<'a> {
     Line {
         code: diagnostic.code.to_string(),

@@ -190,9 +190,9 @@ fn snippets<'a>(diagnostic: &Diagnostic, sources: &'a Sources) -> Vec<Snippet<'a
         }
         let (line, _) = source.line_column(span.start as usize);
         let near = line.saturating_sub(1).max(1)..=(line + 1).min(source.line_count());
-        let long = near.clone().any(|line| source.line_range(line).len() > MAX_LINE_BYTES);
-        // A text that was refused may hold anything.
-        if long || source.origin == Origin::Refused {
+        // A text that was refused may hold anything, and behind the last character miette shows no label.
+        let is_at_end = span.start as usize == source.text.len();
+        if is_at_end || source.origin == Origin::Refused || near.clone().any(|line| !is_plain(source, line)) {
             snippets.push(window(source, *span, line, shown(text)));
             continue;
         }
@@ -210,11 +210,18 @@ fn snippets<'a>(diagnostic: &Diagnostic, sources: &'a Sources) -> Vec<Snippet<'a
     snippets
 }
 
+/// Whether a line can be shown as it stands: short, and without what a terminal takes for more than a character.
+fn is_plain(source: &Source, line: usize) -> bool {
+    let range = source.line_range(line);
+    let steers = |c: char| c.is_control() && c != '\t';
+    range.len() <= MAX_LINE_BYTES && !source.text[range].contains(steers)
+}
+
 fn window(source: &Source, span: Span, line: usize, label: String) -> Snippet<'static> {
     let text = &source.text;
     let range = source.line_range(line);
     let start = span.start as usize;
-    let from = text.ceil_char_boundary(start.saturating_sub(WINDOW).max(range.start));
+    let from = text.ceil_char_boundary(start.saturating_sub(WINDOW).clamp(range.start, range.end));
     let to = text.floor_char_boundary((start + WINDOW).min(range.end)).max(start.min(range.end));
     let before = shown(&text[from..start.min(to)]);
     let end = (span.end as usize).clamp(start, to.max(start));
@@ -226,7 +233,10 @@ fn window(source: &Source, span: Span, line: usize, label: String) -> Snippet<'s
     let labels = vec![(label_start, label_start + labelled.len(), label)];
     let column = source.line_column(from).1 - 1;
     let column = column.saturating_sub(cut_left.chars().count());
-    let text = format!("{cut_left}{before}{labelled}{after}{cut_right}");
+    // A place for a label behind the last character.
+    let behind =
+        if label_start == cut_left.len() + before.len() + labelled.len() + after.len() { " " } else { "" };
+    let text = format!("{cut_left}{before}{labelled}{after}{behind}{cut_right}");
     Snippet { path: shown(&source.path), text: SnippetText::Window { text, line, column }, labels }
 }
 

@@ -45,8 +45,9 @@ impl LineIndex {
     pub fn range(&self, text: &str, line: usize) -> std::ops::Range<usize> {
         let line = line.clamp(1, self.starts.len());
         let start = self.starts[line - 1] as usize;
-        let end = self.starts.get(line).map_or(text.len(), |&next| next as usize - 1);
-        start..start + text[start..end].trim_end_matches('\r').len()
+        let Some(&next) = self.starts.get(line) else { return start..text.len() };
+        let end = next as usize - 1;
+        start..start + text[start..end].strip_suffix('\r').map_or(end - start, str::len)
     }
 
     fn chars_before(&self, text: &str, at: usize) -> usize {
@@ -97,5 +98,8 @@ mod tests {
         let lines: Vec<&str> = (1..=index.count()).map(|line| &text[index.range(text, line)]).collect();
         assert_eq!(lines, ["a", "bc", "", "d"]);
         assert_eq!(&text[index.range(text, 99)], "d");
+        let text = "a\r\r\nb\r";
+        let index = LineIndex::new(text);
+        assert_eq!((&text[index.range(text, 1)], &text[index.range(text, 2)]), ("a\r", "b\r"));
     }
 }

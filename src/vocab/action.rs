@@ -25,17 +25,29 @@ vocabulary! {
         /// Whether this back end carries it out.
         is_compiled: bool,
     }
+    /// Report the event.
     Post { name: "Post", id: 0, enforces: false, is_compiled: true }
+    /// Kill the process.
     Sigkill { name: "Sigkill", id: 2, enforces: true, is_compiled: true }
+    /// Do not run the function: return `argError` in its place.
     Override { name: "Override", id: 4, enforces: true, is_compiled: true }
+    /// Request `argUrl`.
     GetUrl { name: "GetUrl", id: 6, enforces: false, is_compiled: false }
+    /// Look `argFqdn` up.
     DnsLookup { name: "DnsLookup", id: 7, enforces: false, is_compiled: false }
+    /// Do not report the event.
     NoPost { name: "NoPost", id: 8, enforces: false, is_compiled: true }
+    /// Send the process the signal `argSig`.
     Signal { name: "Signal", id: 9, enforces: true, is_compiled: false }
+    /// Remember which process uses the socket in argument `argSock`.
     TrackSock { name: "TrackSock", id: 10, enforces: false, is_compiled: false }
+    /// Forget the socket in argument `argSock`.
     UntrackSock { name: "UntrackSock", id: 11, enforces: false, is_compiled: false }
+    /// Let an enforcer return `argError` or send `argSig`.
     NotifyEnforcer { name: "NotifyEnforcer", id: 12, enforces: true, is_compiled: false }
+    /// Take a notification of the enforcer back.
     CleanupEnforcerNotification { name: "CleanupEnforcerNotification", id: 13, enforces: false, is_compiled: false }
+    /// Write `argValue` to argument `argIndex`.
     Set { name: "Set", id: 14, enforces: true, is_compiled: false }
 }
 

@@ -57,60 +57,111 @@ vocabulary! {
         /// Whether this back end reads and compares it.
         is_compiled: bool,
     }
+    /// As the kernel's BTF says.
     Auto { name: "auto", id: None, filter_class: FilterClass::Unknown, is_compiled: false }
+    /// A signed number of 4 bytes.
     Int { name: "int", id: Some(1), filter_class: int(4, true), is_compiled: true }
+    /// A signed number of 1 byte.
     Sint8 { name: "sint8", id: Some(31), filter_class: int(1, true), is_compiled: true }
+    /// A signed number of 1 byte.
     Int8 { name: "int8", id: Some(31), filter_class: int(1, true), is_compiled: true }
+    /// An unsigned number of 1 byte.
     Uint8 { name: "uint8", id: Some(32), filter_class: int(1, false), is_compiled: true }
+    /// A signed number of 2 bytes.
     Sint16 { name: "sint16", id: Some(29), filter_class: int(2, true), is_compiled: true }
+    /// A signed number of 2 bytes.
     Int16 { name: "int16", id: Some(29), filter_class: int(2, true), is_compiled: true }
+    /// An unsigned number of 2 bytes.
     Uint16 { name: "uint16", id: Some(30), filter_class: int(2, false), is_compiled: true }
+    /// An unsigned number of 4 bytes.
     Uint32 { name: "uint32", id: Some(13), filter_class: int(4, false), is_compiled: true }
+    /// A signed number of 4 bytes.
     Sint32 { name: "sint32", id: Some(12), filter_class: int(4, true), is_compiled: true }
+    /// A signed number of 4 bytes.
     Int32 { name: "int32", id: Some(12), filter_class: int(4, true), is_compiled: true }
+    /// An unsigned number of 8 bytes.
     Ulong { name: "ulong", id: Some(11), filter_class: int(8, false), is_compiled: true }
+    /// An unsigned number of 8 bytes.
     Uint64 { name: "uint64", id: Some(11), filter_class: int(8, false), is_compiled: true }
-    /// Tetragon: read as 8 bytes, compared as the low 4 (semantics 3.1).
+    // Tetragon (semantics 3.1).
+    /// An unsigned number, read as 8 bytes and compared as the low 4.
     SizeT { name: "size_t", id: Some(4), filter_class: int(4, false), is_compiled: true }
+    /// A signed number of 8 bytes.
     Long { name: "long", id: Some(10), filter_class: int(8, true), is_compiled: true }
+    /// A signed number of 8 bytes.
     Sint64 { name: "sint64", id: Some(10), filter_class: int(8, true), is_compiled: true }
+    /// A signed number of 8 bytes.
     Int64 { name: "int64", id: Some(10), filter_class: int(8, true), is_compiled: true }
+    /// Bytes, as many as another argument (`sizeArgIndex`) or the returned value says.
     CharBuf { name: "char_buf", id: Some(2), filter_class: FilterClass::Buffer, is_compiled: false }
+    /// Bytes in pieces: an array of `struct iovec`.
     CharIovec { name: "char_iovec", id: Some(3), filter_class: FilterClass::Opaque, is_compiled: false }
+    /// A packet: `struct sk_buff`.
     Skb { name: "skb", id: Some(5), filter_class: FilterClass::Skb, is_compiled: false }
+    /// A socket: `struct sock`.
     Sock { name: "sock", id: Some(7), filter_class: FilterClass::Sock, is_compiled: false }
+    /// An address: `struct sockaddr`.
     Sockaddr { name: "sockaddr", id: Some(40), filter_class: FilterClass::Sockaddr, is_compiled: false }
+    /// A socket: `struct socket`.
     Socket { name: "socket", id: Some(41), filter_class: FilterClass::Sock, is_compiled: false }
+    /// The address of a UNIX socket: `struct sockaddr_un`.
     SockaddrUn { name: "sockaddr_un", id: Some(44), filter_class: FilterClass::SockaddrUn, is_compiled: false }
+    /// A text that ends with NUL.
     String { name: "string", id: Some(6), filter_class: FilterClass::Text, is_compiled: true }
+    /// A file descriptor, shown and compared as a path.
     Fd { name: "fd", id: Some(17), filter_class: FilterClass::Path, is_compiled: false }
+    /// An open file, compared as a path: `struct file`.
     File { name: "file", id: Some(16), filter_class: FilterClass::PathWithMode, is_compiled: true }
+    /// A name that the kernel took from user memory: `struct filename`.
     Filename { name: "filename", id: Some(14), filter_class: FilterClass::Opaque, is_compiled: false }
+    /// A path: `struct path`.
     Path { name: "path", id: Some(15), filter_class: FilterClass::PathWithMode, is_compiled: true }
     /// Nothing is read and nothing shown; keeps a place in the list.
     Nop { name: "nop", id: Some(-1), filter_class: FilterClass::Opaque, is_compiled: true }
+    /// `union bpf_attr`.
     BpfAttr { name: "bpf_attr", id: Some(19), filter_class: FilterClass::Opaque, is_compiled: false }
+    /// `struct perf_event`.
     PerfEvent { name: "perf_event", id: Some(20), filter_class: FilterClass::Opaque, is_compiled: false }
+    /// `struct bpf_map`.
     BpfMap { name: "bpf_map", id: Some(21), filter_class: FilterClass::Opaque, is_compiled: false }
+    /// `struct user_namespace`.
     UserNamespace { name: "user_namespace", id: Some(22), filter_class: FilterClass::Opaque, is_compiled: false }
+    /// The number of a capability.
     Capability { name: "capability", id: Some(23), filter_class: FilterClass::Opaque, is_compiled: false }
+    /// `struct kiocb`.
     Kiocb { name: "kiocb", id: Some(24), filter_class: FilterClass::Opaque, is_compiled: false }
+    /// `struct iov_iter`.
     IovIter { name: "iov_iter", id: Some(25), filter_class: FilterClass::Opaque, is_compiled: false }
+    /// Credentials: `struct cred`.
     Cred { name: "cred", id: Some(8), filter_class: FilterClass::Opaque, is_compiled: false }
+    /// Bytes of a fixed size.
     ConstBuf { name: "const_buf", id: Some(18), filter_class: FilterClass::Opaque, is_compiled: false }
+    /// A kernel module that is being loaded: `struct load_info`.
     LoadInfo { name: "load_info", id: Some(26), filter_class: FilterClass::Opaque, is_compiled: false }
+    /// A kernel module: `struct module`.
     Module { name: "module", id: Some(27), filter_class: FilterClass::Opaque, is_compiled: false }
+    /// The number of a system call, with the ABI it was made by.
     Syscall64 { name: "syscall64", id: Some(28), filter_class: int(8, false), is_compiled: false }
+    /// A set of capabilities.
     KernelCapT { name: "kernel_cap_t", id: Some(33), filter_class: FilterClass::CapSet, is_compiled: false }
+    /// The inheritable capabilities.
     CapInheritable { name: "cap_inheritable", id: Some(34), filter_class: FilterClass::CapSet, is_compiled: false }
+    /// The permitted capabilities.
     CapPermitted { name: "cap_permitted", id: Some(35), filter_class: FilterClass::CapSet, is_compiled: false }
+    /// The effective capabilities.
     CapEffective { name: "cap_effective", id: Some(36), filter_class: FilterClass::CapSet, is_compiled: false }
+    /// A program that is being started, compared as its path: `struct linux_binprm`.
     LinuxBinprm { name: "linux_binprm", id: Some(37), filter_class: FilterClass::Path, is_compiled: true }
+    /// A text at an offset that the tracepoint's field holds.
     DataLoc { name: "data_loc", id: Some(38), filter_class: FilterClass::Text, is_compiled: false }
+    /// A network device, compared as its name: `struct net_device`.
     NetDevice { name: "net_device", id: Some(39), filter_class: FilterClass::Text, is_compiled: false }
-    /// Read as an int; the number is that of `int`, but selectors do not know the name.
+    // The number is that of `int`, but selectors do not know the name.
+    /// The command of the system call `bpf`, read as an int; nothing compares it.
     BpfCmd { name: "bpf_cmd", id: Some(1), filter_class: FilterClass::Unknown, is_compiled: false }
+    /// A directory entry, compared as a path: `struct dentry`.
     Dentry { name: "dentry", id: Some(42), filter_class: FilterClass::Path, is_compiled: false }
+    /// `struct bpf_prog`.
     BpfProg { name: "bpf_prog", id: Some(43), filter_class: FilterClass::Opaque, is_compiled: false }
 }
 

@@ -54,8 +54,11 @@ vocabulary! {
         /// Tetragon's number.
         id: u32,
     }
+    /// Those that count now.
     Effective { name: "Effective", id: 1 }
+    /// Those kept when a program is started.
     Inheritable { name: "Inheritable", id: 2 }
+    /// Those that may be made effective.
     Permitted { name: "Permitted", id: 0 }
 }
 

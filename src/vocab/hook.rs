@@ -30,8 +30,11 @@ vocabulary! {
         /// Filled from the host; values must not be written.
         is_generated: bool,
     }
+    /// Names of system calls.
     Syscalls { name: "syscalls", is_generated: false }
+    /// All system calls; has no values.
     GeneratedSyscalls { name: "generated_syscalls", is_generated: true }
+    /// All functions that match `pattern`; has no values.
     GeneratedFtrace { name: "generated_ftrace", is_generated: true }
 }
 

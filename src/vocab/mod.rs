@@ -29,6 +29,9 @@ pub trait Vocabulary: Copy + Eq + 'static {
 
     fn name(self) -> &'static str;
 
+    /// What it means, for those who write it; empty for words that no field takes alone.
+    fn doc(self) -> &'static str;
+
     /// Exact spelling only; the schema compares case as well.
     fn parse(text: &str) -> Option<Self>;
 
@@ -37,16 +40,17 @@ pub trait Vocabulary: Copy + Eq + 'static {
     }
 }
 
-/// Declares a vocabulary: the enum, its [`Vocabulary`] implementation and one method per column.
+/// Declares a vocabulary: the enum, its [`Vocabulary`] implementation and one method per column. The doc comment
+/// of a row is part of the published schema.
 macro_rules! vocabulary {
     (
         $(#[$meta:meta])*
         $what:literal enum $name:ident row $row:ident { $($(#[$col_meta:meta])* $col:ident: $ty:ty),* $(,)? }
-        $($(#[$variant_meta:meta])* $variant:ident { name: $text:literal $(, $field:ident: $value:expr)* $(,)? })*
+        $($(#[doc = $doc:literal])* $variant:ident { name: $text:literal $(, $field:ident: $value:expr)* $(,)? })*
     ) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$variant_meta])* $variant),* }
+        pub enum $name { $($(#[doc = $doc])* $variant),* }
 
         #[allow(dead_code, reason = "a table of names alone has no columns")]
         struct $row { $($col: $ty),* }
@@ -70,6 +74,10 @@ macro_rules! vocabulary {
 
             fn name(self) -> &'static str {
                 $name::name(self)
+            }
+
+            fn doc(self) -> &'static str {
+                match self { $($name::$variant => concat!($($doc),*).trim_ascii()),* }
             }
 
             fn parse(text: &str) -> Option<$name> {

@@ -5,15 +5,25 @@ use super::vocabulary;
 vocabulary! {
     /// A kind that `matchNamespaces` and `matchNamespaceChanges` can name; the number is its position here.
     "namespace" enum Namespace row NamespaceRow {}
+    /// Host name.
     Uts { name: "Uts" }
+    /// System V IPC and message queues.
     Ipc { name: "Ipc" }
+    /// Mounts.
     Mnt { name: "Mnt" }
+    /// Process ids.
     Pid { name: "Pid" }
+    /// Process ids of children.
     PidForChildren { name: "PidForChildren" }
+    /// Network.
     Net { name: "Net" }
+    /// Clocks.
     Time { name: "Time" }
+    /// Clocks of children.
     TimeForChildren { name: "TimeForChildren" }
+    /// Cgroup root.
     Cgroup { name: "Cgroup" }
+    /// User and group ids.
     User { name: "User" }
 }
 

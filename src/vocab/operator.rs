@@ -40,42 +40,78 @@ vocabulary! {
         is_negated: bool,
         value_kind: ValueKind,
     }
+    /// One of the values is equal.
     Equal { name: "Equal", id: 3, is_negated: false, value_kind: ValueKind::Typed }
+    /// No value is equal.
     NotEqual { name: "NotEqual", id: 4, is_negated: true, value_kind: ValueKind::Typed }
+    /// The text begins with one of the values.
     Prefix { name: "Prefix", id: 8, is_negated: false, value_kind: ValueKind::Prefix }
+    /// The text begins with none of the values.
     NotPrefix { name: "NotPrefix", id: 26, is_negated: true, value_kind: ValueKind::Prefix }
+    /// The text ends with one of the values.
     Postfix { name: "Postfix", id: 9, is_negated: false, value_kind: ValueKind::Postfix }
+    /// The text ends with none of the values.
     NotPostfix { name: "NotPostfix", id: 27, is_negated: true, value_kind: ValueKind::Postfix }
+    /// The number is greater than one of the values.
     GreaterThan { name: "GreaterThan", id: 1, is_negated: false, value_kind: ValueKind::Number }
+    /// The number is less than one of the values.
     LessThan { name: "LessThan", id: 2, is_negated: false, value_kind: ValueKind::Number }
+    /// The number is greater than one of the values; as `GreaterThan`.
     Gt { name: "GT", id: 1, is_negated: false, value_kind: ValueKind::Number }
+    /// The number is less than one of the values; as `LessThan`.
     Lt { name: "LT", id: 2, is_negated: false, value_kind: ValueKind::Number }
+    /// A bit of one of the values is set.
     Mask { name: "Mask", id: 12, is_negated: false, value_kind: ValueKind::Number }
+    /// The source port is one of the values or lies in a range `min:max`.
     SPort { name: "SPort", id: 15, is_negated: false, value_kind: ValueKind::Port }
+    /// The source port is none of the values.
     NotSPort { name: "NotSPort", id: 18, is_negated: true, value_kind: ValueKind::Port }
+    /// The source port is below 1024.
     SPortPriv { name: "SPortPriv", id: 20, is_negated: false, value_kind: ValueKind::Nothing }
-    /// Tetragon: the schema spells it with a small p (semantics 1.5); the documented spelling is refused.
+    // Tetragon: the schema spells it with a small p (semantics 1.5); the documented spelling is refused.
+    /// The source port is 1024 or above.
     NotSPortPriv { name: "NotSportPriv", id: 21, is_negated: true, value_kind: ValueKind::Nothing }
+    /// The destination port is one of the values or lies in a range `min:max`.
     DPort { name: "DPort", id: 16, is_negated: false, value_kind: ValueKind::Port }
+    /// The destination port is none of the values.
     NotDPort { name: "NotDPort", id: 19, is_negated: true, value_kind: ValueKind::Port }
+    /// The destination port is below 1024.
     DPortPriv { name: "DPortPriv", id: 22, is_negated: false, value_kind: ValueKind::Nothing }
+    /// The destination port is 1024 or above.
     NotDPortPriv { name: "NotDPortPriv", id: 23, is_negated: true, value_kind: ValueKind::Nothing }
+    /// The source address lies in one of the networks, such as `10.0.0.0/8`.
     SAddr { name: "SAddr", id: 13, is_negated: false, value_kind: ValueKind::Address }
+    /// The source address lies in none of the networks.
     NotSAddr { name: "NotSAddr", id: 24, is_negated: true, value_kind: ValueKind::Address }
+    /// The destination address lies in one of the networks, such as `10.0.0.0/8`.
     DAddr { name: "DAddr", id: 14, is_negated: false, value_kind: ValueKind::Address }
+    /// The destination address lies in none of the networks.
     NotDAddr { name: "NotDAddr", id: 25, is_negated: true, value_kind: ValueKind::Address }
+    /// The protocol is one of the values, such as `IPPROTO_TCP`.
     Protocol { name: "Protocol", id: 17, is_negated: false, value_kind: ValueKind::Protocol }
+    /// The address family is one of the values, such as `AF_INET`.
     Family { name: "Family", id: 28, is_negated: false, value_kind: ValueKind::Family }
+    /// The state of the socket is one of the values, such as `TCP_SYN_SENT`.
     State { name: "State", id: 29, is_negated: false, value_kind: ValueKind::State }
+    /// The number is one of the values, in a range `min:max`, or in a `list:NAME`.
     InMap { name: "InMap", id: 10, is_negated: false, value_kind: ValueKind::Set }
+    /// The number is none of the values, in no range and no list.
     NotInMap { name: "NotInMap", id: 11, is_negated: true, value_kind: ValueKind::Set }
+    /// The new capabilities hold one that the old ones do not.
     CapabilitiesGained { name: "CapabilitiesGained", id: 30, is_negated: false, value_kind: ValueKind::Nothing }
+    /// The number lies in one of the ranges `min:max`.
     InRange { name: "InRange", id: 31, is_negated: false, value_kind: ValueKind::Range }
+    /// The number lies in none of the ranges `min:max`.
     NotInRange { name: "NotInRange", id: 32, is_negated: true, value_kind: ValueKind::Range }
+    /// The text holds one of the values.
     SubString { name: "SubString", id: 33, is_negated: false, value_kind: ValueKind::SubString }
+    /// The text holds one of the values, whatever the case of its letters.
     SubStringIgnCase { name: "SubStringIgnCase", id: 34, is_negated: false, value_kind: ValueKind::SubString }
+    /// The CEL expression is true.
     CelExpr { name: "CelExpr", id: 35, is_negated: false, value_kind: ValueKind::Expression }
+    /// The file is of one of the types, such as `reg` or `dir`.
     FileType { name: "FileType", id: 36, is_negated: false, value_kind: ValueKind::FileType }
+    /// The file is of none of the types.
     NotFileType { name: "NotFileType", id: 37, is_negated: true, value_kind: ValueKind::FileType }
 }
 
@@ -85,7 +121,9 @@ vocabulary! {
         /// Tetragon's number.
         id: u32,
     }
+    /// One of the values.
     In { name: "In", id: 5 }
+    /// None of the values.
     NotIn { name: "NotIn", id: 6 }
 }
 
@@ -98,20 +136,30 @@ vocabulary! {
         max_value_bytes: usize,
         allows_follow_children: bool,
     }
+    /// The path is one of the values.
     In { name: "In", id: 5, max_value_bytes: 255, allows_follow_children: true }
+    /// The path is none of the values.
     NotIn { name: "NotIn", id: 6, max_value_bytes: 255, allows_follow_children: true }
+    /// The path begins with one of the values.
     Prefix { name: "Prefix", id: 8, max_value_bytes: 256, allows_follow_children: false }
+    /// The path begins with none of the values.
     NotPrefix { name: "NotPrefix", id: 26, max_value_bytes: 256, allows_follow_children: false }
+    /// The path ends with one of the values.
     Postfix { name: "Postfix", id: 9, max_value_bytes: 127, allows_follow_children: false }
+    /// The path ends with none of the values.
     NotPostfix { name: "NotPostfix", id: 27, max_value_bytes: 127, allows_follow_children: false }
 }
 
 vocabulary! {
     /// What `matchExpressions` of a label selector use.
     "operator" enum LabelOperator row LabelOperatorRow {}
+    /// The label is there and has one of the values.
     In { name: "In" }
+    /// The label is absent or has none of the values.
     NotIn { name: "NotIn" }
+    /// The label is there.
     Exists { name: "Exists" }
+    /// The label is absent.
     DoesNotExist { name: "DoesNotExist" }
 }
 

@@ -105,6 +105,27 @@ fn no_input_can_steer_the_terminal() {
     assert!(text.contains("\\u{1b}") && text.contains(":1:3]"), "{text}");
 }
 
+/// YAML takes a lone carriage return for a line break, a terminal for the start of the line it is in.
+#[test]
+fn carriage_returns_are_shown_not_sent() {
+    let many = "\r".repeat(300);
+    for (text, at) in [
+        ("a: 1\nb: \rc\nd: 2\n", 0),
+        ("a: 1\nb: \rc\n", 8),
+        ("a: b\r\r\nc: 1\n", 3),
+        ("a\n b\r", 1),
+        ("\r\r", 1),
+        (&format!("{many}\n"), 299),
+        (&format!("{many}\nb"), 300),
+    ] {
+        let mut sources = Sources::default();
+        let id = sources.add("a.yaml", text);
+        let finding = Diagnostic::error(Code::BAD_KEY, "m").label(Span::new(id, at, at + 1), "here");
+        let shown = rendered(&[&finding], &sources);
+        assert!(!shown.contains(['\r', '\u{85}']) && shown.contains("here"), "{text:?}: {shown:?}");
+    }
+}
+
 #[test]
 fn an_empty_place_at_the_end_or_a_file_without_text_does_no_harm() {
     let mut sources = Sources::default();
@@ -113,7 +134,11 @@ fn an_empty_place_at_the_end_or_a_file_without_text_does_no_harm() {
         for at in 0..=text.len() {
             let at = text.floor_char_boundary(at);
             let finding = Diagnostic::error(Code::NO_KIND, "m").label(Span::new(id, at, at), "here");
-            assert!(rendered(&[&finding], &sources).contains("× m"));
+            let shown = rendered(&[&finding], &sources);
+            assert!(
+                shown.contains("× m") && (text.is_empty() || shown.contains("here")),
+                "{text:?} {at}: {shown}"
+            );
         }
     }
 }

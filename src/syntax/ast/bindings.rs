@@ -4,6 +4,7 @@
 
 use super::objects::{LabelSelector, Metadata};
 use super::read::{List, Text, object};
+use super::schema::Rule::HostHasNoLabels;
 use crate::source::Spanned;
 use crate::vocab::arg_type::ArgType;
 
@@ -52,6 +53,7 @@ object! {
         /// Values of the template's variables.
         bindings: List<BoundVariable<'n>> = "bindings";
     }
+    rules [HostHasNoLabels];
 }
 
 object! {

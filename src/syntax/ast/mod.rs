@@ -7,6 +7,7 @@
 
 pub mod bindings;
 pub mod objects;
+pub mod publish;
 pub mod read;
 pub mod rules;
 pub mod schema;
@@ -47,12 +48,8 @@ pub fn read<'n>(root: &'n Node<'n>, diags: &mut Diagnostics) -> Option<Document<
     let kind = PolicyKind::parse(text).filter(|&kind| kind != PolicyKind::TracingPolicyBinding)?;
     let mut reader = Reader::new(diags);
     let mut policy = Policy::read(root, &mut reader)?;
-    if let Some(spec) = &policy.spec {
-        let namespaced = match kind {
-            PolicyKind::TracingPolicy | PolicyKind::TracingPolicyBinding => false,
-            PolicyKind::TracingPolicyNamespaced => true,
-        };
-        rules::check_host_selector_of(namespaced, spec.host_selector.as_ref(), spec.node, &mut reader);
+    if let (PolicyKind::TracingPolicyNamespaced, Some(spec)) = (kind, &policy.spec) {
+        rules::check_no_host_selector(spec.node, &mut reader);
     }
     policy.poisoned |= reader.errors() != 0;
     Some(Document { kind, kind_span: kind_node.span, span: root.span, policy })
@@ -74,7 +71,9 @@ pub fn read_binding<'n>(root: &'n Node<'n>, diags: &mut Diagnostics) -> Option<B
     if let Some(spec) = &binding.spec {
         let namespace = binding.metadata.as_ref().and_then(|metadata| metadata.namespace);
         let namespaced = namespace.is_some_and(|namespace| !namespace.text.is_empty());
-        rules::check_host_selector_of(namespaced, spec.host_selector.as_ref(), spec.node, &mut reader);
+        if namespaced {
+            rules::check_no_host_selector(spec.node, &mut reader);
+        }
     }
     binding.poisoned |= reader.errors() != 0;
     Some(BindingDocument { span: root.span, binding })

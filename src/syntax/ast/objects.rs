@@ -6,7 +6,7 @@
 
 use super::bindings::Variable;
 use super::read::{Coerced, List, Map, Text, object};
-use super::rules;
+use super::schema::Rule::{AtMostOne, HostHasNoLabels, ReturnNeedsArg};
 use crate::source::Spanned;
 use crate::syntax::yaml::Node;
 use crate::vocab::action::Action as ActionName;
@@ -104,6 +104,7 @@ object! {
         /// Nodes on which the policy is loaded.
         node_selector: LabelSelector<'n> = "nodeSelector";
     }
+    rules [HostHasNoLabels];
 }
 
 object! {
@@ -154,7 +155,7 @@ object! {
         /// What may be missing.
         ignore: KprobeIgnore<'n> = "ignore";
     }
-    check rules::check_kprobe;
+    rules [ReturnNeedsArg];
 }
 
 object! {
@@ -261,7 +262,7 @@ object! {
         /// What may be wrong.
         ignore: UprobeIgnore<'n> = "ignore";
     }
-    check rules::check_uprobe;
+    rules [ReturnNeedsArg, AtMostOne(&["symbols", "addrs", "offsets"])];
 }
 
 object! {
@@ -460,7 +461,7 @@ object! {
         /// Whether the host's processes belong to it.
         host_selector: LabelSelector<'n> = "hostSelector";
     }
-    check rules::check_workloads;
+    rules [HostHasNoLabels];
 }
 
 object! {
@@ -501,5 +502,5 @@ object! {
         /// For `Post` on an LSM hook: with the file's IMA hash.
         ima_hash: Flag = "imaHash";
     }
-    check rules::check_action;
+    rules [AtMostOne(&["argNewSymbol", "argNewAddr", "argNewOffset"])];
 }

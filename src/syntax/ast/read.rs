@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashMap;
 
-use super::schema::{FieldSchema, ObjectSchema, TypeSchema};
+use super::schema::{FieldSchema, ObjectSchema, TypeSchema, Word};
 use crate::diag::bindings;
 use crate::diag::schema as codes;
 use crate::diag::suggest::nearest;
@@ -103,19 +103,22 @@ impl<'d> Reader<'d> {
         };
         let outer = self.field;
         let mut seen: u64 = 0;
+        let mut first = [0u32; u64::BITS as usize];
         let mut given: u64 = 0;
         let mut all_known = true;
-        for (key, value) in entries {
+        for (position, (key, value)) in entries.iter().enumerate() {
             let Some(at) = self.field_of(key, schema) else {
                 all_known = false;
                 continue;
             };
             let field = &schema.fields[at];
             if seen & (1 << at) != 0 {
-                self.report_duplicate(key, entries, schema, at);
+                let first = entries[first[at] as usize].0.span;
+                self.report(codes::duplicate_field(field.name, first, key.span));
                 continue;
             }
             seen |= 1 << at;
+            first[at] = position as u32;
             self.field = field.name;
             if field.template_only && !self.in_template {
                 self.report(bindings::outside_template(field.name, field.replaces, key.span));
@@ -179,21 +182,6 @@ impl<'d> Reader<'d> {
         let names = || fields().map(|f| f.name);
         self.report(codes::unknown_field(text, schema.name, nearest(text, names()), names(), key.span));
         None
-    }
-
-    fn report_duplicate(
-        &mut self,
-        key: &Node<'_>,
-        entries: &[(Node<'_>, Node<'_>)],
-        schema: &ObjectSchema,
-        at: usize,
-    ) {
-        let name = schema.fields[at].name;
-        let first = entries
-            .iter()
-            .map(|(k, _)| k)
-            .find(|k| matches!(&k.kind, NodeKind::Scalar { text, .. } if text.eq_ignore_ascii_case(name)));
-        self.report(codes::duplicate_field(name, first.map_or(key.span, |k| k.span), key.span));
     }
 
     /// A field and the one in whose place another one stands.
@@ -312,7 +300,10 @@ read_integers! {
 }
 
 impl<'n, V: Vocabulary> Read<'n> for Spanned<V> {
-    const SCHEMA: TypeSchema = TypeSchema::Words { what: V::WHAT, words: || V::names().collect() };
+    const SCHEMA: TypeSchema = TypeSchema::Words {
+        what: V::WHAT,
+        words: || V::ALL.iter().map(|word| Word { name: word.name(), doc: word.doc() }).collect(),
+    };
 
     fn read(node: &'n Node<'n>, reader: &mut Reader<'_>) -> Option<Spanned<V>> {
         // No word of any vocabulary means a number, a boolean or null in YAML.
@@ -397,7 +388,7 @@ macro_rules! object {
         $name:ident = $schema_name:literal {
             $($(#[doc = $field_doc:literal])+ $field:ident: $ty:ty = $key:literal $(.$attribute:ident($($value:expr)?))*;)*
         }
-        $(check $check:path;)?
+        $(rules [$($rule:expr),+];)?
     ) => {
         $(#[doc = $doc])+
         #[derive(Clone, Debug)]
@@ -422,6 +413,7 @@ macro_rules! object {
                             concat!($($field_doc),+),
                         )$(.$attribute($($value)?))*
                     ),*],
+                    rules: &[$($($rule),+)?],
                 });
 
             fn read(
@@ -441,7 +433,7 @@ macro_rules! object {
                     })*
                 })?;
                 object.incomplete = refused || !all_known;
-                $($check(&object, reader);)?
+                $crate::syntax::ast::rules::check(node, schema.rules, reader);
                 object.poisoned = reader.errors() != before;
                 Some(object)
             }

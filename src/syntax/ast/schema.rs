@@ -1,6 +1,6 @@
 //! The language's schema as data: what [`super::object!`] declares and [`super::read`] goes by.
 //!
-//! A published schema is made from the same tables.
+//! [`super::publish`] makes the published schema from the same tables.
 
 /// What a value may be.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub enum TypeSchema {
     /// One of a closed set of words.
     Words {
         what: &'static str,
-        words: fn() -> Vec<&'static str>,
+        words: fn() -> Vec<Word>,
     },
     List(&'static TypeSchema),
     /// Free names to values.
@@ -27,12 +27,31 @@ pub enum TypeSchema {
     Any,
 }
 
+/// A word and what it means.
+#[derive(Clone, Copy, Debug)]
+pub struct Word {
+    pub name: &'static str,
+    pub doc: &'static str,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub struct ObjectSchema {
     /// As Tetragon names the type: `KProbeSpec`.
     pub name: &'static str,
     pub doc: &'static str,
     pub fields: &'static [FieldSchema],
+    pub rules: &'static [Rule],
+}
+
+/// What the CRD states in CEL of the fields of one object. Null counts as absent, an empty list as present.
+#[derive(Clone, Copy, Debug)]
+pub enum Rule {
+    /// At most one of these fields.
+    AtMostOne(&'static [&'static str]),
+    /// A kprobe or uprobe with `return: true` needs `returnArg`.
+    ReturnNeedsArg,
+    /// Labels of a host are not known: `hostSelector` is `{}`.
+    HostHasNoLabels,
 }
 
 #[derive(Clone, Copy, Debug)]

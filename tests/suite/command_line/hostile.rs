@@ -52,6 +52,46 @@ fn ten_thousand_nested_lists() {
 }
 
 #[test]
+fn fifty_megabytes_of_nested_lists() {
+    let folder = folder();
+    fs::write(folder.path().join("p.yaml"), "[".repeat(50 << 20)).unwrap();
+    let ran = tracefold(folder.path(), &["check", "p.yaml"]);
+    ran.expect(1, &["TF0031", "p.yaml:1:256", "1 error in 1 file"]);
+    assert!(ran.stdout.len() < 2000, "{ran:#?}");
+}
+
+/// People get some of each kind and the number of the others.
+#[test]
+fn a_hundred_thousand_errors() {
+    let folder = folder();
+    fs::write(folder.path().join("p.yaml"), "--- {kind: TracingPolcy}\n".repeat(100_000)).unwrap();
+    let ran = tracefold(folder.path(), &["check", "p.yaml"]);
+    let more = "TF0052 (unknown kind): 99900 more; `--diagnostics json` has all";
+    ran.expect(1, &[more, "100000 errors in 1 file"]);
+    assert!(ran.stdout.lines().count() < 2000);
+}
+
+/// Errors of one mapping, which must not look at each other.
+#[test]
+fn ten_thousand_errors_of_one_mapping() {
+    let fields = |first: &str, rest: &str| -> String {
+        (0..5000)
+            .map(|i| format!("  {first}{i}: []\n"))
+            .chain(vec![format!("  {rest}: []\n"); 5001])
+            .collect()
+    };
+    let policy = |spec: &str| format!("kind: TracingPolicy\nmetadata: {{name: p}}\nspec:\n{spec}");
+    for (text, said) in [
+        (policy(&fields("kprobe", "lists")), "TF0102 (field stands twice): 4900 more"),
+        (policy(&fields("\u{1f600}", "x")), "TF0101 (unknown field): 9901 more"),
+    ] {
+        let folder = folder();
+        fs::write(folder.path().join("p.yaml"), text).unwrap();
+        tracefold(folder.path(), &["check", "p.yaml"]).expect(1, &[said]);
+    }
+}
+
+#[test]
 fn an_anchor_that_contains_itself() {
     refused("a: &a [*a]\n", &["TF0035"]);
 }
