@@ -45,6 +45,7 @@ licences() {
 
 step "formatting" cargo fmt --check
 step "lints" cargo clippy --all-targets --quiet -- -D warnings
+step "fuzz targets" cargo check --quiet --manifest-path tests/fuzz/Cargo.toml
 step "licences" licences
 step "stencils" same_stencils
 step "tests of this machine" cargo test --quiet --lib --bins --examples --test cases --test suite

@@ -23,6 +23,7 @@ artifact)
     seed m "$out/artifact/manifest.json"
     seed r "$out/artifact/report.json"
     seed o $top/bpf-templates/stencils.bpf.o
+    for file in "$top"/tests/targets/*.json; do seed d "$file"; done
     # Files are replaced by their position: maps first, as paths sort.
     number=0
     for file in "$out"/artifact/maps/* "$out"/artifact/objects/*; do

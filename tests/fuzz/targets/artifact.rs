@@ -22,6 +22,8 @@ use tracefold::emit::assemble::Built;
 use tracefold::policy::resolve::ResolveOptions;
 use tracefold::report::Report;
 use tracefold::target::Target;
+use tracefold::target::description::Description;
+use tracefold::target::types::KernelTypes;
 
 const POLICIES: [&str; 3] = [
     include_str!("../../../examples/policies/database-exec-allowlist.yaml"),
@@ -36,7 +38,7 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
     let sources = driver::read(&input, &mut POLICIES.join("\n---\n").as_bytes(), &mut diags);
     let set = driver::policies(&sources, &input, &mut diags).set.expect("the policies are valid");
     let folded = driver::fold(&set, &target, &[], &mut diags).expect("the policies can be compiled");
-    driver::emit(&sources, &set, &folded, &target, &mut diags).expect("no fault").expect("no limit")
+    driver::emit(&sources, &set, &folded, &target, &[], &mut diags).expect("no fault").expect("no limit")
 });
 
 /// aya-obj panics on damaged objects and BTF. `bpf` catches that and refuses them, so it is no finding.
@@ -80,6 +82,22 @@ fuzz_target!(init: let_aya_panic(), |data: &[u8]| {
         }
         b'k' => {
             let _ = KernelBtf::parse(data);
+            if let Ok(types) = KernelTypes::parse(data.to_vec()) {
+                for name in types.function_names() {
+                    let function = types.function(name).expect("it has a name");
+                    for param in types.prototype(function).into_iter().flat_map(|(params, _)| params) {
+                        let _ = (types.spelling(param.ty), types.shape(param.ty));
+                    }
+                }
+                for name in types.structure_names() {
+                    let _ = types.structure(name).map(|id| types.members(id));
+                }
+            }
+        }
+        b'd' => {
+            if let Some(read) = std::str::from_utf8(data).ok().and_then(|text| Description::from_json(text).ok()) {
+                assert!(Description::from_json(&read.to_json()).is_ok());
+            }
         }
         b'r' => {
             if let Some(report) = std::str::from_utf8(data).ok().and_then(|text| Report::from_json(text).ok())
