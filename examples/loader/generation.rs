@@ -50,13 +50,7 @@ impl Generation {
         let ring_map = shared.take(EVENTS)?;
         let region = Region::map(&node_map, artifact.manifest.node.bytes)?;
         region.fill(node.bytes());
-        let printer = Rc::new(RefCell::new(Printer::new(&artifact.manifest, number)));
-        let mut builder = RingBufferBuilder::new();
-        builder.add(&ring_map, move |record| {
-            printer.borrow_mut().print(record);
-            0
-        })?;
-        let ring = builder.build()?;
+        let ring = printed(&ring_map, artifact, number)?;
         Ok(Generation { number, bodies, node, region, node_map, ring_map, ring })
     }
 
@@ -94,6 +88,17 @@ impl Generation {
     pub fn lost(&self) -> u64 {
         self.region.u64_at(abi::node_header::LOST)
     }
+}
+
+/// A ring whose records are printed; those of other generations than `number` as mere numbers.
+pub fn printed(ring: &MapHandle, artifact: &Artifact, number: u32) -> Outcome<RingBuffer<'static>> {
+    let printer = Rc::new(RefCell::new(Printer::new(&artifact.manifest, number)));
+    let mut builder = RingBufferBuilder::new();
+    builder.add(ring, move |record| {
+        printer.borrow_mut().print(record);
+        0
+    })?;
+    Ok(builder.build()?)
 }
 
 /// The programs that the manifest's load order names; alternatives to them are not loaded.

@@ -10,7 +10,8 @@
 //! - SIGHUP reads FILE again.
 //! - With `--replace` the artifact takes over what an earlier run has pinned, one operation after the other, each in
 //!   one step: every event is judged by the old policies or by the new ones. A loader that is replaced sees that by
-//!   itself, prints the last events of its policies and ends. Without `--replace`, earlier pins are an error.
+//!   itself, prints the last events of its policies and ends; of one that was killed, what nobody has read is printed
+//!   as mere numbers. Without `--replace`, earlier pins are an error.
 
 mod events;
 mod generation;
@@ -74,15 +75,21 @@ fn run(arguments: &Arguments) -> Outcome<()> {
     let mut workloads = workloads::read(&arguments.workloads, &artifact.manifest)?;
     let mut pins = Pins::open(&arguments.pin, arguments.replace)?;
 
+    let left = pins.left_ring();
     let mut generation = Generation::load(&artifact, pins.generation() + 1, &workloads)?;
     if let Err(error) = pins.put_in_force(&artifact, &generation) {
         pins.undo();
         return Err(error);
     }
     say("ready");
+    if let Some(ring) = left {
+        std::thread::sleep(TICK);
+        generation::printed(&ring, &artifact, generation.number)?.consume()?;
+    }
     let mut reported = None;
     loop {
         generation.print_events(TICK);
+        pins.are_alone();
         if STOP.load(Ordering::Relaxed) {
             break;
         }

@@ -25,6 +25,8 @@ pub struct Pins {
     /// Pins that this run made.
     made: BTreeSet<String>,
     stubs: Vec<Stub>,
+    /// The folder; who has it locked reads the events.
+    lock: std::fs::File,
 }
 
 /// The attached program of one operation.
@@ -61,7 +63,19 @@ impl Pins {
             let folder = folder.display();
             return Err(format!("{folder} holds pins of an earlier run; --replace takes them over").into());
         }
-        Ok(Pins { folder: folder.to_owned(), earlier, made: BTreeSet::new(), stubs: Vec::new() })
+        let lock = std::fs::File::open(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        Ok(Pins { folder: folder.to_owned(), earlier, made: BTreeSet::new(), stubs: Vec::new(), lock })
+    }
+
+    /// Whether no other loader runs on these pins; true from then on, until this one ends in whatever way.
+    pub fn are_alone(&self) -> bool {
+        self.lock.try_lock().is_ok()
+    }
+
+    /// The ring of an earlier loader that was killed: nobody else reads what is left in it.
+    pub fn left_ring(&self) -> Option<MapHandle> {
+        (self.earlier.contains(RING) && self.are_alone())
+            .then(|| MapHandle::from_pinned_path(self.folder.join(RING)).ok())?
     }
 
     /// Number of the generation in force; 0 without one.
