@@ -85,7 +85,6 @@ fn load(series: &'static str) -> Result<(), String> {
             None => {
                 loaded += 1;
                 let of = (value["verified"].as_u64().unwrap_or(0), value["object"].to_string());
-                eprintln!("{of:?}");
                 if of > verified {
                     verified = of;
                 }

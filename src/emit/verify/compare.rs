@@ -36,9 +36,16 @@ struct Spelling {
     family: &'static str,
     param: u8,
     count: u32,
-    /// By [`StrId`]: the atoms for which a test for that value holds.
-    strings: Vec<Vec<u32>>,
+    /// Each [`StrId`] with each atom for which a test for that value holds, ascending.
+    strings: Vec<(u32, u32)>,
     ints: IndexMap<u64, u32>,
+}
+
+impl Spelling {
+    fn atoms_of(&self, StrId(value): StrId) -> impl Iterator<Item = u32> {
+        let from = self.strings.partition_point(|(other, _)| *other < value);
+        self.strings[from..].iter().take_while(move |(other, _)| *other == value).map(|(_, atom)| *atom)
+    }
 }
 
 /// Compares every list of `operation` with its claim.
@@ -96,32 +103,32 @@ fn spell(set: &PolicySet, family: &'static str, param: u8, atoms: &Atoms) -> Spe
             spelling.ints = values.iter().enumerate().map(|(i, &v)| (v, i as u32 + 1)).collect();
         }
         Atoms::Strings(values) => {
-            spelling.strings = vec![vec![]; set.strings.len()];
             for (i, bytes) in values.iter().enumerate() {
                 let atom = i as u32 + 1;
                 match family {
                     "equal" => {
                         if let Some(StrId(s)) = set.strings.find(bytes) {
-                            spelling.strings[s as usize].push(atom);
+                            spelling.strings.push((s, atom));
                         }
                     }
                     "prefix" => each_known(set, (0..=bytes.len()).map(|n| &bytes[..n]), |s| {
-                        spelling.strings[s].push(atom);
+                        spelling.strings.push((s, atom));
                     }),
                     _ => each_known(set, (0..=bytes.len()).map(|n| &bytes[n..]), |s| {
-                        spelling.strings[s].push(atom);
+                        spelling.strings.push((s, atom));
                     }),
                 }
             }
+            spelling.strings.sort_unstable();
         }
     }
     spelling
 }
 
-fn each_known<'a>(set: &PolicySet, parts: impl Iterator<Item = &'a [u8]>, mut then: impl FnMut(usize)) {
+fn each_known<'a>(set: &PolicySet, parts: impl Iterator<Item = &'a [u8]>, mut then: impl FnMut(u32)) {
     for part in parts {
         if let Some(StrId(s)) = set.strings.find(part) {
-            then(s as usize);
+            then(s);
         }
     }
 }
@@ -289,7 +296,7 @@ impl Checker<'_> {
         let mut out: Vec<u32> = match &filter.test {
             Test::Int(values) => values.iter().filter_map(|v| s.ints.get(v).copied()).collect(),
             Test::Equal(values) | Test::Prefix(values) | Test::Postfix(values) => {
-                values.iter().flat_map(|v| s.strings[v.0 as usize].iter().copied()).collect()
+                values.iter().flat_map(|v| s.atoms_of(*v)).collect()
             }
         };
         out.sort_unstable();
@@ -395,7 +402,7 @@ impl Checker<'_> {
         }
         let i = atom as usize - 1;
         match &dimension.atoms {
-            Atoms::Strings(v) => v.get(i).map(|b| format!("`{}`", String::from_utf8_lossy(b))),
+            Atoms::Strings(v) => v.get(atom).map(|b| format!("`{}`", String::from_utf8_lossy(b))),
             Atoms::Ints(v) => v.get(i).map(ToString::to_string),
         }
         .unwrap_or_else(|| "a value that cannot be read".to_string())

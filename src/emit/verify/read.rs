@@ -1,6 +1,6 @@
 //! What an artifact says, decoded: the form in which the proof compares it with the policies.
 
-use super::decode::{self, Step, Tables};
+use super::decode::{self, Step, Tables, Values};
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
 use crate::artifact::manifest::{AttachKind, Dimension, Family, Manifest, Operation, Role, Subject};
@@ -26,7 +26,7 @@ pub struct DecodedDimension {
 /// Atom `i + 1` is entry `i`.
 #[derive(Clone, Debug)]
 pub enum Atoms {
-    Strings(Vec<Vec<u8>>),
+    Strings(Values),
     Ints(Vec<u64>),
 }
 
@@ -118,12 +118,11 @@ pub fn operation(
 
 fn dimension(tables: &Tables<'_>, d: &Dimension) -> Result<DecodedDimension, String> {
     let Subject::Argument(param) = d.subject;
-    let strings = |values: decode::Values| Atoms::Strings(values.iter().map(<[u8]>::to_vec).collect());
     let (family, atoms) = match d.family {
-        Family::Path => ("equal", tables.paths(d.root, d.atoms).map(strings)),
-        Family::Text => ("equal", tables.texts(d.root, d.atoms, false).map(strings)),
-        Family::Prefix => ("prefix", tables.texts(d.root, d.atoms, false).map(strings)),
-        Family::Postfix => ("postfix", tables.texts(d.root, d.atoms, true).map(strings)),
+        Family::Path => ("equal", tables.paths(d.root, d.atoms).map(Atoms::Strings)),
+        Family::Text => ("equal", tables.texts(d.root, d.atoms, false).map(Atoms::Strings)),
+        Family::Prefix => ("prefix", tables.texts(d.root, d.atoms, false).map(Atoms::Strings)),
+        Family::Postfix => ("postfix", tables.texts(d.root, d.atoms, true).map(Atoms::Strings)),
         Family::Int => ("int", tables.ints(d.root, d.atoms).map(Atoms::Ints)),
     };
     let atoms = atoms.map_err(|e| e.to_string())?;
