@@ -57,7 +57,7 @@ pub(super) fn make(
     let kernels = kernels::load(&input.kernels, &mut diags);
     let target = settled.target(target).target(&kernels);
     let Settled { mut input, levels, .. } = settled;
-    input.resolve.kernels = kernels.clone();
+    input.resolve.kernels = kernels;
     let sources = driver::read(&input, &mut io::stdin().lock(), &mut diags);
     let policies = driver::policies(&sources, &input, &mut diags);
     let set = policies.set.filter(|_| !diags.has_errors());
@@ -67,7 +67,7 @@ pub(super) fn make(
     if let (Some(set), Some(folded)) = (&set, &folded)
         && !diags.blocks_compile()
     {
-        outcome = driver::emit(&sources, set, folded, &target, &kernels, &mut diags);
+        outcome = driver::emit(&sources, set, folded, &target, &input.resolve.kernels, &mut diags);
     }
     console.diagnostics(Place::Stderr, &diags, &sources)?;
     let built = match outcome {

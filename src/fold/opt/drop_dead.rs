@@ -36,8 +36,7 @@ fn is_dead(rule: &Rule, operation: &Operation, strings: &Strings) -> bool {
                 let value = strings.get(*v);
                 others().any(|q| match p.family {
                     Family::Equal => rules_out_text(q, value, strings),
-                    Family::Prefix => rules_out_beginning(q, value, strings),
-                    Family::Postfix => rules_out_end(q, value, strings),
+                    Family::Prefix | Family::Postfix => rules_out_part(q, p.family, value, strings),
                     Family::Int => false,
                 })
             }),
@@ -65,23 +64,18 @@ fn rules_out_text(q: &Predicate, value: &[u8], strings: &Strings) -> bool {
     holds == q.negated
 }
 
-/// Whether `q` is false for every text that begins with `value`.
-fn rules_out_beginning(q: &Predicate, value: &[u8], strings: &Strings) -> bool {
-    q.family == Family::Prefix
+/// Whether `q` is false for every text that begins with `value`, or that ends with it, as `family` says.
+fn rules_out_part(q: &Predicate, family: Family, value: &[u8], strings: &Strings) -> bool {
+    let is_part = |part: &[u8], of: &[u8]| match family {
+        Family::Prefix => of.starts_with(part),
+        Family::Postfix => of.ends_with(part),
+        Family::Equal | Family::Int => false,
+    };
+    q.family == family
         && if q.negated {
-            any(q, strings, |v| value.starts_with(v))
+            any(q, strings, |v| is_part(v, value))
         } else {
-            !any(q, strings, |v| value.starts_with(v) || v.starts_with(value))
-        }
-}
-
-/// Whether `q` is false for every text that ends with `value`.
-fn rules_out_end(q: &Predicate, value: &[u8], strings: &Strings) -> bool {
-    q.family == Family::Postfix
-        && if q.negated {
-            any(q, strings, |v| value.ends_with(v))
-        } else {
-            !any(q, strings, |v| value.ends_with(v) || v.ends_with(value))
+            !any(q, strings, |v| is_part(v, value) || is_part(value, v))
         }
 }
 
