@@ -3,7 +3,7 @@
 //! `cargo bench --bench compile`. Sets are shaped like CFP-4191's example: allowlists of ten paths out of 500,
 //! one file a policy. `parse` is the floor to compare with: every file read and turned from parser events into
 //! a tree with byte ranges, on one thread, each tree freed before the next. `check` is everything that
-//! `tracefold check --threads 1` does, `compile` what `tracefold compile --threads 1` does: reading, resolving,
+//! `tetrafold check --threads 1` does, `compile` what `tetrafold compile --threads 1` does: reading, resolving,
 //! folding, tables, objects, proof, report, and the artifact written to disk.
 
 use std::fs;
@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use granit_parser::{Event, Parser, Span};
-use tracefold::diag::{Diagnostics, render};
-use tracefold::driver::{self, Input};
-use tracefold::emit::write;
-use tracefold::policy::resolve::ResolveOptions;
-use tracefold::report::measure;
-use tracefold::target::Target;
+use tetrafold::diag::{Diagnostics, render};
+use tetrafold::driver::{self, Input};
+use tetrafold::emit::write;
+use tetrafold::platform::Target;
+use tetrafold::policy::resolve::ResolveOptions;
+use tetrafold::report::measure;
 
 #[path = "../tests/generate.rs"]
 #[allow(dead_code)]

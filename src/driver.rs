@@ -18,13 +18,13 @@ use crate::emit::verify::{self, Disproof};
 use crate::fold::ir::{self, Program};
 use crate::fold::opt::{self, Certificate};
 use crate::fold::plan::{self, Plan};
+use crate::platform::Target;
+use crate::platform::kernel::{self, Kernel};
+use crate::platform::types::KernelTypes;
 use crate::policy::PolicySet;
 use crate::policy::resolve::{ResolveOptions, Resolver};
 use crate::source::{Sources, discover};
 use crate::syntax;
-use crate::target::Target;
-use crate::target::kernel::{self, Kernel};
-use crate::target::types::KernelTypes;
 
 /// What is read and how.
 #[derive(Clone, Debug)]

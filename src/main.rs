@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracefold::cli::args::Cli;
-use tracefold::cli::{self, Status};
+use tetrafold::cli::args::Cli;
+use tetrafold::cli::{self, Status};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     };
     // The panic itself has been printed by then.
     let status = std::panic::catch_unwind(|| cli::run(&cli)).unwrap_or_else(|_| {
-        eprintln!("tracefold: internal fault; please report it at {}/issues", env!("CARGO_PKG_REPOSITORY"));
+        eprintln!("tetrafold: internal fault; please report it to whoever you have tetrafold from");
         Status::InternalFault
     });
     exit_code(status)

@@ -1,7 +1,7 @@
 //! Every case directory through every phase, against snapshots (`snapshots/README.md`).
 //!
 //! A case is a directory `tests/cases/<behaviour>/` with `policy.yaml` or several `*.yaml`, and `args` with options of
-//! `tracefold compile`, one a line. The examples are a case too. Whatever nobody reads is a failure:
+//! `tetrafold compile`, one a line. The examples are a case too. Whatever nobody reads is a failure:
 //! an unknown file in a case, a snapshot of no case or of no phase, a digest of no object, no case at all.
 
 mod case;

@@ -43,13 +43,13 @@ licences() {
   fi
 }
 
-step "formatting" cargo fmt --check
-step "lints" cargo clippy --all-targets --quiet -- -D warnings
+step "formatting" cargo fmt --all --check
+step "lints" cargo clippy --workspace --all-targets --quiet -- -D warnings
 step "fuzz targets" cargo check --quiet --manifest-path tests/fuzz/Cargo.toml
 step "licences" licences
 step "stencils" same_stencils
-step "tests of this machine" cargo test --quiet --lib --bins --examples --test cases --test suite
-step "documentation" cargo test --quiet --doc
+step "tests of this machine" cargo test --quiet --workspace --lib --bins --examples --test cases --test suite
+step "documentation" cargo test --quiet --workspace --doc
 step "tests on real kernels" cargo test --quiet --test kernel
 
 if [ -z "$failed" ]; then

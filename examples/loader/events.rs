@@ -2,15 +2,15 @@
 //!
 //! A record holds what the policies have in common, then one word a policy. Texts beyond the first come in records of
 //! their own before it, joined by key and thread. Layout: `bpf-templates/abi.h`, read through
-//! [`tracefold::artifact::abi`]. A record that cannot be understood is printed as such, not dropped.
+//! [`tetrafold::artifact::abi`]. A record that cannot be understood is printed as such, not dropped.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tracefold::artifact::abi::{self, Word, u8_at, u16_at, u32_at, u64_at};
-use tracefold::artifact::manifest::{Manifest, Policy, PolicyArg, PolicyHook};
-use tracefold::vocab::Vocabulary;
-use tracefold::vocab::arg_type::ArgType;
+use tetrafold::artifact::abi::{self, Word, u8_at, u16_at, u32_at, u64_at};
+use tetrafold::artifact::manifest::{Manifest, Policy, PolicyArg, PolicyHook};
+use tetrafold::vocab::Vocabulary;
+use tetrafold::vocab::arg_type::ArgType;
 
 use crate::say;
 

@@ -15,10 +15,10 @@ use std::time::Duration;
 use libbpf_rs::{
     MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject, RingBuffer, RingBufferBuilder,
 };
-use tracefold::artifact::abi;
-use tracefold::artifact::manifest::{Manifest, Map, Program, Role, Step};
-use tracefold::artifact::node::{Node, NodeError, Workload, Write};
-use tracefold::artifact::read::Artifact;
+use tetrafold::artifact::abi;
+use tetrafold::artifact::manifest::{Manifest, Map, Program, Role, Step};
+use tetrafold::artifact::node::{Node, NodeError, Workload, Write};
+use tetrafold::artifact::read::Artifact;
 
 use crate::events::Printer;
 use crate::{Outcome, TICK};
@@ -117,7 +117,7 @@ impl Shared {
         let failed = |what: &str| format!("{} ({}): {what}", program.name, program.object.path);
         let bytes = artifact.content(&program.object);
         let mut open: OpenObject = ObjectBuilder::default()
-            .name("tracefold")?
+            .name("tetrafold")?
             .open_memory(bytes)
             .map_err(|e| failed(&e.to_string()))?;
         let mut frozen = Vec::new();

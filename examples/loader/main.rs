@@ -27,8 +27,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
-use tracefold::artifact::node::NodeError;
-use tracefold::artifact::read::Artifact;
+use tetrafold::artifact::node::NodeError;
+use tetrafold::artifact::read::Artifact;
 
 use generation::Generation;
 use pins::Pins;
@@ -36,15 +36,15 @@ use pins::Pins;
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 #[derive(Parser)]
-#[command(about = "Loads a tracefold artifact and prints its events")]
+#[command(about = "Loads a tetrafold artifact and prints its events")]
 struct Arguments {
-    /// The folder that `tracefold compile -o` wrote.
+    /// The folder that `tetrafold compile -o` wrote.
     artifact: PathBuf,
     /// YAML: `workloads: [{cgroup: PATH, namespace: NS, pod: NAME, labels: {..}, container: NAME, repo: IMAGE}]`.
     #[arg(long)]
     workloads: PathBuf,
     /// Folder for pins, in a bpf file system.
-    #[arg(long, default_value = "/sys/fs/bpf/tracefold")]
+    #[arg(long, default_value = "/sys/fs/bpf/tetrafold")]
     pin: PathBuf,
     /// Take over what an earlier run has pinned.
     #[arg(long)]
@@ -122,7 +122,7 @@ fn take_over_workloads(
     artifact: &Artifact,
     generation: &mut Generation,
     pins: &mut Pins,
-) -> Outcome<Vec<tracefold::artifact::node::Workload>> {
+) -> Outcome<Vec<tetrafold::artifact::node::Workload>> {
     let workloads = workloads::read(&arguments.workloads, &artifact.manifest)?;
     match generation.update(&workloads) {
         Ok(()) => {}

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use libbpf_rs::query::{LinkInfo, ProgInfoIter, ProgInfoQueryOptions, ProgramInfo};
 use libbpf_rs::{Link, MapCore, MapHandle, MapType, Object};
 use std::os::fd::AsFd;
-use tracefold::artifact::manifest::{AttachKind, Manifest, Map, Operation, Program, Role};
-use tracefold::artifact::read::Artifact;
+use tetrafold::artifact::manifest::{AttachKind, Manifest, Map, Operation, Program, Role};
+use tetrafold::artifact::read::Artifact;
 
 use crate::Outcome;
 use crate::generation::{Generation, Shared, chosen, set_slot};
@@ -83,8 +83,8 @@ impl Pins {
         let number = || -> Outcome<u32> {
             let node = MapHandle::from_pinned_path(self.folder.join(GENERATION))?;
             let value = node.lookup(&0_u32.to_ne_bytes(), libbpf_rs::MapFlags::ANY)?.ok_or("empty")?;
-            let at = tracefold::artifact::abi::node_header::GENERATION;
-            Ok(tracefold::artifact::abi::u32_at(&value, at).ok_or("short")?)
+            let at = tetrafold::artifact::abi::node_header::GENERATION;
+            Ok(tetrafold::artifact::abi::u32_at(&value, at).ok_or("short")?)
         };
         number().unwrap_or(0)
     }
@@ -222,7 +222,7 @@ impl Pins {
         let key = 0_u32.to_ne_bytes();
         let failed = self.stubs.iter().filter_map(|stub| stub.missed.as_ref()).map(|map| {
             let value = map.lookup(&key, libbpf_rs::MapFlags::ANY).ok().flatten().unwrap_or_default();
-            tracefold::artifact::abi::u64_at(&value, 0).unwrap_or(0)
+            tetrafold::artifact::abi::u64_at(&value, 0).unwrap_or(0)
         });
         let missed = self.stubs.iter().filter_map(|stub| program_info(stub.program, false));
         (failed.sum(), missed.map(|info| info.recursion_misses).sum())

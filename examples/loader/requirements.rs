@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tracefold::artifact::manifest::{Feature, Manifest};
+use tetrafold::artifact::manifest::{Feature, Manifest};
 
 use crate::Outcome;
 

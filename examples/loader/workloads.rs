@@ -9,9 +9,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use tracefold::artifact::manifest::Manifest;
-use tracefold::artifact::node;
-use tracefold::artifact::scope::{self, Container};
+use tetrafold::artifact::manifest::Manifest;
+use tetrafold::artifact::node;
+use tetrafold::artifact::scope::{self, Container};
 
 use crate::Outcome;
 

@@ -1,7 +1,7 @@
 //! Numbers and byte places of `bpf-templates/abi.h`: what compiler, programs and loader agree on.
 //!
 //! Turns values into words and words into values, one word at a time; larger shapes are put together by
-//! [`emit::lower::tables`](crate::emit::lower::tables) and taken apart by whoever reads them.
+//! the compiler and taken apart by whoever reads them.
 //! Everything is little endian. Readers return `None` outside the bytes given and never panic.
 //! Not here: any decision about what a table holds.
 //!

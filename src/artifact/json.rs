@@ -84,15 +84,14 @@ impl Formatter for Lines {
     }
 }
 
-/// Compares a generated schema with the committed one, `file` below `src`; with `TRACEFOLD_BLESS=1` set, writes it.
-#[cfg(test)]
-pub(crate) fn assert_committed(file: &str, generated: &str) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
-    if std::env::var_os("TRACEFOLD_BLESS").is_some_and(|value| value == "1") {
-        std::fs::write(&path, generated).expect("the source tree can be written");
+/// Compares a generated schema with the committed one; with `TETRAFOLD_BLESS=1` set, writes it.
+#[cfg(any(test, feature = "sample"))]
+pub fn assert_committed(file: &str, generated: &str) {
+    if std::env::var_os("TETRAFOLD_BLESS").is_some_and(|value| value == "1") {
+        std::fs::write(file, generated).expect("the source tree can be written");
     }
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == generated, "{file} is out of date; run the test again with TRACEFOLD_BLESS=1");
+    let committed = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(committed == generated, "{file} is out of date; run the test again with TETRAFOLD_BLESS=1");
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// Name of the file in the artifact's folder.
 pub const FILE_NAME: &str = "manifest.json";
 /// `tool.name` of every manifest; how a folder is recognised as an artifact.
-pub const TOOL_NAME: &str = "tracefold";
+pub const TOOL_NAME: &str = "tetrafold";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -425,7 +425,7 @@ pub struct Conflict {
 impl Manifest {
     /// The JSON Schema of `manifest.json`; the copy in the repository is `manifest.schema.json` beside this module.
     pub fn schema() -> String {
-        super::json::schema::<Manifest>("tracefold manifest")
+        super::json::schema::<Manifest>("tetrafold manifest")
     }
 
     /// The operation of that number.

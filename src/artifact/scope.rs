@@ -104,7 +104,7 @@ mod tests {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum VectorWorkload {
-        Host(super::super::manifest::HostTerm),
+        Host(crate::manifest::HostTerm),
         Container(Container),
     }
 

@@ -163,7 +163,7 @@ mod tests {
     fn sample() -> Vec<ExtSection> {
         let core = CoreRecord { type_id: 7, access: "0:1".into(), kind: 2 };
         let line =
-            |slot, text: &str| Line { slot, file: "tracefold".into(), text: text.into(), number: slot + 1 };
+            |slot, text: &str| Line { slot, file: "tetrafold".into(), text: text.into(), number: slot + 1 };
         vec![
             ExtSection {
                 name: "lsm/x".into(),

@@ -291,7 +291,7 @@ fn check_slots(slots: &[[u8; SLOT]]) -> Result<Vec<bool>, (usize, &'static str)>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bpf::insn::{EXIT_INSN, GOTO, add_imm, mov_imm};
+    use crate::insn::{EXIT_INSN, GOTO, add_imm, mov_imm};
 
     fn lift_plain(bytes: &[u8]) -> Result<Code, Error> {
         lift("f", bytes, &BTreeMap::new(), &BTreeMap::new())

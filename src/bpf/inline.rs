@@ -71,7 +71,7 @@ mod tests {
     use super::super::object_file::Linkage;
     use super::super::peephole;
     use super::*;
-    use crate::bpf::insn::Insn;
+    use crate::insn::Insn;
 
     fn stencil(build: impl FnOnce(&mut Code)) -> Function {
         let mut code = Code::default();

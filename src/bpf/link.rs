@@ -24,7 +24,7 @@ use super::stencil::StencilObject;
 
 pub const LICENSE: &str = "Dual BSD/GPL";
 /// The file name in line records: bytes must not depend on paths.
-const FILE: &str = "tracefold";
+const FILE: &str = "tetrafold";
 
 /// The verifier follows offsets into one value up to 512 MiB (measured on Linux 6.1 and 6.12).
 pub(super) const DATA_MAX: u32 = 512 << 20;

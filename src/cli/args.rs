@@ -7,9 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::config::Typed;
 use super::level_args::LevelArgs;
 use crate::driver::Input;
+use crate::platform::kernel::{self, Kernel};
+use crate::platform::{KernelVersion, OLDEST_KERNEL, Preempt, Target};
 use crate::policy::resolve::ResolveOptions;
-use crate::target::kernel::{self, Kernel};
-use crate::target::{KernelVersion, OLDEST_KERNEL, Preempt, Target};
 
 const EXIT_STATUS: &str = "Exit status:
   0  done
@@ -21,7 +21,7 @@ const EXIT_STATUS: &str = "Exit status:
 
 /// Compiles sets of Tetragon tracing policies, offline, into shared eBPF programs and tables
 #[derive(Debug, Parser)]
-#[command(name = "tracefold", version, max_term_width = 100, after_help = EXIT_STATUS)]
+#[command(name = "tetrafold", version, max_term_width = 100, after_help = EXIT_STATUS)]
 #[command(arg_required_else_help = true, subcommand_required = true, infer_long_args = false)]
 pub struct Cli {
     #[command(subcommand)]
@@ -121,7 +121,7 @@ pub struct InputArgs {
     /// Threads that read (default: one for each CPU)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-    /// Configuration to use instead of the `.tracefold.yaml` found upwards from the paths
+    /// Configuration to use instead of the `.tetrafold.yaml` found upwards from the paths
     #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
     pub config: Option<PathBuf>,
     /// Use no configuration
@@ -153,7 +153,7 @@ pub struct KernelArgs {
     /// Type information of a kernel: /sys/kernel/btf/vmlinux or a copy of it
     #[arg(long, value_name = "FILE")]
     pub btf: Vec<PathBuf>,
-    /// Description of a node, written there by `tracefold target record`
+    /// Description of a node, written there by `tetrafold target record`
     #[arg(long, value_name = "FILE")]
     pub target: Vec<PathBuf>,
 }
@@ -344,7 +344,7 @@ pub struct CompletionsArgs {
 
 #[derive(Debug, Args)]
 pub struct ManArgs {
-    /// The page of a command; without it, the page of tracefold
+    /// The page of a command; without it, the page of tetrafold
     #[arg(value_name = "COMMAND")]
     pub command: Option<String>,
 }
@@ -354,7 +354,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::target::description::{Description, PreemptModel as Model};
+    use crate::platform::description::{Description, PreemptModel as Model};
 
     #[test]
     fn the_definitions_are_consistent() {
@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn the_defaults_of_the_target_are_those_of_the_library() {
-        let cli = Cli::parse_from(["tracefold", "compile", "x", "-o", "y"]);
+        let cli = Cli::parse_from(["tetrafold", "compile", "x", "-o", "y"]);
         let Command::Compile(args) = cli.command else { unreachable!() };
         assert_eq!(args.target.target(&[]), Target::default());
     }
@@ -374,7 +374,7 @@ mod tests {
         let node = Description { preempt: Some(Model::Full), ..Description::default() };
         let kernels = [Kernel { name: String::new(), types: None, node: Some(node) }];
         let preempt = |options: &[&str]| {
-            let cli = Cli::parse_from([&["tracefold", "compile", "x", "-o", "y"], options].concat());
+            let cli = Cli::parse_from([&["tetrafold", "compile", "x", "-o", "y"], options].concat());
             let Command::Compile(args) = cli.command else { unreachable!() };
             args.target.target(&kernels).preempt
         };

@@ -25,7 +25,7 @@ pub fn run(args: &CompileArgs, console: Console) -> Result<Status, NotWritten> {
     {
         let mut diags = Diagnostics::default();
         let cause = match &error.reason {
-            Refusal::Occupied => "it exists and is no artifact of tracefold".to_string(),
+            Refusal::Occupied => "it exists and is no artifact of tetrafold".to_string(),
             Refusal::NotAFolder => "there is no folder to make it in".to_string(),
             Refusal::Io(error) => files::io_cause(error),
         };
@@ -81,7 +81,7 @@ pub(super) fn make(
         }
         Err(fault) => {
             console
-                .text(Place::Stderr, &format!("tracefold: internal fault, please report it: {fault}\n"))?;
+                .text(Place::Stderr, &format!("tetrafold: internal fault, please report it: {fault}\n"))?;
             return Ok(Err(Status::InternalFault));
         }
     };
@@ -91,7 +91,7 @@ pub(super) fn make(
     match report::measure::report(&set, &built, &target) {
         Ok(report) => Ok(Ok(Made { built, report })),
         Err(error) => {
-            console.text(Place::Stderr, &format!("tracefold: no forecast can be made: {error}\n"))?;
+            console.text(Place::Stderr, &format!("tetrafold: no forecast can be made: {error}\n"))?;
             Ok(Err(Status::InternalFault))
         }
     }

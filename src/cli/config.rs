@@ -1,4 +1,4 @@
-//! What a team writes down once: levels of lints, and defaults of options (`.tracefold.yaml`).
+//! What a team writes down once: levels of lints, and defaults of options (`.tetrafold.yaml`).
 //!
 //! One file counts for a run ([`find`]), and an option that is typed counts more. The file is an input like
 //! the policies: its name stands in no output, what it says stands where the option's value would.

@@ -12,9 +12,9 @@ use crate::diag::codes::{self, Row};
 use crate::diag::json;
 use crate::diag::levels::{self, Lint};
 use crate::diag::suggest::nearest;
+use crate::platform::description::Description;
 use crate::report::Report;
 use crate::syntax::ast::publish;
-use crate::target::description::Description;
 
 pub fn explain_code(args: &ExplainCodeArgs, console: Console) -> Result<Status, NotWritten> {
     let Some(code) = &args.code else {
@@ -40,7 +40,7 @@ pub fn explain_code(args: &ExplainCodeArgs, console: Console) -> Result<Status, 
                 known.iter().map(|code| code as &str).chain(levels::names().skip(1).map(|name| name as &str));
             let hint = match nearest(code, names) {
                 Some(name) => format!("did you mean `{name}`?"),
-                None => "`tracefold explain-code` lists all".to_string(),
+                None => "`tetrafold explain-code` lists all".to_string(),
             };
             console.text(
                 Place::Stderr,
@@ -72,7 +72,7 @@ pub fn schema(args: &SchemaArgs, console: Console) -> Result<Status, NotWritten>
 
 pub fn completions(args: &CompletionsArgs, console: Console) -> Result<Status, NotWritten> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "tracefold", &mut script);
+    clap_complete::generate(args.shell, &mut Cli::command(), "tetrafold", &mut script);
     console.write(Place::Stdout, |out| out.write_all(&script))?;
     Ok(Status::Done)
 }
@@ -85,16 +85,16 @@ pub fn man(args: &ManArgs, console: Console) -> Result<Status, NotWritten> {
         // `build` gives a subcommand its full name, with a space that a page's title cannot have.
         Some(name) => command
             .find_subcommand(name)
-            .map(|sub| clap_mangen::Man::new(sub.clone()).title(format!("tracefold-{}", sub.get_name()))),
+            .map(|sub| clap_mangen::Man::new(sub.clone()).title(format!("tetrafold-{}", sub.get_name()))),
     };
     match page {
         Some(page) => {
-            let page = page.source(format!("tracefold {}", env!("CARGO_PKG_VERSION")));
+            let page = page.source(format!("tetrafold {}", env!("CARGO_PKG_VERSION")));
             console.write(Place::Stdout, |out| page.render(out))?;
             Ok(Status::Done)
         }
         None => {
-            console.text(Place::Stderr, "error: there is no such command; `tracefold --help` lists all\n")?;
+            console.text(Place::Stderr, "error: there is no such command; `tetrafold --help` lists all\n")?;
             Ok(Status::WrongUsage)
         }
     }

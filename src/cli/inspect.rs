@@ -13,7 +13,7 @@ pub fn run(args: &InspectArgs, console: Console) -> Result<Status, NotWritten> {
     let artifact = match Artifact::open(&args.artifact) {
         Ok(artifact) => artifact,
         Err(error) => {
-            console.text(Place::Stderr, &format!("tracefold: {}: {error}\n", args.artifact.display()))?;
+            console.text(Place::Stderr, &format!("tetrafold: {}: {error}\n", args.artifact.display()))?;
             return Ok(Status::Unreadable);
         }
     };
@@ -30,7 +30,7 @@ pub fn run(args: &InspectArgs, console: Console) -> Result<Status, NotWritten> {
                     let _ = write!(text, "\n{}:\n{listing}", program.name);
                 }
                 Err(error) => {
-                    console.text(Place::Stderr, &format!("tracefold: {}: {error}\n", program.object.path))?;
+                    console.text(Place::Stderr, &format!("tetrafold: {}: {error}\n", program.object.path))?;
                     return Ok(Status::Unreadable);
                 }
             }

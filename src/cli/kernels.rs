@@ -8,7 +8,7 @@ use super::args::KernelArgs;
 use crate::diag::Diagnostics;
 use crate::diag::files::io_cause;
 use crate::diag::kernels::bad_target_file;
-use crate::target::kernel::{File, Kernel, join};
+use crate::platform::kernel::{File, Kernel, join};
 
 /// The kernels that the files are of; what cannot be used is reported.
 pub fn load(args: &KernelArgs, diags: &mut Diagnostics) -> Arc<[Kernel]> {

@@ -15,7 +15,7 @@ pub fn run(args: &ReportArgs, console: Console) -> Result<Status, NotWritten> {
         [folder] if folder.join(manifest::FILE_NAME).is_file() => match of_artifact(folder) {
             Ok(report) => report,
             Err(reason) => {
-                console.text(Place::Stderr, &format!("tracefold: {}: {reason}\n", folder.display()))?;
+                console.text(Place::Stderr, &format!("tetrafold: {}: {reason}\n", folder.display()))?;
                 return Ok(Status::Unreadable);
             }
         },
@@ -39,7 +39,7 @@ pub fn run(args: &ReportArgs, console: Console) -> Result<Status, NotWritten> {
     };
     let exceeded = budgets.exceeded(&report.totals);
     for budget in &exceeded {
-        console.text(Place::Stderr, &format!("tracefold: {budget}\n"))?;
+        console.text(Place::Stderr, &format!("tetrafold: {budget}\n"))?;
     }
     Ok(if exceeded.is_empty() { Status::Done } else { Status::BudgetExceeded })
 }

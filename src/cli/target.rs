@@ -8,19 +8,19 @@ use std::path::Path;
 use super::Status;
 use super::args::RecordArgs;
 use super::console::{Console, NotWritten, Place};
-use crate::target::description::{
+use crate::platform::description::{
     Btf, Description, Features, Field, PreemptModel, SCHEMA_VERSION, Tracepoint,
 };
 
 pub fn record(args: &RecordArgs, console: Console) -> Result<Status, NotWritten> {
     let Some(description) = describe(Path::new("/"), !args.without_btf) else {
-        console.text(Place::Stderr, "tracefold: /proc/sys/kernel/osrelease cannot be read\n")?;
+        console.text(Place::Stderr, "tetrafold: /proc/sys/kernel/osrelease cannot be read\n")?;
         return Ok(Status::Unreadable);
     };
     console.text(Place::file_or_stdout(args.output.as_deref()), &description.to_json())?;
     let unknown = unknown(&description);
     if !unknown.is_empty() {
-        let text = format!("tracefold: not readable here, and left open: {}\n", unknown.join(", "));
+        let text = format!("tetrafold: not readable here, and left open: {}\n", unknown.join(", "));
         console.text(Place::Stderr, &text)?;
     }
     Ok(Status::Done)

@@ -13,7 +13,7 @@ use crate::source::{Sources, Span};
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Line<'a> {
-    /// A stable code, such as `TF0030`; `tracefold explain-code` has a page on each.
+    /// A stable code, such as `TF0030`; `tetrafold explain-code` has a page on each.
     code: String,
     /// `error`, `not-compiled`, `warning` or `note`.
     severity: &'static str,

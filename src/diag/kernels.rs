@@ -145,5 +145,5 @@ pub fn unfit_programs(why: &str, on: impl Display) -> Diagnostic {
 /// A file named with `--btf` or `--target`.
 pub fn bad_target_file(name: &str, why: &str) -> Diagnostic {
     Diagnostic::error(Code::BAD_TARGET_FILE, format!("cannot use `{name}`: {why}"))
-        .help("`--btf` takes /sys/kernel/btf/vmlinux or a copy of it, `--target` what `tracefold target record` writes")
+        .help("`--btf` takes /sys/kernel/btf/vmlinux or a copy of it, `--target` what `tetrafold target record` writes")
 }

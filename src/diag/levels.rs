@@ -75,7 +75,7 @@ impl Named {
             Some(row) => Err(format!("`{shown}` ({}) is no lint and always an error", row.title)),
             None => Err(match nearest(text, names()) {
                 Some(meant) => format!("there is no lint `{shown}`; did you mean `{meant}`?"),
-                None => format!("there is no lint `{shown}`; `tracefold explain-code` lists all"),
+                None => format!("there is no lint `{shown}`; `tetrafold explain-code` lists all"),
             }),
         }
     }

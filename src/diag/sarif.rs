@@ -23,9 +23,8 @@ pub fn write(out: &mut dyn Write, diagnostics: &[&Diagnostic], sources: &Sources
         "version": "2.1.0",
         "runs": [{
             "tool": {"driver": {
-                "name": "tracefold",
+                "name": "tetrafold",
                 "semanticVersion": env!("CARGO_PKG_VERSION"),
-                "informationUri": env!("CARGO_PKG_REPOSITORY"),
                 "rules": used.iter().map(|&code| rule(code)).collect::<Vec<_>>(),
             }},
             "columnKind": "unicodeCodePoints",

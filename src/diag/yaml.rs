@@ -76,7 +76,7 @@ pub fn bad_key(at: Span, kind: &str, text: &str) -> Diagnostic {
     let diagnostic = Diagnostic::error(Code::BAD_KEY, format!("{kind} cannot be a key"))
         .label(at, "this is the key of a mapping");
     if text[..at.start as usize].ends_with('{') && text[at.start as usize..].starts_with('{') {
-        return diagnostic.help("fill in templates (`{{ ... }}`) before giving the text to tracefold");
+        return diagnostic.help("fill in templates (`{{ ... }}`) before giving the text to tetrafold");
     }
     diagnostic.help("keys are text; quote it if that is what it is")
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::diag::{Code, Severity, codes};
-use crate::target::sample;
+use crate::platform::sample;
 
 /// Everything that is found in a text named on the command line, as far as folding goes.
 fn findings(text: &str) -> Vec<(Code, Severity)> {

@@ -17,9 +17,9 @@ use crate::artifact::scope_block::ScopeBlocks;
 use crate::bpf::{self, MapSize, Patch, ProgramSpec, StencilObject};
 use crate::fold::ir::{AttachKind, Program};
 use crate::fold::plan::Plan;
+use crate::platform::Target;
 use crate::policy::PolicySet;
 use crate::source::Sources;
-use crate::target::Target;
 
 /// Bytes of the event ring.
 pub const RING_BYTES: u32 = 64 << 10;

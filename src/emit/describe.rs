@@ -9,9 +9,9 @@ use crate::artifact::manifest::*;
 use crate::bpf;
 use crate::fold::ir::{self, AttachReason};
 use crate::fold::plan::{Plan, Unit};
+use crate::platform;
 use crate::policy::{self, PolicySet};
 use crate::source::{Sources, Span};
-use crate::target;
 
 /// Everything that the manifest describes.
 pub struct Parts<'a> {
@@ -19,7 +19,7 @@ pub struct Parts<'a> {
     pub set: &'a PolicySet,
     pub program: &'a ir::Program,
     pub plan: &'a Plan,
-    pub target: &'a target::Target,
+    pub target: &'a platform::Target,
     pub scopes: Vec<Scope>,
     pub dimensions: Vec<Vec<Dimension>>,
     pub node: NodeRegion,
@@ -120,21 +120,21 @@ pub fn manifest(parts: &Parts<'_>) -> Manifest {
     }
 }
 
-fn target_of(target: &target::Target) -> Target {
+fn target_of(target: &platform::Target) -> Target {
     Target {
         arch: match target.arch {
-            target::Arch::X86_64 => "x86_64",
+            platform::Arch::X86_64 => "x86_64",
         }
         .to_string(),
         kernel: target.kernel.to_string(),
-        oldest_kernel: target::OLDEST_KERNEL.to_string(),
+        oldest_kernel: platform::OLDEST_KERNEL.to_string(),
         cpus: target.cpus,
         pods: target.pods,
         preempt: match target.preempt {
-            target::Preempt::None => "none",
-            target::Preempt::Voluntary => "voluntary",
-            target::Preempt::Full => "full",
-            target::Preempt::Unknown => "unknown",
+            platform::Preempt::None => "none",
+            platform::Preempt::Voluntary => "voluntary",
+            platform::Preempt::Full => "full",
+            platform::Preempt::Unknown => "unknown",
         }
         .to_string(),
         allow_fmod_ret_race: target.allow_fmod_ret_race,

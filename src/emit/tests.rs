@@ -7,9 +7,9 @@ use crate::artifact::node::{Node, Workload};
 use crate::artifact::scope_block::ScopeBlocks;
 use crate::diag::Diagnostics;
 use crate::fold::{ir, opt, plan};
+use crate::platform::Target;
 use crate::policy::*;
 use crate::source::{Sources, Span};
-use crate::target::Target;
 use crate::vocab::arg_type::ArgType;
 
 fn allowlist(set: &mut PolicySet, sources: &mut Sources, name: &str, paths: &[&str]) {

@@ -39,7 +39,7 @@ impl fmt::Display for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         match &self.reason {
-            Refusal::Occupied => write!(f, "`{path}` exists and is no tracefold artifact; it is left alone"),
+            Refusal::Occupied => write!(f, "`{path}` exists and is no tetrafold artifact; it is left alone"),
             Refusal::NotAFolder => write!(f, "`{path}` cannot be made: there is no folder to make it in"),
             Refusal::Io(error) => write!(f, "`{path}` cannot be written: {error}"),
         }

@@ -8,8 +8,8 @@ mod workload;
 
 use crate::diag::Diagnostics;
 use crate::fold::ir::{self, Attach};
+use crate::platform::Target;
 use crate::policy::{Filter, Identity, Mode, PolicySet, Selector, ShownAction, Test};
-use crate::target::Target;
 use crate::vocab::arg_type::Class;
 
 pub use program::run_plan;

@@ -2,7 +2,7 @@
 //!
 //! Source: include/uapi/linux/bpf.h of 6.12; versions from the kernels that introduced them.
 
-use crate::target::KernelVersion;
+use crate::platform::KernelVersion;
 
 macro_rules! map_types {
     ($($variant:ident $name:literal $id:literal since ($major:literal, $minor:literal);)+) => {

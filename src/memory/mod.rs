@@ -30,7 +30,7 @@ mod tests;
 
 use std::fmt;
 
-use crate::target::KernelVersion;
+use crate::platform::KernelVersion;
 
 use alloc::{PAGE, Wide, round_up, to_page, to_word};
 pub use amount::{Amount, Bytes};

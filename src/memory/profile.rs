@@ -7,7 +7,7 @@
 //! Struct sizes are per build, not per version (LSM, memcg and debug options change them).
 //! Source: BTF of the three kernels; versions of the rules from the kernel sources named at each rule.
 
-use crate::target::KernelVersion;
+use crate::platform::KernelVersion;
 
 use super::Refused;
 use super::alloc::Wide;

@@ -164,7 +164,7 @@ fn machine_code(jited: JitedSize, xlated: (Wide, Wide), functions: Wide, packs: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::KernelVersion;
+    use crate::platform::KernelVersion;
 
     fn program(functions: &[u32], line_records: u32) -> ProgramShape {
         ProgramShape {

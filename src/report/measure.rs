@@ -12,9 +12,9 @@ use crate::emit::assemble::Built;
 use crate::memory::{
     Bytes, FunctionShape, JitedSize, KernelProfile, MapShape, MapType, ProgramShape, Refused, XlatedSize,
 };
+use crate::platform::Target;
 use crate::policy::overlap::tally::tally;
 use crate::policy::{Identity, PolicySet, ScopeId};
-use crate::target::Target;
 
 /// Why no report can be made.
 #[derive(Debug)]

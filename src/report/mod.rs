@@ -275,6 +275,6 @@ impl Report {
 
     /// The JSON Schema of `report.json`; the copy in the repository is `report.schema.json` beside this module.
     pub fn schema() -> String {
-        json::schema::<Report>("tracefold report")
+        json::schema::<Report>("tetrafold report")
     }
 }

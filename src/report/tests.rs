@@ -6,9 +6,9 @@ use crate::memory::{
     Bytes, FunctionShape, JitedSize, KernelProfile, MMAPABLE, MapShape, MapType, ProgramShape, Refused,
     XlatedSize,
 };
+use crate::platform::KernelVersion;
 use crate::policy::overlap::Witness;
 use crate::policy::overlap::tally::{Example, Tally};
-use crate::target::KernelVersion;
 
 fn program(name: &str, role: Role, functions: &[u32], xlated: Option<u64>) -> ProgramInput {
     ProgramInput {
@@ -183,10 +183,13 @@ fn damaged_reports_are_errors() {
     assert!(Report::from_json(&json.replace("\"maps\":", "\"mops\":")).is_err());
 }
 
-/// `TRACEFOLD_BLESS=1 cargo test report::` writes it anew.
+/// `TETRAFOLD_BLESS=1 cargo test report::` writes it anew.
 #[test]
 fn schema_is_up_to_date() {
-    json::assert_committed("report/report.schema.json", &Report::schema());
+    json::assert_committed(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/report.schema.json"),
+        &Report::schema(),
+    );
 }
 
 #[test]

@@ -5,13 +5,13 @@ use std::sync::LazyLock;
 
 use clap::Parser;
 use jsonschema::Validator;
-use tracefold::artifact::digest::Digest;
-use tracefold::cli::args::{Cli, Command, CompileArgs};
-use tracefold::diag::{Diagnostics, render};
-use tracefold::driver;
-use tracefold::emit::assemble::Built;
-use tracefold::report::measure;
-use tracefold::source::Sources;
+use tetrafold::artifact::digest::Digest;
+use tetrafold::cli::args::{Cli, Command, CompileArgs};
+use tetrafold::diag::{Diagnostics, render};
+use tetrafold::driver;
+use tetrafold::emit::assemble::Built;
+use tetrafold::report::measure;
+use tetrafold::source::Sources;
 
 use super::{Case, texts};
 
@@ -35,7 +35,7 @@ pub fn run(case: &Case) -> Result<Outcome, String> {
         sources.add(name.clone(), text.clone());
     }
     let mut diags = Diagnostics::default();
-    let kernels = tracefold::cli::kernels::load(&args.input.kernels, &mut diags);
+    let kernels = tetrafold::cli::kernels::load(&args.input.kernels, &mut diags);
     let (mut input, target) = (args.input.input(), args.target.target(&kernels));
     input.resolve.kernels = kernels.clone();
     let set = driver::policies(&sources, &input, &mut diags).set.filter(|_| !diags.has_errors());
@@ -70,7 +70,7 @@ pub fn run(case: &Case) -> Result<Outcome, String> {
 
 /// The crate's own definitions read the options.
 fn options(case: &Case) -> Result<CompileArgs, String> {
-    let typed = ["tracefold", "compile", "--output", "none", "policy.yaml"].into_iter();
+    let typed = ["tetrafold", "compile", "--output", "none", "policy.yaml"].into_iter();
     let cli = Cli::try_parse_from(typed.chain(case.args.iter().map(String::as_str)))
         .map_err(|e| format!("{}/args: {e}", case.name))?;
     match cli.command {

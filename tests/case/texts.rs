@@ -2,17 +2,17 @@
 
 use std::fmt::Write as _;
 
-use tracefold::artifact::abi::SCRATCH_SLOTS;
-use tracefold::artifact::manifest::{Manifest, Role, ScopeTerm};
-use tracefold::bpf::{Place, Step};
-use tracefold::driver::Folded;
-use tracefold::emit::assemble::Built;
-use tracefold::emit::lower;
-use tracefold::emit::lower::program::{Places, steps};
-use tracefold::emit::verify::read::{self, Atoms, DecodedDimension, DecodedOperation, DecodedRule, Row};
-use tracefold::fold::plan::{DimensionValues, Unit};
-use tracefold::policy::PolicySet;
-use tracefold::target::Arch;
+use tetrafold::artifact::abi::SCRATCH_SLOTS;
+use tetrafold::artifact::manifest::{Manifest, Role, ScopeTerm};
+use tetrafold::bpf::{Place, Step};
+use tetrafold::driver::Folded;
+use tetrafold::emit::assemble::Built;
+use tetrafold::emit::lower;
+use tetrafold::emit::lower::program::{Places, steps};
+use tetrafold::emit::verify::read::{self, Atoms, DecodedDimension, DecodedOperation, DecodedRule, Row};
+use tetrafold::fold::plan::{DimensionValues, Unit};
+use tetrafold::platform::Arch;
+use tetrafold::policy::PolicySet;
 
 pub fn plan(set: &PolicySet, folded: &Folded) -> String {
     let mut out = String::new();

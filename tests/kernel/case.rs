@@ -1,4 +1,4 @@
-//! Finds the cases, compiles their policies with the `tracefold` program, as a user would, and packs what a virtual
+//! Finds the cases, compiles their policies with the `tetrafold` program, as a user would, and packs what a virtual
 //! machine needs to play them.
 
 use std::path::{Path, PathBuf};
@@ -102,15 +102,15 @@ impl Case {
     }
 }
 
-/// Runs `tracefold compile` in `directory`, so that sources are named as they stand there.
+/// Runs `tetrafold compile` in `directory`, so that sources are named as they stand there.
 pub fn compile(directory: &Path, paths: &[&str], out: &Path, flags: &[String]) -> Result<(), String> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tracefold"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tetrafold"));
     command.current_dir(directory).arg("compile").args(paths).arg("-o").arg(out).args(flags);
-    let ran = command.output().map_err(|e| format!("tracefold: {e}"))?;
+    let ran = command.output().map_err(|e| format!("tetrafold: {e}"))?;
     if ran.status.success() {
         Ok(())
     } else {
-        Err(format!("tracefold compile ended with {}:\n{}", ran.status, String::from_utf8_lossy(&ran.stderr)))
+        Err(format!("tetrafold compile ended with {}:\n{}", ran.status, String::from_utf8_lossy(&ran.stderr)))
     }
 }
 
@@ -133,8 +133,8 @@ pub fn base(series: &str) -> Result<Initramfs, String> {
 
 /// `cargo test` builds examples too; where it was told not to, this one is built here.
 fn loader() -> Result<PathBuf, String> {
-    let tracefold = Path::new(env!("CARGO_BIN_EXE_tracefold"));
-    let loader = tracefold.with_file_name("examples").join("loader");
+    let tetrafold = Path::new(env!("CARGO_BIN_EXE_tetrafold"));
+    let loader = tetrafold.with_file_name("examples").join("loader");
     let built = Command::new(env!("CARGO"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args(["build", "--quiet", "--example", "loader"])

@@ -1,4 +1,4 @@
-//! What a node tells of itself is what policies are then checked against: `tracefold target record` in the machine, and
+//! What a node tells of itself is what policies are then checked against: `tetrafold target record` in the machine, and
 //! the policies against what it wrote.
 //!
 //! Two-sided: what the kernel has is not said to be lacking, what it does not have is named. The answers come from
@@ -90,7 +90,7 @@ pub fn trial(series: &'static str) -> Trial {
 
 fn facts(series: &'static str) -> Result<(), String> {
     let mut initramfs = case::base(series)?;
-    initramfs.program("/bin/tracefold", std::path::Path::new(env!("CARGO_BIN_EXE_tracefold")))?;
+    initramfs.program("/bin/tetrafold", std::path::Path::new(env!("CARGO_BIN_EXE_tetrafold")))?;
     initramfs.file("/policies.yaml", POLICIES.as_bytes().to_vec());
     let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/policies");
     initramfs.tree("/examples", &examples)?;
@@ -124,7 +124,7 @@ pub fn guest(port: &Port) {
 fn look(port: &Port) -> Result<(), String> {
     let run = |args: &[&str]| {
         let ran =
-            Command::new("/bin/tracefold").args(args).output().map_err(|e| format!("tracefold: {e}"))?;
+            Command::new("/bin/tetrafold").args(args).output().map_err(|e| format!("tetrafold: {e}"))?;
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Ok::<_, String>((text(ran.stdout), text(ran.stderr)))
     };

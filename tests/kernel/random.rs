@@ -1,18 +1,18 @@
 //! Random policies and events that a guest can perform: execs, opens and truncations of files by path, system calls
 //! with integers, sockets. The interpreter says on the host what must come of each; the seed is printed, and
-//! `TRACEFOLD_SEED` repeats a run.
+//! `TETRAFOLD_SEED` repeats a run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use tracefold::diag::Diagnostics;
-use tracefold::driver::{self, Input};
-use tracefold::fold::ir::{Attach, AttachKind};
-use tracefold::interp::{self, Event, Value, Verdict, Workload};
-use tracefold::policy::PolicySet;
-use tracefold::policy::resolve::ResolveOptions;
-use tracefold::source::Sources;
-use tracefold::target::{Preempt, Target};
+use tetrafold::diag::Diagnostics;
+use tetrafold::driver::{self, Input};
+use tetrafold::fold::ir::{Attach, AttachKind};
+use tetrafold::interp::{self, Event, Value, Verdict, Workload};
+use tetrafold::platform::{Preempt, Target};
+use tetrafold::policy::PolicySet;
+use tetrafold::policy::resolve::ResolveOptions;
+use tetrafold::source::Sources;
 
 use crate::case;
 use crate::generate::Random;
@@ -209,8 +209,8 @@ fn read(text: &str) -> Result<PolicySet, String> {
 }
 
 pub fn on_a_kernel(series: &'static str) -> Result<(), String> {
-    let seed = std::env::var("TRACEFOLD_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_124);
-    println!("TRACEFOLD_SEED={seed}");
+    let seed = std::env::var("TETRAFOLD_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_124);
+    println!("TETRAFOLD_SEED={seed}");
     let mut initramfs = case::base(series)?;
     let (mut all, mut denied) = (Vec::new(), 0);
     for number in 0..SETS {
@@ -230,7 +230,7 @@ pub fn on_a_kernel(series: &'static str) -> Result<(), String> {
         all.push(expected);
     }
     println!("kernel {series}: {} events, {denied} of them denied", SETS as usize * EVENTS);
-    sets::run(series, initramfs, &all).map_err(|why| format!("TRACEFOLD_SEED={seed}\n{why}"))
+    sets::run(series, initramfs, &all).map_err(|why| format!("TETRAFOLD_SEED={seed}\n{why}"))
 }
 
 /// Something that a guest does, and the hooks that it passes in turn until one denies it.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use tracefold::vocab::attach::EQUIVALENTS;
+use tetrafold::vocab::attach::EQUIVALENTS;
 
 use crate::case::{self, Case, Verdict};
 use crate::judge::{CHECKS, judge};

@@ -32,7 +32,7 @@ pub struct Script {
     /// Events may get lost in this case; how many depends on how tasks interleave.
     #[serde(default)]
     pub may_lose: bool,
-    /// More arguments for `tracefold compile`.
+    /// More arguments for `tetrafold compile`.
     #[serde(default)]
     pub flags: Vec<String>,
     pub steps: Vec<Step>,

@@ -2,7 +2,7 @@
 //!
 //! The kernel's own messages go to the first serial port and are kept for the report of a failure; the second one
 //! carries the guest's lines and nothing else. Emulation is in software, so that no machine is ruled out;
-//! `TRACEFOLD_KVM=1` takes the host's CPU instead (instruction counts then mean nothing and are refused).
+//! `TETRAFOLD_KVM=1` takes the host's CPU instead (instruction counts then mean nothing and are refused).
 //! Assumes that `tests/setup.sh` ran: a missing kernel or emulator is an error that says so, never a skip.
 
 use std::io::{BufRead, BufReader, Read};
@@ -105,7 +105,7 @@ fn qemu(boot: &Boot, archive: &Path, console: &Path) -> Result<Child, String> {
     if !kernel.exists() {
         return Err(format!("{} is missing: run tests/setup.sh", kernel.display()));
     }
-    let kvm = std::env::var_os("TRACEFOLD_KVM").is_some_and(|value| value == "1");
+    let kvm = std::env::var_os("TETRAFOLD_KVM").is_some_and(|value| value == "1");
     let mut command = Command::new("qemu-system-x86_64");
     command.args(["-machine", "q35", "-nodefaults", "-no-reboot", "-display", "none"]);
     if boot.icount {

@@ -68,12 +68,12 @@ pub fn folder() -> TempDir {
 
 /// The program in `folder`, without anything of the environment of the tests.
 pub fn command(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tracefold"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tetrafold"));
     command.current_dir(folder).args(args).env_clear().stdin(Stdio::null());
     command
 }
 
-pub fn tracefold(folder: &Path, args: &[&str]) -> Ran {
+pub fn tetrafold(folder: &Path, args: &[&str]) -> Ran {
     finish(command(folder, args), b"")
 }
 
@@ -131,6 +131,6 @@ pub fn names(folder: &Path) -> Vec<String> {
 pub fn compiled() -> TempDir {
     let folder = folder();
     fs::write(folder.path().join("policy.yaml"), POLICY).expect("the policy can be written");
-    tracefold(folder.path(), &["compile", "policy.yaml", "-o", "out"]).expect(0, &["out: 1 policy"]);
+    tetrafold(folder.path(), &["compile", "policy.yaml", "-o", "out"]).expect(0, &["out: 1 policy"]);
     folder
 }

@@ -1,19 +1,19 @@
 //! From YAML text to a proved artifact, as the command line does it, without files.
 
-use tracefold::artifact::judge::Argument;
-use tracefold::artifact::node::{Node, Workload as NodeWorkload};
-use tracefold::artifact::scope::{self, Container};
-use tracefold::artifact::scope_block::ScopeBlocks;
-use tracefold::artifact::{abi, judge};
-use tracefold::diag::Diagnostics;
-use tracefold::driver::{self, Folded, Input};
-use tracefold::emit::assemble::Built;
-use tracefold::interp::{Event, Value, Workload};
-use tracefold::policy::PolicySet;
-use tracefold::policy::resolve::ResolveOptions;
-use tracefold::source::Sources;
-use tracefold::target::Target;
-use tracefold::vocab::arg_type::{ArgType, Class};
+use tetrafold::artifact::judge::Argument;
+use tetrafold::artifact::node::{Node, Workload as NodeWorkload};
+use tetrafold::artifact::scope::{self, Container};
+use tetrafold::artifact::scope_block::ScopeBlocks;
+use tetrafold::artifact::{abi, judge};
+use tetrafold::diag::Diagnostics;
+use tetrafold::driver::{self, Folded, Input};
+use tetrafold::emit::assemble::Built;
+use tetrafold::interp::{Event, Value, Workload};
+use tetrafold::platform::Target;
+use tetrafold::policy::PolicySet;
+use tetrafold::policy::resolve::ResolveOptions;
+use tetrafold::source::Sources;
+use tetrafold::vocab::arg_type::{ArgType, Class};
 
 /// Everything that a compile makes.
 pub struct Compiled {
@@ -105,7 +105,7 @@ impl Compiled {
     }
 
     /// The oracle's answer in the same form.
-    pub fn expected(&self, verdict: &tracefold::interp::Verdict) -> Judged {
+    pub fn expected(&self, verdict: &tetrafold::interp::Verdict) -> Judged {
         let mut hits: Vec<(u32, u32, bool)> = vec![];
         for hit in &verdict.hits {
             let rank = self.set.policies.iter().position(|p| p.identity == hit.policy).unwrap();
@@ -118,7 +118,7 @@ impl Compiled {
 }
 
 fn arguments<'a>(
-    operation: &tracefold::artifact::manifest::Operation,
+    operation: &tetrafold::artifact::manifest::Operation,
     event: &'a Event,
 ) -> Vec<Argument<'a>> {
     event

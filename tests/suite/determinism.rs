@@ -1,6 +1,6 @@
 //! The same input gives the same bytes, whatever the order of files and the number of threads.
 
-use tracefold::target::Target;
+use tetrafold::platform::Target;
 
 use crate::compile::compile;
 use crate::random::{self, Rng};
@@ -11,7 +11,7 @@ fn the_order_of_files_changes_no_byte_but_their_names() {
         let mut rng = Rng::new(77 + i);
         let text = random::policies(&mut rng);
         let documents: Vec<&str> = text.split("---\n").filter(|d| !d.is_empty()).collect();
-        let target = Target { preempt: tracefold::target::Preempt::Voluntary, ..Target::default() };
+        let target = Target { preempt: tetrafold::platform::Preempt::Voluntary, ..Target::default() };
         let mut reversed = documents.clone();
         reversed.reverse();
         let (a, b) = match (compile(&documents, &target), compile(&reversed, &target)) {

@@ -1,6 +1,6 @@
 //! Sets that mean the same give the same parts; near misses do not.
 
-use tracefold::target::Target;
+use tetrafold::platform::Target;
 
 use crate::compile::{Compiled, compile};
 

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_yaml::Value;
 
-use crate::command_line::{POLICY, Ran, finish, folder, tracefold};
+use crate::command_line::{POLICY, Ran, finish, folder, tetrafold};
 
 fn committed(file: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
@@ -28,10 +28,10 @@ fn act(workspace: &Path, inputs: &[(&str, &str)]) -> Vec<Ran> {
     let runner = folder();
     let cargo = runner.path().join("cargo");
     let script = format!(
-        "#!/bin/sh\n[ \"$*\" = \"install --quiet --locked --path /action --root {0}/tracefold\" ] || exit 9\n\
-         mkdir -p {0}/tracefold/bin && ln -s {1} {0}/tracefold/bin/tracefold\n",
+        "#!/bin/sh\n[ \"$*\" = \"install --quiet --locked --path /action --root {0}/tetrafold\" ] || exit 9\n\
+         mkdir -p {0}/tetrafold/bin && ln -s {1} {0}/tetrafold/bin/tetrafold\n",
         runner.path().display(),
-        env!("CARGO_BIN_EXE_tracefold"),
+        env!("CARGO_BIN_EXE_tetrafold"),
     );
     fs::write(&cargo, script).unwrap();
     fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
@@ -108,16 +108,16 @@ fn the_action_fails_where_nothing_can_be_read() {
 fn the_pre_commit_hook_checks_a_folder() {
     let hooks: Value = serde_yaml::from_str(&committed(".pre-commit-hooks.yaml")).unwrap();
     let [hook] = hooks.as_sequence().unwrap().as_slice() else { panic!("one hook") };
-    assert_eq!((hook["id"].as_str(), hook["language"].as_str()), (Some("tracefold-check"), Some("rust")));
+    assert_eq!((hook["id"].as_str(), hook["language"].as_str()), (Some("tetrafold-check"), Some("rust")));
     let mut words = hook["entry"].as_str().unwrap().split(' ').collect::<Vec<_>>();
-    assert_eq!(words.remove(0), "tracefold");
+    assert_eq!(words.remove(0), "tetrafold");
     words.extend(hook["args"].as_sequence().unwrap().iter().map(|arg| arg.as_str().unwrap()));
     let workspace = folder();
     fs::write(workspace.path().join("policy.yaml"), POLICY).unwrap();
     fs::write(workspace.path().join("values.yaml"), "a: 1\n").unwrap();
-    tracefold(workspace.path(), &words).expect(0, &["1 policy is valid"]);
+    tetrafold(workspace.path(), &words).expect(0, &["1 policy is valid"]);
     fs::write(workspace.path().join("policy.yaml"), POLICY.replace("Override", "Overide")).unwrap();
-    tracefold(workspace.path(), &words).expect(1, &["TF0106"]);
+    tetrafold(workspace.path(), &words).expect(1, &["TF0106"]);
 }
 
 #[test]
@@ -127,27 +127,27 @@ fn schemas_are_printed_as_they_are_committed() {
         ("policies", "src/syntax/ast/policies.schema.json"),
         ("manifest", "src/artifact/manifest.schema.json"),
         ("report", "src/report/report.schema.json"),
-        ("target", "src/target/description.schema.json"),
+        ("target", "src/platform/description.schema.json"),
     ] {
-        let ran = tracefold(folder.path(), &["schema", of]);
+        let ran = tetrafold(folder.path(), &["schema", of]);
         ran.expect(0, &[]);
         assert!(ran.stdout == committed(file), "{of}");
     }
-    tracefold(folder.path(), &["schema", "diagnostics"]).expect(0, &["endColumn"]);
-    tracefold(folder.path(), &["schema", "nothing"]).expect(2, &["policies", "manifest"]);
+    tetrafold(folder.path(), &["schema", "diagnostics"]).expect(0, &["endColumn"]);
+    tetrafold(folder.path(), &["schema", "nothing"]).expect(2, &["policies", "manifest"]);
 }
 
 #[test]
 fn every_command_has_completions_and_a_page() {
     let folder = folder();
-    let help = tracefold(folder.path(), &["--help"]).stdout;
+    let help = tetrafold(folder.path(), &["--help"]).stdout;
     let commands = help.split_once("Commands:").unwrap().1.split_once("Options:").unwrap().0;
     let lines = commands.lines().filter_map(|line| line.strip_prefix("  "));
     let commands: Vec<&str> =
         lines.filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next()).collect();
     assert!(commands.contains(&"check") && commands.contains(&"man"), "{commands:?}");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let ran = tracefold(folder.path(), &["completions", shell]);
+        let ran = tetrafold(folder.path(), &["completions", shell]);
         ran.expect(0, &commands);
         ran.expect(0, &["diagnostics"]);
         if shell == "bash" {
@@ -157,9 +157,9 @@ fn every_command_has_completions_and_a_page() {
         }
     }
     for name in commands.into_iter().filter(|&name| name != "help") {
-        let ran = tracefold(folder.path(), &["man", name]);
-        ran.expect(0, &[&format!(".TH tracefold-{name}"), ".SH NAME", ".SH OPTIONS"]);
+        let ran = tetrafold(folder.path(), &["man", name]);
+        ran.expect(0, &[&format!(".TH tetrafold-{name}"), ".SH NAME", ".SH OPTIONS"]);
     }
-    tracefold(folder.path(), &["man"]).expect(0, &[".TH tracefold", "Exit status"]);
-    tracefold(folder.path(), &["man", "nothing"]).expect(2, &["no such command"]);
+    tetrafold(folder.path(), &["man"]).expect(0, &[".TH tetrafold", "Exit status"]);
+    tetrafold(folder.path(), &["man", "nothing"]).expect(2, &["no such command"]);
 }

@@ -1,8 +1,8 @@
 //! Meaning is a property: policies, rules, plan and emitted bytes agree on every event.
 
-use tracefold::fold::{ir, opt};
-use tracefold::interp;
-use tracefold::target::{Preempt, Target};
+use tetrafold::fold::{ir, opt};
+use tetrafold::interp;
+use tetrafold::platform::{Preempt, Target};
 
 use crate::compile::compile;
 use crate::random::{self, Rng};
@@ -12,8 +12,8 @@ const SETS: u64 = 1000;
 const EVENTS: usize = 100;
 
 fn seed() -> u64 {
-    let seed = std::env::var("TRACEFOLD_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(20_261_124);
-    println!("TRACEFOLD_SEED={seed}");
+    let seed = std::env::var("TETRAFOLD_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(20_261_124);
+    println!("TETRAFOLD_SEED={seed}");
     seed
 }
 
@@ -88,7 +88,7 @@ fn every_pass_alone_keeps_the_meaning_and_changes_nothing_the_second_time() {
             let mut program = built.clone();
             (pass.run)(&mut program, &compiled.set.strings, &mut opt::Certificate::default());
             let mut diags = Default::default();
-            let plan = tracefold::fold::plan::factor(&program, &mut diags).unwrap();
+            let plan = tetrafold::fold::plan::factor(&program, &mut diags).unwrap();
             for operation in &built.operations {
                 for _ in 0..20 {
                     let event = random::event(&mut rng, operation);

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tracefold::diag::codes::{self, example};
-use tracefold::diag::{Code, Diagnostics};
-use tracefold::driver::{self, Input};
-use tracefold::policy::resolve::ResolveOptions;
-use tracefold::source::{Origin, Sources};
-use tracefold::syntax::ast::publish;
-use tracefold::syntax::documents;
-use tracefold::syntax::yaml::Node;
-use tracefold::syntax::yaml::scalars::Scalar;
+use tetrafold::diag::codes::{self, example};
+use tetrafold::diag::{Code, Diagnostics};
+use tetrafold::driver::{self, Input};
+use tetrafold::policy::resolve::ResolveOptions;
+use tetrafold::source::{Origin, Sources};
+use tetrafold::syntax::ast::publish;
+use tetrafold::syntax::documents;
+use tetrafold::syntax::yaml::Node;
+use tetrafold::syntax::yaml::scalars::Scalar;
 
 /// Accepted with a warning that the schema takes seriously: an editor should say so, too.
 const WARNED: [Code; 2] = [Code::EXPLICIT_NULL, Code::MISCASED_NAME];
@@ -129,8 +129,8 @@ fn every_valid_policy_of_examples_and_cases_fits() {
 
 #[test]
 fn policies_of_the_corpus_fit_if_they_are_right() {
-    let Some(corpus) = std::env::var_os("TRACEFOLD_CORPUS").map(PathBuf::from) else {
-        return eprintln!("skipped: TRACEFOLD_CORPUS names no folder");
+    let Some(corpus) = std::env::var_os("TETRAFOLD_CORPUS").map(PathBuf::from) else {
+        return eprintln!("skipped: TETRAFOLD_CORPUS names no folder");
     };
     let (validator, mut accepted, mut refused) = (validator(), 0, 0);
     for path in files(&corpus.join("accept")) {

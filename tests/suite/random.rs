@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use tracefold::fold::ir::Operation;
-use tracefold::interp::{Event, Value, Workload};
-use tracefold::vocab::arg_type::Class;
+use tetrafold::fold::ir::Operation;
+use tetrafold::interp::{Event, Value, Workload};
+use tetrafold::vocab::arg_type::Class;
 
 /// splitmix64: small, and the same everywhere.
 pub struct Rng(u64);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tracefold::target::Target;
+use tetrafold::platform::Target;
 
 use crate::compile::{Compiled, compile};
 

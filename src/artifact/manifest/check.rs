@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::*;
-use crate::artifact::abi;
-use crate::artifact::digest::FileKind;
-use crate::artifact::json;
-use crate::artifact::{image, node, scope_block};
+use crate::abi;
+use crate::digest::FileKind;
+use crate::json;
+use crate::{image, node, scope_block};
 
 /// What is wrong with a manifest, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -50,7 +50,7 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::abi;
+    use crate::abi;
 
     #[test]
     fn fields_are_aligned_and_fill_the_header() {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::digest::Digest;
+use crate::digest::Digest;
 
 /// Which workloads: those that any term describes (rules in [`super::scope`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,8 +1,8 @@
-use crate::artifact::json;
+use crate::json;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::artifact::sample::allowlists;
+use crate::sample::allowlists;
 
 /// The sample manifest after a change to its JSON.
 fn changed(change: impl FnOnce(&mut Value)) -> Result<Manifest, ManifestError> {
@@ -17,7 +17,7 @@ fn refusal(change: impl FnOnce(&mut Value)) -> String {
 
 #[test]
 fn schema_is_up_to_date() {
-    json::assert_committed("artifact/manifest.schema.json", &Manifest::schema());
+    json::assert_committed(concat!(env!("CARGO_MANIFEST_DIR"), "/manifest.schema.json"), &Manifest::schema());
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn bytes_are_canonical_and_come_back() {
     assert_eq!(Manifest::from_json(&bytes).unwrap().to_json(), bytes);
     let text = String::from_utf8(bytes).unwrap();
     assert!(
-        text.starts_with("{\n\"schemaVersion\":1,\n\"tool\":{\"name\":\"tracefold\"")
+        text.starts_with("{\n\"schemaVersion\":1,\n\"tool\":{\"name\":\"tetrafold\"")
             && text.ends_with("}\n")
     );
     let first = text.lines().find(|l| l.starts_with("{\"number\":0,\"kind\"")).unwrap();
@@ -69,7 +69,7 @@ fn another_version_is_said_to_be_one() {
     assert_eq!(reason, "schemaVersion: 2 is not a version that this tool reads");
     assert!(refusal(|v| v["abi"]["node"] = json!(2)).starts_with("abi: "));
     assert!(refusal(|v| v["events"]["headerBytes"] = json!(80)).starts_with("events: "));
-    assert!(refusal(|v| v["tool"]["name"] = json!("tracefolder")).starts_with("tool.name: "));
+    assert!(refusal(|v| v["tool"]["name"] = json!("tetrafolder")).starts_with("tool.name: "));
 }
 
 #[test]

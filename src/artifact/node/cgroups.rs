@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::{NodeError, Part, Write};
-use crate::artifact::abi::{self, CGROUP_HASH, CGROUP_PROBES, SET_NONE};
-use crate::artifact::manifest::NodeRegion;
+use crate::abi::{self, CGROUP_HASH, CGROUP_PROBES, SET_NONE};
+use crate::manifest::NodeRegion;
 
 /// Lookups that a program makes at most (`bpf-templates/scope.h`, NESTED).
 pub(super) const LOOKUPS: usize = 5;

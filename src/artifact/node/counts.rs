@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::artifact::abi::{self, Word, u32_at, u64_at};
-use crate::artifact::image::{ImageError, refused};
-use crate::artifact::manifest::Manifest;
+use crate::abi::{self, Word, u32_at, u64_at};
+use crate::image::{ImageError, refused};
+use crate::manifest::Manifest;
 
 /// How often a selector matched, in one generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,9 +17,9 @@
 use std::collections::BTreeSet;
 
 use super::rows::{row_bytes, row_of};
-use crate::artifact::abi::{self, Word};
-use crate::artifact::manifest::{Dimension, NodeRegion, Scope, ScopeTerm};
-use crate::artifact::scope_block::{Atoms, RowRef, ScopeBlock, ScopeBlocks};
+use crate::abi::{self, Word};
+use crate::manifest::{Dimension, NodeRegion, Scope, ScopeTerm};
+use crate::scope_block::{Atoms, RowRef, ScopeBlock, ScopeBlocks};
 
 /// What layout has to know of an operation.
 #[derive(Clone, Copy, Debug)]
@@ -52,10 +52,7 @@ pub fn layout(
 }
 
 /// Whether a manifest's region is one that programs and loader can agree on.
-pub(in crate::artifact) fn check(
-    region: &NodeRegion,
-    heads: impl Iterator<Item = u32>,
-) -> Result<(), String> {
+pub(crate) fn check(region: &NodeRegion, heads: impl Iterator<Item = u32>) -> Result<(), String> {
     let limit = u64::from(region.mask | abi::REF_FLAGS) + 1;
     if !limit.is_power_of_two() || region.mask & abi::REF_FLAGS != 0 {
         return Err(format!("mask {:#x} is not that of a region", region.mask));

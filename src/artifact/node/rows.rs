@@ -4,9 +4,9 @@
 //! the set; a list, which the program halves, elsewhere. Of a set and its complement the smaller one is kept if
 //! the program can invert, so that an allowlist's quiet row and the row that its policy tests are one.
 
-use crate::artifact::abi::{ROW_INVERT, ROW_LIST};
-use crate::artifact::manifest::RowForm;
-use crate::artifact::scope_block::Atoms;
+use crate::abi::{ROW_INVERT, ROW_LIST};
+use crate::manifest::RowForm;
+use crate::scope_block::Atoms;
 
 const BITS_ALWAYS: u64 = 128;
 

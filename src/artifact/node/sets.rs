@@ -10,9 +10,9 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::rows::{encode, row_of};
 use super::{NodeError, Part, SCOPES_MAX, Write};
-use crate::artifact::abi::{self, ROW_INVERT, Word};
-use crate::artifact::manifest::{Dimension, Manifest, RowForm};
-use crate::artifact::scope_block::{Atoms, RowRef, ScopeBlock, ScopeBlocks};
+use crate::abi::{self, ROW_INVERT, Word};
+use crate::manifest::{Dimension, Manifest, RowForm};
+use crate::scope_block::{Atoms, RowRef, ScopeBlock, ScopeBlocks};
 
 #[derive(Clone, Debug)]
 pub(super) struct Sets {
@@ -48,7 +48,7 @@ struct Appended {
 
 impl Sets {
     pub(super) fn new(manifest: &Manifest, blocks: Arc<[ScopeBlocks]>) -> Sets {
-        let operation = |o: &crate::artifact::manifest::Operation| Operation {
+        let operation = |o: &crate::manifest::Operation| Operation {
             heads_offset: o.heads_offset,
             dimensions: o.dimensions.clone(),
         };

@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use super::counts::counts;
 use super::layout::{OperationBlocks, layout};
 use super::*;
-use crate::artifact::abi::{ACT_POST, Act, ROW_INVERT, ROW_LIST, Word, u32_at, u64_at};
-use crate::artifact::manifest::*;
-use crate::artifact::sample::allowlists;
-use crate::artifact::scope_block::{Builder, DecisionList, RowRef, ScopeBlock};
+use crate::abi::{ACT_POST, Act, ROW_INVERT, ROW_LIST, Word, u32_at, u64_at};
+use crate::manifest::*;
+use crate::sample::allowlists;
+use crate::scope_block::{Builder, DecisionList, RowRef, ScopeBlock};
 
 // ---- The program --------------------------------------------------------------------------------------------
 
@@ -557,11 +557,10 @@ fn more_scopes_than_a_set_holds_are_refused_and_the_workload_named() {
 #[test]
 fn the_region_of_a_thousand_allowlists_has_32_kib() {
     let sample = allowlists(1000, 500, 10);
-    let artifact =
-        crate::artifact::read::Artifact::from_parts(&sample.manifest.to_json(), b"{}".to_vec(), |file| {
-            Ok(sample.files.get(file).unwrap().to_vec())
-        })
-        .unwrap();
+    let artifact = crate::read::Artifact::from_parts(&sample.manifest.to_json(), b"{}".to_vec(), |file| {
+        Ok(sample.files.get(file).unwrap().to_vec())
+    })
+    .unwrap();
     let node = &artifact.manifest.node;
     assert_eq!((node.mask | 7) + 1, 32 * 1024);
     assert_eq!((node.cgroup_slots, node.sets, node.blocks_offset), (1024, 152, 17_184));

@@ -1,10 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::artifact::abi::{ACT_POST, Act};
-use crate::artifact::digest::FileKind;
-use crate::artifact::sample::{OPERATION, REPORT, Sample, allowlists};
-use crate::artifact::scope_block::{Builder, ScopeBlock};
+use crate::abi::{ACT_POST, Act};
+use crate::digest::FileKind;
+use crate::sample::{OPERATION, REPORT, Sample, allowlists};
+use crate::scope_block::{Builder, ScopeBlock};
 
 fn open(manifest: &[u8], files: &Files) -> Result<Artifact, ArtifactError> {
     Artifact::from_parts(manifest, REPORT.to_vec(), |file| {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::artifact::abi::{ACT_POST, Act};
+use crate::abi::{ACT_POST, Act};
 
 const OPERATION: u32 = 3;
 const ATOMS: [u32; 3] = [40, 7, 0];

@@ -4,7 +4,7 @@
 //! types are indexed where they lie.
 //! Source: Linux 6.12, Documentation/bpf/btf.rst.
 
-use crate::bpf::error::Error;
+use crate::error::Error;
 
 /// Number of a type; the first one is 1, and 0 is `void`.
 pub type TypeId = u32;

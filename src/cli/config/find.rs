@@ -7,7 +7,7 @@
 use std::path::{Component, Path, PathBuf};
 
 /// Hidden, so that no search of a folder takes it for a policy.
-pub const NAME: &str = ".tracefold.yaml";
+pub const NAME: &str = ".tetrafold.yaml";
 
 /// The file as it can be shown: relative to the working directory.
 pub fn upwards(paths: &[PathBuf]) -> Option<PathBuf> {
@@ -75,9 +75,9 @@ mod tests {
     #[test]
     fn the_file_is_shown_from_the_working_directory() {
         let shown = |file: &str| relative(Path::new(file), Path::new("/a/b")).to_str().unwrap().to_string();
-        assert_eq!(shown("/a/b/.tracefold.yaml"), ".tracefold.yaml");
-        assert_eq!(shown("/a/b/c/.tracefold.yaml"), "c/.tracefold.yaml");
-        assert_eq!(shown("/.tracefold.yaml"), "../../.tracefold.yaml");
-        assert_eq!(shown("/a/c/.tracefold.yaml"), "../c/.tracefold.yaml");
+        assert_eq!(shown("/a/b/.tetrafold.yaml"), ".tetrafold.yaml");
+        assert_eq!(shown("/a/b/c/.tetrafold.yaml"), "c/.tetrafold.yaml");
+        assert_eq!(shown("/.tetrafold.yaml"), "../../.tetrafold.yaml");
+        assert_eq!(shown("/a/c/.tetrafold.yaml"), "../c/.tetrafold.yaml");
     }
 }

@@ -148,7 +148,7 @@ mod tests {
 
     fn read(text: &str) -> (Config, Vec<Code>) {
         let mut sources = Sources::default();
-        sources.add(".tracefold.yaml", text);
+        sources.add(".tetrafold.yaml", text);
         let mut diags = Diagnostics::default();
         let config = config(&sources, &mut diags);
         (config, diags.sorted().iter().map(|d| d.code).collect())
@@ -196,7 +196,7 @@ mod tests {
     fn the_examples_of_the_pages_are_true() {
         let mut seen = 0;
         for row in codes::ALL {
-            let mut parts = row.page.split("```yaml .tracefold.yaml\n").skip(1);
+            let mut parts = row.page.split("```yaml .tetrafold.yaml\n").skip(1);
             let (Some(wrong), Some(right)) = (parts.next(), parts.next()) else { continue };
             let body = |part: &'static str| part.split("```").next().unwrap();
             assert_eq!(read(body(wrong)).1, [row.code], "{}", row.code);

@@ -11,7 +11,7 @@ use super::{LoweredDimension, Matcher};
 use crate::bpf::{Place, Step};
 use crate::fold::ir::{AttachKind, Operation, Program, Subject, SubjectId};
 use crate::fold::plan::Unit;
-use crate::target::Arch;
+use crate::platform::Arch;
 use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::attach::{self, Param};
 

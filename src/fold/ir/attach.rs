@@ -6,8 +6,8 @@
 //! 591 of 30 660 on 6.1; with lsm none of 50 000).
 
 use crate::diag::{Code, Diagnostics, target as report};
+use crate::platform::{Preempt, Target};
 use crate::policy::{Hook, HookCall};
-use crate::target::{Preempt, Target};
 use crate::vocab::attach;
 
 /// What the kernel is asked to run a program at.

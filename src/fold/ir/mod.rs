@@ -12,9 +12,9 @@ mod text;
 use indexmap::{IndexMap, IndexSet};
 
 use crate::diag::Diagnostics;
+use crate::platform::Target;
 use crate::policy::{Actions, Filter, Hook, Mode, PolicySet, ScopeId, StrId, Test};
 use crate::source::Span;
-use crate::target::Target;
 use crate::vocab::arg_type::{ArgType, Class};
 
 pub use attach::{Attach, AttachKind, AttachReason, Choice, choose};

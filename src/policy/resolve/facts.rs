@@ -6,8 +6,8 @@ use rustc_hash::FxHashSet;
 
 use super::Cx;
 use crate::diag::{Diagnostic, lints};
+use crate::platform::kernel::{Kernel, listed};
 use crate::source::Span;
-use crate::target::kernel::{Kernel, listed};
 
 /// Kinds of facts that decide whether Tetragon loads a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,10 +48,10 @@ use self::variables::Variables;
 use super::overlap::overrides::{self, Side};
 use super::{Hook, Identity, Mode, Policy, PolicySet, Scope, ScopeId, Strings, Template};
 use crate::diag::{Diagnostic, Diagnostics, Severity, overlap as report, schema};
+use crate::platform::kernel::Kernel;
 use crate::source::Span;
 use crate::syntax::ast::{self, Document};
 use crate::syntax::documents::{Document as Tree, DocumentKind};
-use crate::target::kernel::Kernel;
 
 /// What the user says about the run as a whole.
 #[derive(Clone, Debug)]

@@ -430,7 +430,7 @@ mod reach;
 mod rejections;
 mod weak;
 
-/// Parity with Tetragon on a corpus of policies, in the folder that `TRACEFOLD_CORPUS` names: `accept/`
+/// Parity with Tetragon on a corpus of policies, in the folder that `TETRAFOLD_CORPUS` names: `accept/`
 /// loads there, `reject/` (with `REJECT.tsv`) does not, `templated/` holds placeholders.
 mod corpus;
 

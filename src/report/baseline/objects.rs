@@ -11,8 +11,8 @@ use crate::memory::{
     Bytes, Cost, FunctionShape, JitedSize, KernelProfile, MapShape, MapType, NO_PREALLOC, ProgramShape,
     Refused, XlatedSize, map_cost, program_cost,
 };
+use crate::platform::KernelVersion;
 use crate::report::Memory;
-use crate::target::KernelVersion;
 
 /// Where the program sizes below were taken.
 pub(super) const MEASURED_ON: KernelVersion = KernelVersion::new(6, 12);

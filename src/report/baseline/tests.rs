@@ -1,7 +1,7 @@
 //! The baseline against what the real agent took.
 
 use super::*;
-use crate::target::KernelVersion;
+use crate::platform::KernelVersion;
 
 const EXEC: &str = "security_bprm_creds_for_exec";
 

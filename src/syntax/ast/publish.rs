@@ -1,4 +1,4 @@
-//! The JSON Schema of the four kinds, for editors and validators that know no tracefold.
+//! The JSON Schema of the four kinds, for editors and validators that know no tetrafold.
 //!
 //! Made from the tables that the reader goes by ([`super::schema`]), so it cannot say anything else: a document
 //! that this schema takes passes the reader, rules that need meaning aside. Draft 7, which editors know best;

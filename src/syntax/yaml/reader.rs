@@ -139,7 +139,7 @@ fn floor(text: &str, at: usize) -> usize {
 
 fn syntax_help(kind: &ErrorKind, line: &str) -> Option<&'static str> {
     if line.contains("{{") {
-        return Some("fill in templates (`{{ ... }}`) before giving the text to tracefold");
+        return Some("fill in templates (`{{ ... }}`) before giving the text to tetrafold");
     }
     match kind {
         ErrorKind::TabNotAllowed

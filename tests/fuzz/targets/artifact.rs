@@ -7,23 +7,23 @@
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use tracefold::artifact::digest::{FileKind, FileRef};
-use tracefold::artifact::evaluate::{Tables, TextMatch};
-use tracefold::artifact::image::{self, MapImage};
-use tracefold::artifact::judge::{Argument, judge};
-use tracefold::artifact::manifest::Manifest;
-use tracefold::artifact::node::{Node, Workload, counts};
-use tracefold::artifact::read::{Artifact, ArtifactError, Reason};
-use tracefold::artifact::scope_block::ScopeBlocks;
-use tracefold::bpf::{self, KernelBtf, StencilObject};
-use tracefold::diag::Diagnostics;
-use tracefold::driver::{self, Input};
-use tracefold::emit::assemble::Built;
-use tracefold::policy::resolve::ResolveOptions;
-use tracefold::report::Report;
-use tracefold::target::Target;
-use tracefold::target::description::Description;
-use tracefold::target::types::KernelTypes;
+use tetrafold::artifact::digest::{FileKind, FileRef};
+use tetrafold::artifact::evaluate::{Tables, TextMatch};
+use tetrafold::artifact::image::{self, MapImage};
+use tetrafold::artifact::judge::{Argument, judge};
+use tetrafold::artifact::manifest::Manifest;
+use tetrafold::artifact::node::{Node, Workload, counts};
+use tetrafold::artifact::read::{Artifact, ArtifactError, Reason};
+use tetrafold::artifact::scope_block::ScopeBlocks;
+use tetrafold::bpf::{self, KernelBtf, StencilObject};
+use tetrafold::diag::Diagnostics;
+use tetrafold::driver::{self, Input};
+use tetrafold::emit::assemble::Built;
+use tetrafold::policy::resolve::ResolveOptions;
+use tetrafold::report::Report;
+use tetrafold::platform::Target;
+use tetrafold::platform::description::Description;
+use tetrafold::platform::types::KernelTypes;
 
 const POLICIES: [&str; 3] = [
     include_str!("../../../examples/policies/database-exec-allowlist.yaml"),

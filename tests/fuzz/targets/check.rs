@@ -4,12 +4,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tracefold::diag::levels::{Level, Levels, Named};
-use tracefold::diag::{Diagnostics, Severity, github, json, render, sarif};
-use tracefold::driver::{self, Input};
-use tracefold::policy::resolve::ResolveOptions;
-use tracefold::source::Sources;
-use tracefold::target::Target;
+use tetrafold::diag::levels::{Level, Levels, Named};
+use tetrafold::diag::{Diagnostics, Severity, github, json, render, sarif};
+use tetrafold::driver::{self, Input};
+use tetrafold::policy::resolve::ResolveOptions;
+use tetrafold::source::Sources;
+use tetrafold::platform::Target;
 
 fuzz_target!(|data: &[u8]| {
     let input =

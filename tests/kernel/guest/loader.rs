@@ -11,7 +11,7 @@ use super::process::kill;
 use crate::script::Report;
 
 /// Where the loader pins; removed with all that is in it after each case.
-pub const PINS: &str = "/sys/fs/bpf/tracefold";
+pub const PINS: &str = "/sys/fs/bpf/tetrafold";
 
 const PATIENCE: Duration = Duration::from_secs(120);
 

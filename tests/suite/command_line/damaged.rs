@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Ran, compiled, files, tracefold};
+use super::{Ran, compiled, files, tetrafold};
 
 /// Both commands on the artifact in `folder`.
 fn both(folder: &Path) -> [Ran; 2] {
-    [tracefold(folder, &["inspect", "out", "--instructions"]), tracefold(folder, &["report", "out"])]
+    [tetrafold(folder, &["inspect", "out", "--instructions"]), tetrafold(folder, &["report", "out"])]
 }
 
 #[track_caller]
@@ -79,7 +79,7 @@ fn a_file_cut_short_or_missing_is_found() {
         fs::remove_file(&path).unwrap();
         // Without a manifest it is a folder without policies to `report`.
         if name == "manifest.json" {
-            tracefold(folder.path(), &["inspect", "out"]).expect(3, &[&name]);
+            tetrafold(folder.path(), &["inspect", "out"]).expect(3, &[&name]);
         } else {
             refused(folder.path(), &[&name, "cannot be read"]);
         }
@@ -126,7 +126,7 @@ fn a_manifest_of_another_version_or_with_unknown_fields_is_refused() {
 #[test]
 fn what_is_no_artifact_is_said_to_be_none() {
     let folder = compiled();
-    tracefold(folder.path(), &["inspect", "missing"]).expect(3, &["missing"]);
-    tracefold(folder.path(), &["inspect", "policy.yaml"]).expect(3, &["policy.yaml"]);
-    tracefold(folder.path(), &["inspect", "."]).expect(3, &["manifest.json"]);
+    tetrafold(folder.path(), &["inspect", "missing"]).expect(3, &["missing"]);
+    tetrafold(folder.path(), &["inspect", "policy.yaml"]).expect(3, &["policy.yaml"]);
+    tetrafold(folder.path(), &["inspect", "."]).expect(3, &["manifest.json"]);
 }

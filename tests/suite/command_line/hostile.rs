@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 
-use super::{POLICY, command, finish, folder, names, tracefold};
+use super::{POLICY, command, finish, folder, names, tetrafold};
 
 /// Every command that reads policies says the same about them.
 #[track_caller]
@@ -10,7 +10,7 @@ fn refused(text: &str, said: &[&str]) {
     let folder = folder();
     fs::write(folder.path().join("p.yaml"), text).unwrap();
     for args in [&["check", "p.yaml"][..], &["compile", "p.yaml", "-o", "out"], &["report", "p.yaml"]] {
-        tracefold(folder.path(), args).expect(1, said);
+        tetrafold(folder.path(), args).expect(1, said);
     }
     finish(command(folder.path(), &["check", "-"]), text.as_bytes()).expect(1, &[said[0]]);
     assert_eq!(names(folder.path()), ["p.yaml"]);
@@ -21,8 +21,8 @@ fn a_file_of_100_megabytes() {
     let folder = folder();
     let path = folder.path().join("large.yaml");
     File::create(&path).unwrap().set_len(100 << 20).unwrap();
-    tracefold(folder.path(), &["check", "large.yaml"]).expect(3, &["TF0003", "large.yaml"]);
-    tracefold(folder.path(), &["compile", ".", "-o", "out"]).expect(3, &["TF0003"]);
+    tetrafold(folder.path(), &["check", "large.yaml"]).expect(3, &["TF0003", "large.yaml"]);
+    tetrafold(folder.path(), &["compile", ".", "-o", "out"]).expect(3, &["TF0003"]);
     let mut from_stdin = command(folder.path(), &["check", "-"]);
     from_stdin.stdin(File::open(&path).unwrap());
     let output = from_stdin.output().unwrap();
@@ -55,7 +55,7 @@ fn ten_thousand_nested_lists() {
 fn fifty_megabytes_of_nested_lists() {
     let folder = folder();
     fs::write(folder.path().join("p.yaml"), "[".repeat(50 << 20)).unwrap();
-    let ran = tracefold(folder.path(), &["check", "p.yaml"]);
+    let ran = tetrafold(folder.path(), &["check", "p.yaml"]);
     ran.expect(1, &["TF0031", "p.yaml:1:256", "1 error in 1 file"]);
     assert!(ran.stdout.len() < 2000, "{ran:#?}");
 }
@@ -65,7 +65,7 @@ fn fifty_megabytes_of_nested_lists() {
 fn a_hundred_thousand_errors() {
     let folder = folder();
     fs::write(folder.path().join("p.yaml"), "--- {kind: TracingPolcy}\n".repeat(100_000)).unwrap();
-    let ran = tracefold(folder.path(), &["check", "p.yaml"]);
+    let ran = tetrafold(folder.path(), &["check", "p.yaml"]);
     let more = "TF0052 (unknown kind): 99900 more; `--diagnostics json` has all";
     ran.expect(1, &[more, "100000 errors in 1 file"]);
     assert!(ran.stdout.lines().count() < 2000);
@@ -87,7 +87,7 @@ fn ten_thousand_errors_of_one_mapping() {
     ] {
         let folder = folder();
         fs::write(folder.path().join("p.yaml"), text).unwrap();
-        tracefold(folder.path(), &["check", "p.yaml"]).expect(1, &[said]);
+        tetrafold(folder.path(), &["check", "p.yaml"]).expect(1, &[said]);
     }
 }
 
@@ -114,7 +114,7 @@ fn control_characters_are_not_printed() {
     let folder = folder();
     let text = POLICY.replace("NotEqual", "\"Not\\e[31mEqual\"");
     fs::write(folder.path().join("p.yaml"), text).unwrap();
-    let ran = tracefold(folder.path(), &["check", "p.yaml"]);
+    let ran = tetrafold(folder.path(), &["check", "p.yaml"]);
     ran.expect(1, &["TF0106"]);
     assert!(!ran.stdout.contains('\u{1b}'), "{ran:#?}");
 }
@@ -125,7 +125,7 @@ fn a_line_of_a_megabyte() {
     let folder = folder();
     let text = POLICY.replace("/usr/bin/true", &"x".repeat(1 << 20));
     fs::write(folder.path().join("p.yaml"), text).unwrap();
-    let ran = tracefold(folder.path(), &["check", "p.yaml"]);
+    let ran = tetrafold(folder.path(), &["check", "p.yaml"]);
     ran.expect(1, &["TF0209"]);
     assert!(ran.stdout.len() < 10_000, "{} bytes", ran.stdout.len());
 }

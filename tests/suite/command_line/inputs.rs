@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{POLICY, command, finish, folder, names, policy, tracefold};
+use super::{POLICY, command, finish, folder, names, policy, tetrafold};
 
 #[test]
 fn each_exit_status_has_its_cause() {
@@ -10,16 +10,16 @@ fn each_exit_status_has_its_cause() {
     let path = folder.path();
     fs::write(path.join("good.yaml"), POLICY).unwrap();
     fs::write(path.join("bad.yaml"), POLICY.replace("NotEqual", "NotEquals")).unwrap();
-    tracefold(path, &["check", "good.yaml"]).expect(0, &["1 policy is valid"]);
-    tracefold(path, &["check", "bad.yaml"]).expect(1, &["TF0106", "bad.yaml:13", "did you mean `NotEqual`?"]);
-    tracefold(path, &["compile", "bad.yaml", "-o", "out"]).expect(1, &["TF0106"]);
-    tracefold(path, &["report", "bad.yaml"]).expect(1, &["TF0106"]);
-    tracefold(path, &["check", "--no-such-option"]).expect(2, &["--no-such-option"]);
-    tracefold(path, &["compile", "good.yaml"]).expect(2, &["--output"]);
-    tracefold(path, &[]).expect(2, &["Usage"]);
-    tracefold(path, &["check", "missing.yaml"]).expect(3, &["TF0001", "missing.yaml"]);
-    tracefold(path, &["report", "good.yaml", "--max-programs", "0"]).expect(4, &["programs"]);
-    tracefold(path, &["--help"]).expect(0, &["Exit status"]);
+    tetrafold(path, &["check", "good.yaml"]).expect(0, &["1 policy is valid"]);
+    tetrafold(path, &["check", "bad.yaml"]).expect(1, &["TF0106", "bad.yaml:13", "did you mean `NotEqual`?"]);
+    tetrafold(path, &["compile", "bad.yaml", "-o", "out"]).expect(1, &["TF0106"]);
+    tetrafold(path, &["report", "bad.yaml"]).expect(1, &["TF0106"]);
+    tetrafold(path, &["check", "--no-such-option"]).expect(2, &["--no-such-option"]);
+    tetrafold(path, &["compile", "good.yaml"]).expect(2, &["--output"]);
+    tetrafold(path, &[]).expect(2, &["Usage"]);
+    tetrafold(path, &["check", "missing.yaml"]).expect(3, &["TF0001", "missing.yaml"]);
+    tetrafold(path, &["report", "good.yaml", "--max-programs", "0"]).expect(4, &["programs"]);
+    tetrafold(path, &["--help"]).expect(0, &["Exit status"]);
     assert_eq!(names(path), ["bad.yaml", "good.yaml"]);
 }
 
@@ -32,8 +32,8 @@ fn what_is_not_compiled_yet_is_valid_and_makes_no_artifact() {
         "- matchBinaries:\n      - {operator: In, values: [\"/usr/bin/bash\"]}\n      matchArgs",
     );
     fs::write(folder.path().join("p.yaml"), text).unwrap();
-    tracefold(folder.path(), &["check", "p.yaml"]).expect(0, &["TF0199", "matchBinaries"]);
-    tracefold(folder.path(), &["compile", "p.yaml", "-o", "out"]).expect(1, &["TF0199", "p.yaml:12"]);
+    tetrafold(folder.path(), &["check", "p.yaml"]).expect(0, &["TF0199", "matchBinaries"]);
+    tetrafold(folder.path(), &["compile", "p.yaml", "-o", "out"]).expect(1, &["TF0199", "p.yaml:12"]);
     assert_eq!(names(folder.path()), ["p.yaml"]);
 }
 
@@ -58,19 +58,19 @@ fn policies_come_from_folders_and_files_with_several_documents() {
     fs::write(path.join("set/deeper/one.yml"), policy("c")).unwrap();
     fs::write(path.join("set/.hidden/not.yaml"), "kind: [").unwrap();
     fs::write(path.join("set/README.md"), "kind: [").unwrap();
-    tracefold(path, &["check", "set"]).expect(0, &["3 policies are valid"]);
-    tracefold(path, &["compile", "set", "-o", "out"]).expect(0, &["3 policies"]);
+    tetrafold(path, &["check", "set"]).expect(0, &["3 policies are valid"]);
+    tetrafold(path, &["compile", "set", "-o", "out"]).expect(0, &["3 policies"]);
     let manifest = fs::read_to_string(path.join("out/manifest.json")).unwrap();
     assert!(manifest.contains(r#""file":"deeper/one.yml""#), "{manifest}");
-    tracefold(path, &["check", "set", "set/two.yaml"]).expect(0, &["3 policies are valid"]);
+    tetrafold(path, &["check", "set", "set/two.yaml"]).expect(0, &["3 policies are valid"]);
 }
 
 #[test]
 fn a_folder_without_policies_is_an_error_unless_it_is_meant() {
     let folder = folder();
     fs::create_dir(folder.path().join("empty")).unwrap();
-    tracefold(folder.path(), &["check", "empty"]).expect(1, &["TF0053"]);
-    tracefold(folder.path(), &["check", "empty", "--allow-empty"]).expect(0, &["0 policies"]);
+    tetrafold(folder.path(), &["check", "empty"]).expect(1, &["TF0053"]);
+    tetrafold(folder.path(), &["check", "empty", "--allow-empty"]).expect(0, &["0 policies"]);
 }
 
 /// All errors of all files are in one run, and what cannot be read does not hide them.
@@ -81,23 +81,23 @@ fn what_cannot_be_read_is_said_beside_all_other_errors() {
     fs::write(path.join("bad.yaml"), POLICY.replace("NotEqual", "NotEquals")).unwrap();
     fs::write(path.join("bytes.yaml"), b"kind: \xff\n").unwrap();
     let args = ["check", "bad.yaml", "missing.yaml", "bad.yaml/below", "bytes.yaml"];
-    tracefold(path, &args).expect(3, &["TF0106", "TF0001", "missing.yaml", "bad.yaml/below", "TF0020"]);
+    tetrafold(path, &args).expect(3, &["TF0106", "TF0001", "missing.yaml", "bad.yaml/below", "TF0020"]);
     std::os::unix::fs::symlink(".", path.join("loop")).unwrap();
-    tracefold(path, &["check", "."]).expect(3, &["TF0002", "TF0106"]);
+    tetrafold(path, &["check", "."]).expect(3, &["TF0002", "TF0106"]);
 }
 
 #[test]
 fn diagnostics_have_forms_for_programs() {
     let folder = folder();
     fs::write(folder.path().join("bad.yaml"), POLICY.replace("NotEqual", "NotEquals")).unwrap();
-    let ran = tracefold(folder.path(), &["check", "bad.yaml", "--diagnostics", "json"]);
+    let ran = tetrafold(folder.path(), &["check", "bad.yaml", "--diagnostics", "json"]);
     ran.expect(1, &[]);
     let lines: Vec<serde_json::Value> =
         ran.stdout.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert!(lines.iter().any(|l| l["code"] == "TF0106"), "{lines:#?}");
-    let ran = tracefold(folder.path(), &["check", "bad.yaml", "--diagnostics", "sarif"]);
+    let ran = tetrafold(folder.path(), &["check", "bad.yaml", "--diagnostics", "sarif"]);
     let log: serde_json::Value = serde_json::from_str(&ran.expect(1, &[]).stdout).unwrap();
     assert_eq!(log["version"], "2.1.0");
-    tracefold(folder.path(), &["check", "bad.yaml", "--diagnostics", "github"])
+    tetrafold(folder.path(), &["check", "bad.yaml", "--diagnostics", "github"])
         .expect(1, &["::error title=TF0106", "file=bad.yaml,line=13"]);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{POLICY, folder, tracefold};
+use super::{POLICY, folder, tetrafold};
 
 fn described(name: &str) -> String {
     format!("{}/tests/targets/{name}.json", env!("CARGO_MANIFEST_DIR"))
@@ -23,7 +23,7 @@ fn a_file_that_cannot_be_used_ends_with_status_3_and_its_name() {
     ] {
         for command in [&["check"][..], &["compile", "-o", "out"], &["report"]] {
             let args = [command, &["policy.yaml"], &options].concat();
-            tracefold(path, &args).expect(3, &["TF0510", options[1], said]);
+            tetrafold(path, &args).expect(3, &["TF0510", options[1], said]);
         }
         assert!(!path.join("out").exists());
     }
@@ -35,8 +35,8 @@ fn what_a_target_does_not_have_is_an_error_of_the_policy() {
     let path = folder.path();
     fs::write(path.join("policy.yaml"), POLICY).unwrap();
     let (whole, lacking) = (described("whole"), described("lacking"));
-    tracefold(path, &["check", "policy.yaml", "--target", &whole]).expect(0, &["1 policy is valid"]);
-    tracefold(path, &["check", "policy.yaml", "--target", &whole, "--target", &lacking])
+    tetrafold(path, &["check", "policy.yaml", "--target", &whole]).expect(0, &["1 policy is valid"]);
+    tetrafold(path, &["check", "policy.yaml", "--target", &whole, "--target", &lacking])
         .expect(1, &["TF0503", "on 5.10.0-test: no BPF programs run at LSM hooks"]);
 }
 
@@ -46,9 +46,9 @@ fn what_target_record_writes_can_be_given_to_check() {
     let folder = folder();
     let path = folder.path();
     fs::write(path.join("policy.yaml"), POLICY.replace("bprm_check_security", "no_such_hook")).unwrap();
-    tracefold(path, &["target", "record", "--without-btf", "-o", "node.json"]).expect(0, &[]);
-    let ran = tracefold(path, &["check", "policy.yaml", "--target", "node.json"]);
+    tetrafold(path, &["target", "record", "--without-btf", "-o", "node.json"]).expect(0, &[]);
+    let ran = tetrafold(path, &["check", "policy.yaml", "--target", "node.json"]);
     assert!(matches!(ran.status, Some(0 | 1)) && !ran.stdout.contains("TF0510"), "{ran:#?}");
-    let again = tracefold(path, &["target", "record", "--without-btf"]);
+    let again = tetrafold(path, &["target", "record", "--without-btf"]);
     assert_eq!(again.stdout, fs::read_to_string(path.join("node.json")).unwrap());
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{POLICY, command, compiled, files, finish, folder, names, policy, tracefold};
+use super::{POLICY, command, compiled, files, finish, folder, names, policy, tetrafold};
 
 fn with_policy() -> tempfile::TempDir {
     let folder = folder();
@@ -18,11 +18,11 @@ fn an_artifact_replaces_an_artifact() {
     let path = folder.path();
     let old = files(&path.join("out"));
     fs::write(path.join("policy.yaml"), POLICY.replace("/usr/bin/env", "/usr/bin/id")).unwrap();
-    tracefold(path, &["compile", "policy.yaml", "-o", "out"]).expect(0, &["out: 1 policy"]);
+    tetrafold(path, &["compile", "policy.yaml", "-o", "out"]).expect(0, &["out: 1 policy"]);
     assert_ne!(files(&path.join("out")), old);
     assert_eq!(names(path), ["out", "policy.yaml"]);
-    tracefold(path, &["inspect", "out"]).expect(0, &["intact", "lsm:bprm_check_security"]);
-    tracefold(path, &["report", "out"]).expect(0, &["programs"]);
+    tetrafold(path, &["inspect", "out"]).expect(0, &["intact", "lsm:bprm_check_security"]);
+    tetrafold(path, &["report", "out"]).expect(0, &["programs"]);
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_failed_compile_leaves_the_artifact_alone() {
     let path = folder.path();
     let old = files(&path.join("out"));
     fs::write(path.join("policy.yaml"), POLICY.replace("NotEqual", "NotEquals")).unwrap();
-    tracefold(path, &["compile", "policy.yaml", "-o", "out"]).expect(1, &["TF0106"]);
+    tetrafold(path, &["compile", "policy.yaml", "-o", "out"]).expect(1, &["TF0106"]);
     assert_eq!(files(&path.join("out")), old);
     assert_eq!(names(path), ["out", "policy.yaml"]);
 }
@@ -44,7 +44,7 @@ fn what_is_no_artifact_is_left_alone() {
     fs::write(path.join("mine/notes"), "keep").unwrap();
     fs::write(path.join("file"), "keep").unwrap();
     for output in ["mine", "file"] {
-        tracefold(path, &["compile", "policy.yaml", "-o", output])
+        tetrafold(path, &["compile", "policy.yaml", "-o", output])
             .expect(3, &["TF0004", output, "no artifact"]);
     }
     assert_eq!(fs::read(path.join("mine/notes")).unwrap(), b"keep");
@@ -56,7 +56,7 @@ fn what_is_no_artifact_is_left_alone() {
 fn no_folder_is_made_around_the_output() {
     let folder = with_policy();
     for output in ["missing/out", "policy.yaml/out"] {
-        tracefold(folder.path(), &["compile", "policy.yaml", "-o", output]).expect(3, &["TF0004", output]);
+        tetrafold(folder.path(), &["compile", "policy.yaml", "-o", output]).expect(3, &["TF0004", output]);
     }
     assert_eq!(names(folder.path()), ["policy.yaml"]);
 }
@@ -75,7 +75,7 @@ fn a_full_disk_leaves_nothing_half_written() {
     "#;
     let enter = |options: &[&str]| {
         let mut command = Command::new("unshare");
-        command.args(options).args(["sh", "-c", script, env!("CARGO_BIN_EXE_tracefold")]).current_dir(path);
+        command.args(options).args(["sh", "-c", script, env!("CARGO_BIN_EXE_tetrafold")]).current_dir(path);
         finish(command, b"")
     };
     // As root in a namespace of mounts; otherwise as root of a namespace of users.
@@ -97,12 +97,12 @@ fn reports_and_findings_go_to_files_whole_or_not_at_all() {
     let folder = compiled();
     let path = folder.path();
     let report = ["report", "out", "--format", "json", "--output-file"];
-    tracefold(path, &[&report[..], &["report.json"]].concat()).expect(0, &[]);
+    tetrafold(path, &[&report[..], &["report.json"]].concat()).expect(0, &[]);
     let text = fs::read(path.join("report.json")).unwrap();
     assert_eq!(serde_json::from_slice::<serde_json::Value>(&text).unwrap()["totals"]["policies"], 1);
-    tracefold(path, &[&report[..], &["missing/report.json"]].concat()).expect(3, &["TF0004"]);
-    tracefold(path, &[&report[..], &["/dev/full"]].concat()).expect(3, &["TF0004", "no space left"]);
-    tracefold(path, &["check", "policy.yaml", "--output-file", "out"]).expect(3, &["TF0004"]);
+    tetrafold(path, &[&report[..], &["missing/report.json"]].concat()).expect(3, &["TF0004"]);
+    tetrafold(path, &[&report[..], &["/dev/full"]].concat()).expect(3, &["TF0004", "no space left"]);
+    tetrafold(path, &["check", "policy.yaml", "--output-file", "out"]).expect(3, &["TF0004"]);
     assert_eq!(names(path), ["out", "policy.yaml", "report.json"]);
 }
 
@@ -138,7 +138,7 @@ fn no_output_has_a_path_of_the_machine() {
     fs::create_dir(path.join("set")).unwrap();
     fs::write(path.join("set/a.yaml"), policy("a")).unwrap();
     let absolute = path.join("set").to_string_lossy().into_owned();
-    let ran = tracefold(path, &["compile", &absolute, "-o", "out"]);
+    let ran = tetrafold(path, &["compile", &absolute, "-o", "out"]);
     ran.expect(0, &["out: 1 policy"]);
     let machine = path.to_string_lossy().into_owned();
     let package = env!("CARGO_MANIFEST_DIR");
@@ -148,6 +148,6 @@ fn no_output_has_a_path_of_the_machine() {
             assert!(!found, "{name} holds {place}");
         }
     }
-    let report = tracefold(path, &["report", &absolute, "--format", "json"]);
+    let report = tetrafold(path, &["report", &absolute, "--format", "json"]);
     assert!(!report.expect(0, &[]).stdout.contains(&machine), "{report:#?}");
 }

@@ -3,10 +3,10 @@
 use super::super::Cx;
 use super::super::facts::{Answer, FactKind};
 use crate::diag::{kernels as codes, suggest};
+use crate::platform::description::{Field, Tracepoint};
+use crate::platform::kernel::Kernel;
 use crate::syntax::ast::objects::Arg;
 use crate::syntax::ast::read::{List, Text};
-use crate::target::description::{Field, Tracepoint};
-use crate::target::kernel::Kernel;
 use crate::vocab::arg_type::ArgType;
 
 /// That the event is there, and each field that is read.

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::target::kernel::Kernel;
-use crate::target::sample;
+use crate::platform::kernel::Kernel;
+use crate::platform::sample;
 
 /// The codes that stand for a reason of `REJECT.tsv`, by the words that the reason begins with.
 const REASONS: [(&str, &[&str]); 26] = [
@@ -57,9 +57,9 @@ fn files(folder: &Path, into: &mut Vec<PathBuf>) {
 }
 
 fn corpus() -> Option<PathBuf> {
-    let folder = std::env::var_os("TRACEFOLD_CORPUS").map(PathBuf::from);
+    let folder = std::env::var_os("TETRAFOLD_CORPUS").map(PathBuf::from);
     if folder.is_none() {
-        eprintln!("skipped: TRACEFOLD_CORPUS names no folder");
+        eprintln!("skipped: TETRAFOLD_CORPUS names no folder");
     }
     folder
 }

@@ -1,15 +1,15 @@
 use super::*;
 
-/// With `TRACEFOLD_BLESS=1` set, writes it.
+/// With `TETRAFOLD_BLESS=1` set, writes it.
 #[test]
 fn schema_is_up_to_date() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/syntax/ast/policies.schema.json");
     let generated = schema();
-    if std::env::var_os("TRACEFOLD_BLESS").is_some_and(|value| value == "1") {
+    if std::env::var_os("TETRAFOLD_BLESS").is_some_and(|value| value == "1") {
         std::fs::write(&path, &generated).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == generated, "out of date; run the test again with TRACEFOLD_BLESS=1");
+    assert!(committed == generated, "out of date; run the test again with TETRAFOLD_BLESS=1");
 }
 
 /// What an editor shows beside a word or a field.

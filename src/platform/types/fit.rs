@@ -113,7 +113,7 @@ pub fn fits_end(types: &KernelTypes, ty: ArgType, id: TypeId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::sample;
+    use crate::platform::sample;
 
     /// Every argument type that fits the parameter, canonical ones only.
     fn fitting(function: &str, param: usize) -> Vec<&'static str> {

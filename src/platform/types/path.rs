@@ -143,7 +143,7 @@ impl Walk<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::sample;
+    use crate::platform::sample;
 
     fn end(root: &str, path: &str) -> Result<String, String> {
         let types = KernelTypes::parse(sample::btf()).unwrap();

@@ -186,8 +186,8 @@ pub fn listed(kernels: &[&Kernel]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::description::{Btf, PreemptModel};
-    use crate::target::sample;
+    use crate::platform::description::{Btf, PreemptModel};
+    use crate::platform::sample;
 
     fn file(name: &str, bytes: impl Into<Vec<u8>>) -> File {
         File { name: name.into(), bytes: bytes.into() }

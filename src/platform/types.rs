@@ -288,7 +288,7 @@ fn is_alias(kind: Kind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::sample;
+    use crate::platform::sample;
 
     #[test]
     fn functions_and_structures_are_found_by_name() {

@@ -1,6 +1,6 @@
 //! The description of a node: what it tells of its kernel without privileges, as one JSON file.
 //!
-//! `tracefold target record` writes it, `--target` reads it. What could not be read is `null`: unknown, not absent.
+//! `tetrafold target record` writes it, `--target` reads it. What could not be read is `null`: unknown, not absent.
 //! Holds no time, no host name and no address; the same node gives the same bytes until its kernel changes.
 
 use schemars::{JsonSchema, generate::SchemaSettings};
@@ -156,7 +156,7 @@ impl Description {
     pub fn schema() -> String {
         let mut schema =
             SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Description>();
-        schema.insert("title".into(), "tracefold target".into());
+        schema.insert("title".into(), "tetrafold target".into());
         serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
     }
 
@@ -186,7 +186,7 @@ impl From<PreemptModel> for Preempt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::sample;
+    use crate::platform::sample;
 
     #[test]
     fn a_description_comes_back_and_fits_its_schema() {
@@ -206,7 +206,7 @@ mod tests {
     fn the_committed_descriptions_are_up_to_date() {
         for (name, description) in [("whole", sample::description()), ("lacking", sample::lacking())] {
             let path = format!("{}/tests/targets/{name}.json", env!("CARGO_MANIFEST_DIR"));
-            if std::env::var_os("TRACEFOLD_BLESS").is_some() {
+            if std::env::var_os("TETRAFOLD_BLESS").is_some() {
                 std::fs::write(&path, description.to_json()).unwrap();
             }
             assert!(std::fs::read_to_string(path).unwrap_or_default() == description.to_json(), "{name}");
@@ -237,10 +237,7 @@ mod tests {
 
     #[test]
     fn the_committed_schema_is_up_to_date() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/target/description.schema.json");
-        if std::env::var_os("TRACEFOLD_BLESS").is_some() {
-            std::fs::write(path, Description::schema()).unwrap();
-        }
-        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), Description::schema());
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/platform/description.schema.json");
+        tetrafold_artifact::json::assert_committed(file, &Description::schema());
     }
 }

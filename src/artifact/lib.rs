@@ -17,5 +17,5 @@ pub mod read;
 pub mod scope;
 pub mod scope_block;
 
-#[cfg(test)]
-pub(crate) mod sample;
+#[cfg(any(test, feature = "sample"))]
+pub mod sample;
