@@ -39,8 +39,34 @@ pub struct Generation {
 }
 
 impl Generation {
+    /// With a region that has room for the workloads: as compiled, or larger. Where even the largest has none, what
+    /// fits is entered.
     pub fn load(artifact: &Artifact, number: u32, workloads: &[Workload]) -> Outcome<Generation> {
-        let node = Node::new(&artifact.manifest, artifact.scope_blocks.clone(), number, workloads)?;
+        let node = |artifact: &Artifact| {
+            Node::new(&artifact.manifest, artifact.scope_blocks.clone(), number, workloads)
+        };
+        let mut larger: Option<Artifact> = None;
+        loop {
+            let artifact = larger.as_ref().unwrap_or(artifact);
+            match node(artifact) {
+                Ok(node) => return Generation::with_region(artifact, number, node),
+                Err(NodeError::Full { part, .. }) => match artifact.grown(part) {
+                    Some(grown) => larger = Some(grown),
+                    None => break,
+                },
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let artifact = larger.as_ref().unwrap_or(artifact);
+        let (manifest, blocks) = (&artifact.manifest, artifact.scope_blocks.clone());
+        Generation::with_region(
+            artifact,
+            number,
+            Node::new_of_what_fits(manifest, blocks, number, workloads)?,
+        )
+    }
+
+    fn with_region(artifact: &Artifact, number: u32, node: Node) -> Outcome<Generation> {
         let mut shared = Shared::default();
         let mut bodies = BTreeMap::new();
         for program in chosen(&artifact.manifest, Role::Body) {
@@ -61,6 +87,16 @@ impl Generation {
         let program = object.progs().next().ok_or("a body without a program")?;
         // SAFETY: the descriptor belongs to the object, which outlives the borrow of `self`.
         Ok(unsafe { BorrowedFd::borrow_raw(program.as_fd().as_raw_fd()) })
+    }
+
+    /// Workloads of the last list that are not in the region.
+    pub fn refused(&self) -> &[NodeError] {
+        self.node.refused()
+    }
+
+    /// Bytes of the node region.
+    pub fn region_bytes(&self) -> usize {
+        self.region.bytes
     }
 
     /// Takes the running programs to another list of workloads, without loading anything.
@@ -125,6 +161,10 @@ impl Shared {
             let declared = declared_name(&map.name().to_string_lossy());
             let described = described(&artifact.manifest, program, &declared)
                 .ok_or_else(|| failed(&format!("the manifest does not describe the map `{declared}`")))?;
+            if declared == NODE {
+                // The manifest may be that of a larger region than the object was linked for.
+                map.set_value_size(described.value_size)?;
+            }
             let (kind, key, value) = (map.map_type() as u32, map.key_size(), map.value_size());
             if (kind, key, value) != (described.ty.number(), described.key_size, described.value_size) {
                 return Err(failed(&format!("the map `{declared}` is not what the manifest says")).into());

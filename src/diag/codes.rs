@@ -189,6 +189,7 @@ codes! {
     0604 TOO_MANY_POLICY_SELECTORS "too many selectors of one policy";
     0605 NODE_TOO_LARGE "tables of a node do not fit";
     0606 TOO_MANY_TEXT_TESTS "texts are tested in too many ways";
+    0607 SET_TOO_LARGE "too many policies for one process";
 
     // Lints.
     0701 EXPLICIT_NULL "null counts as absent" lint "explicit-null";
@@ -209,6 +210,8 @@ codes! {
     0720 USER_MEMORY "decided on user memory" lint "override-on-user-memory";
     0721 ESCAPABLE_ALLOWLIST "paths that a process may make up" lint "path-allowlist-escapable" allow;
     0722 FMOD_RET_ONLY "Override that only fmod_ret can serve" lint "fmod-ret-only";
+    0730 SELECTS_NOTHING "selects no workload" lint "selects-nothing";
+    0731 NO_KUBERNETES_SELECTOR "Kubernetes refuses the selector" lint "kubernetes-selector";
 
     // Internal.
 }

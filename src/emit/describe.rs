@@ -4,6 +4,7 @@
 
 use super::assemble::{Assembled, RING_BYTES};
 use super::lower::{LoweredUnit, Matcher, program::rows_may_be_lists};
+use crate::artifact::abi;
 use crate::artifact::digest::Digest;
 use crate::artifact::manifest::*;
 use crate::bpf;
@@ -130,6 +131,7 @@ fn target_of(target: &platform::Target) -> Target {
         oldest_kernel: platform::OLDEST_KERNEL.to_string(),
         cpus: target.cpus,
         pods: target.pods,
+        scopes_per_pod: target.scopes_per_pod,
         preempt: match target.preempt {
             platform::Preempt::None => "none",
             platform::Preempt::Voluntary => "voluntary",
@@ -215,6 +217,7 @@ fn programs(parts: &Parts<'_>) -> Vec<Program> {
                 target: attach.target.clone(),
             },
             slot: (role == Role::Body).then_some(0),
+            region_constants: if role == Role::Body { assembled.constants.clone() } else { vec![] },
             loaders: loaders.clone(),
             alternatives: vec![],
             forecast: Forecast::default(),
@@ -413,15 +416,18 @@ fn load_order(parts: &Parts<'_>) -> Vec<LoadStep> {
 }
 
 fn limits(parts: &Parts<'_>) -> Vec<Limit> {
-    parts
-        .dimensions
-        .iter()
-        .enumerate()
-        .map(|(u, d)| Limit {
-            name: "dimensions".to_string(),
-            operation: Some(u as u32),
-            used: d.len() as u64,
-            max: crate::fold::plan::MAX_DIMENSIONS as u64,
-        })
-        .collect()
+    let limit = |name: &str, u: usize, used: u64, max: u64| Limit {
+        name: name.to_string(),
+        operation: Some(u as u32),
+        used,
+        max,
+    };
+    let of_operation = |(u, assembled): (usize, &Assembled)| {
+        let dimensions = parts.dimensions[u].len() as u64;
+        [
+            limit("dimensions", u, dimensions, crate::fold::plan::MAX_DIMENSIONS as u64),
+            limit("decision words of a set", u, assembled.set_words, abi::SET_WORDS_MAX as u64),
+        ]
+    };
+    parts.assembled.iter().enumerate().flat_map(of_operation).collect()
 }

@@ -3,7 +3,9 @@
 pub mod assemble;
 mod describe;
 pub mod lower;
+pub mod region_constants;
 mod scope_blocks;
+mod set_limits;
 pub mod verify;
 pub mod write;
 

@@ -5,7 +5,7 @@
 
 use super::baseline::tetragon_policies;
 use super::input::{Input, MapInput, ObjectInput, OperationInput, Owner, PolicyInput, ProgramInput, Role};
-use super::{ForecastError, Report, forecast};
+use super::{ForecastError, LimitRow, Report, forecast};
 use crate::artifact::manifest;
 use crate::bpf::{self, ObjectFacts};
 use crate::emit::assemble::Built;
@@ -66,6 +66,7 @@ fn input(
         kernel,
         cpus: target.cpus,
         pods: target.pods,
+        scopes_per_pod: target.scopes_per_pod,
         layout: "shared".to_string(),
         policies,
         operations,
@@ -77,7 +78,18 @@ fn input(
             .map(|m| map_input(m, 0))
             .collect(),
         shared_objects: vec![],
+        limits: manifest.limits.iter().map(|limit| limit_row(manifest, limit)).collect(),
     })
+}
+
+fn limit_row(manifest: &manifest::Manifest, limit: &manifest::Limit) -> LimitRow {
+    let operation = limit.operation.and_then(|number| manifest.operation(number));
+    LimitRow {
+        name: limit.name.clone(),
+        operation: operation.map(|operation| operation.name.clone()),
+        used: limit.used,
+        max: limit.max,
+    }
 }
 
 /// Unique, and short where the kind says nothing.

@@ -16,8 +16,8 @@ use crate::source::{Sources, Span};
 use crate::syntax::yaml::{Node, NodeKind, Reader};
 
 /// Options of [`TargetArgs`] that can be set.
-const TARGET: [&str; 4] = ["kernel", "cpus", "pods", "preempt"];
-const SETTINGS: [&str; 6] = ["lints", "namespace", TARGET[0], TARGET[1], TARGET[2], TARGET[3]];
+const TARGET: [&str; 5] = ["kernel", "cpus", "pods", "scopes-per-pod", "preempt"];
+const SETTINGS: [&str; 7] = ["lints", "namespace", TARGET[0], TARGET[1], TARGET[2], TARGET[3], TARGET[4]];
 const LEVELS: [Level; 4] = [Level::Allow, Level::Note, Level::Warn, Level::Deny];
 
 /// Of the only source.
