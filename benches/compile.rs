@@ -16,7 +16,7 @@ use tetrafold::diag::{Diagnostics, render};
 use tetrafold::driver::{self, Input};
 use tetrafold::emit::write;
 use tetrafold::platform::Target;
-use tetrafold::policy::resolve::ResolveOptions;
+use tetrafold::policy::phases::ResolveOptions;
 use tetrafold::report::measure;
 
 #[path = "../tests/generate.rs"]

@@ -22,7 +22,7 @@ use crate::platform::Target;
 use crate::platform::kernel::{self, Kernel};
 use crate::platform::types::KernelTypes;
 use crate::policy::PolicySet;
-use crate::policy::resolve::{ResolveOptions, Resolver};
+use crate::policy::phases::{ResolveOptions, Resolver};
 use crate::source::{Sources, discover};
 use crate::syntax;
 

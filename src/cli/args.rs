@@ -9,7 +9,7 @@ use super::level_args::LevelArgs;
 use crate::driver::Input;
 use crate::platform::kernel::{self, Kernel};
 use crate::platform::{KernelVersion, OLDEST_KERNEL, Preempt, Target};
-use crate::policy::resolve::ResolveOptions;
+use crate::policy::phases::ResolveOptions;
 
 const EXIT_STATUS: &str = "Exit status:
   0  done

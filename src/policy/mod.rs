@@ -5,8 +5,11 @@
 //! the form in which it is compared. Places in the source stay, so that each later thing can say which
 //! YAML bytes it comes from.
 
+mod context;
+mod expand;
 pub mod overlap;
-pub mod resolve;
+pub mod phases;
+mod resolve;
 
 use indexmap::IndexSet;
 

@@ -11,7 +11,7 @@ use tetrafold::fold::ir::{Attach, AttachKind};
 use tetrafold::interp::{self, Event, Value, Verdict, Workload};
 use tetrafold::platform::{Preempt, Target};
 use tetrafold::policy::PolicySet;
-use tetrafold::policy::resolve::ResolveOptions;
+use tetrafold::policy::phases::ResolveOptions;
 use tetrafold::source::Sources;
 
 use crate::case;

@@ -11,7 +11,7 @@ use tetrafold::emit::assemble::Built;
 use tetrafold::interp::{Event, Value, Workload};
 use tetrafold::platform::Target;
 use tetrafold::policy::PolicySet;
-use tetrafold::policy::resolve::ResolveOptions;
+use tetrafold::policy::phases::ResolveOptions;
 use tetrafold::source::Sources;
 use tetrafold::vocab::arg_type::{ArgType, Class};
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tetrafold::diag::codes::{self, example};
 use tetrafold::diag::{Code, Diagnostics};
 use tetrafold::driver::{self, Input};
-use tetrafold::policy::resolve::ResolveOptions;
+use tetrafold::policy::phases::ResolveOptions;
 use tetrafold::source::{Origin, Sources};
 use tetrafold::syntax::ast::publish;
 use tetrafold::syntax::documents;

@@ -3,18 +3,19 @@
 //! `matchArgs` entries become [`Filter`]s; the others are checked.
 
 use super::args::{Args, KnownArg};
-use super::hooks::HookCx;
-use super::macros::Parts;
-use super::reach::Compared;
-use super::variables::Given;
-use super::{Cx, values};
+use super::check::reach::Compared;
+use super::hook::HookCx;
+use super::values;
 use crate::diag::{arguments as codes, lints};
+use crate::policy::context::Cx;
+use crate::policy::context::given::Given;
+use crate::policy::expand::macros::Parts;
 use crate::policy::{Filter, Test};
 use crate::source::Spanned;
 use crate::syntax::ast::objects::ArgFilter;
 use crate::syntax::ast::read::List;
 use crate::vocab::accepts::{Verdict, accepts};
-use crate::vocab::arg_type::{ArgType, FilterClass};
+use crate::vocab::arg_type::FilterClass;
 use crate::vocab::hook::HookKind;
 use crate::vocab::limit;
 use crate::vocab::operator::{Operator, ValueKind};
@@ -229,24 +230,16 @@ fn target(
     if subject == Subject::Data {
         return at_position(list, noun, index.map(|n| n as usize), cx);
     }
-    let found = by_index(hook.kind, subject, list, index.value);
+    let found = match subject {
+        Subject::Args => list.by_index(hook.kind, index.value),
+        Subject::Data | Subject::Returned => list.of_index(index.value),
+    };
     check_ambiguous(hook.kind, subject, list, index, cx);
     if found.is_none() && !list.poisoned {
         let what = if subject == Subject::Returned { "returned value" } else { "argument" };
         cx.report(codes::no_such_arg(&format!("{what} {}", index.value), list.span, index.span));
     }
     found.map(|at| (at, list.known[at]))
-}
-
-/// The argument with this index; at tracepoints the number of a field, or else the position.
-fn by_index(kind: HookKind, subject: Subject, list: &Args, index: u32) -> Option<usize> {
-    let found = list.known.iter().position(|arg| arg.index == Some(index));
-    match (subject, kind) {
-        (Subject::Args, HookKind::Tracepoint | HookKind::RawTracepoint) => {
-            found.or(Some(index as usize)).filter(|&at| at < list.known.len())
-        }
-        (Subject::Args | Subject::Data | Subject::Returned, _) => found,
-    }
 }
 
 /// Tetragon: of a number that is both the field's counts, and rewriting may go on from there (semantics 2.4).
@@ -260,16 +253,6 @@ fn check_ambiguous(kind: HookKind, subject: Subject, list: &Args, index: Spanned
         let field = list.known[field].ty_span;
         cx.report(lints::ambiguous_index(index.value, field, other.ty_span, index.span));
     }
-}
-
-/// Of the argument that an entry of `matchArgs` looks at, if there is one.
-pub fn type_of(hook: &HookCx<'_, '_>, written: &ArgFilter<'_>) -> Option<ArgType> {
-    let position = written.args.as_ref().and_then(|list| list.items.first());
-    let at = match position {
-        Some(position) => position.value as usize,
-        None => by_index(hook.kind, Subject::Args, hook.args, written.index.map_or(0, |index| index.value))?,
-    };
-    hook.args.known.get(at)?.ty
 }
 
 fn at_position(

@@ -6,7 +6,7 @@
 
 use indexmap::IndexSet;
 
-use super::hooks::Written;
+use super::hook::Written;
 use crate::policy::overlap::algebra::{intersect, subtract};
 use crate::policy::{Hook, Scope};
 

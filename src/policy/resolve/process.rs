@@ -3,12 +3,12 @@
 //! None is compiled yet; each is checked as Tetragon does, and what Tetragon takes and does not do as
 //! written is pointed out (semantics 4.2 to 4.7, 4.11, 10.6).
 
-use super::Cx;
-use super::facts::FactKind;
-use super::macros::Parts;
 use super::values::number::parse_decimal;
-use super::variables::Given;
 use crate::diag::{arguments as codes, lints};
+use crate::policy::context::Cx;
+use crate::policy::context::facts::FactKind;
+use crate::policy::context::given::Given;
+use crate::policy::expand::macros::Parts;
 use crate::source::Span;
 use crate::syntax::ast::objects::{
     BinaryFilter, CapabilityFilter, NamespaceChangeFilter, NamespaceFilter, PidFilter,

@@ -1,11 +1,13 @@
 //! `selectors` to the ordered list in which the first that matches decides.
 
-use super::hooks::HookCx;
-use super::macros::Parts;
-use super::reach::{Compared, Earlier, Seen};
-use super::tetragon::{self, Encoded};
-use super::{Cx, actions, arg_filters, process, weak, workload};
+use super::check::reach::{Compared, Earlier, Seen};
+use super::check::tetragon::{self, Encoded};
+use super::check::weak;
+use super::hook::HookCx;
+use super::{actions, arg_filters, process, workload};
 use crate::diag::{arguments, lints, schema as codes};
+use crate::policy::context::Cx;
+use crate::policy::expand::macros::Parts;
 use crate::policy::{Actions, Scope, Selector, ShownAction};
 use crate::source::Span;
 use crate::syntax::ast::objects::Selector as WrittenSelector;

@@ -4,9 +4,9 @@
 //! container and the other way round; if then everything is `{}`, nothing is filtered.
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/k8s.go`, `pkg/policyfilter` (semantics 8.2).
 
-use super::Cx;
-use super::facts::FactKind;
 use crate::diag::{lints, workload as codes};
+use crate::policy::context::Cx;
+use crate::policy::context::facts::FactKind;
 use crate::policy::{Requirement, RequirementOp, Scope, ScopeTerm};
 use crate::source::Spanned;
 use crate::syntax::ast::objects::{LabelSelector, Spec, WorkloadFilter};

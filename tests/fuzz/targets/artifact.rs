@@ -19,7 +19,7 @@ use tetrafold::bpf::{self, KernelBtf, StencilObject};
 use tetrafold::diag::Diagnostics;
 use tetrafold::driver::{self, Input};
 use tetrafold::emit::assemble::Built;
-use tetrafold::policy::resolve::ResolveOptions;
+use tetrafold::policy::phases::ResolveOptions;
 use tetrafold::report::Report;
 use tetrafold::platform::Target;
 use tetrafold::platform::description::Description;

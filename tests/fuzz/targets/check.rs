@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use tetrafold::diag::levels::{Level, Levels, Named};
 use tetrafold::diag::{Diagnostics, Severity, github, json, render, sarif};
 use tetrafold::driver::{self, Input};
-use tetrafold::policy::resolve::ResolveOptions;
+use tetrafold::policy::phases::ResolveOptions;
 use tetrafold::source::Sources;
 use tetrafold::platform::Target;
 

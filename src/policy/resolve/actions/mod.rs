@@ -3,11 +3,11 @@
 mod parameters;
 mod registers;
 
-use super::hooks::HookCx;
-use super::lists;
-use super::macros::Parts;
-use super::{Cx, kernels};
+use super::hook::HookCx;
 use crate::diag::{actions as codes, lints, weak};
+use crate::policy::context::{Cx, kernels};
+use crate::policy::expand::lists;
+use crate::policy::expand::macros::Parts;
 use crate::policy::{Actions, ShownAction};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::objects::Action as WrittenAction;

@@ -1,9 +1,9 @@
 //! Parameters of actions: those that an action refuses, and those that it does not look at.
 
-use super::super::Cx;
-use super::super::hooks::HookCx;
+use super::super::hook::HookCx;
 use crate::diag::suggest::nearest;
 use crate::diag::{actions as codes, lints};
+use crate::policy::context::Cx;
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::objects::Action as WrittenAction;
 use crate::syntax::ast::read::Text;

@@ -3,11 +3,13 @@
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/{generickprobe,genericfentry,genericlsm}.go` (semantics 2.1 to 2.3, 2.6).
 
 use super::super::args::Args;
-use super::super::kernels::{self, Prototype};
-use super::super::lists::{self, Members};
-use super::super::{Cx, args, selectors};
-use super::{HookCx, PolicyCx, Written, has_one, is_symbol, message, tags};
+use super::super::hook::{HookCx, PolicyCx, Written};
+use super::super::{args, selectors};
+use super::text::{has_one, is_symbol, message, tags};
 use crate::diag::{lints, schema as codes};
+use crate::policy::context::Cx;
+use crate::policy::context::kernels::{self, Prototype};
+use crate::policy::expand::lists::{self, Members};
 use crate::policy::{Hook, HookCall};
 use crate::syntax::ast::objects::{Kprobe, LsmHook};
 use crate::syntax::ast::read::Text;

@@ -7,7 +7,7 @@
 use super::number::{NumberError, parse_base0};
 use crate::diag::{arguments as codes, lints};
 use crate::policy::Test;
-use crate::policy::resolve::Cx;
+use crate::policy::context::Cx;
 use crate::syntax::ast::read::Text;
 use crate::vocab::arg_type::ArgType;
 use crate::vocab::limit;

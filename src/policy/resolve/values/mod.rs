@@ -8,11 +8,11 @@ mod other;
 mod set;
 mod text;
 
-use super::hooks::HookCx;
-use super::variables::Given;
-use super::{Cx, kernels};
+use super::hook::HookCx;
 use crate::diag::{arguments as codes, lints};
 use crate::policy::Test;
+use crate::policy::context::given::Given;
+use crate::policy::context::{Cx, kernels};
 use crate::source::Spanned;
 use crate::syntax::ast::objects::ArgFilter;
 use crate::syntax::ast::read::Text;

@@ -5,7 +5,7 @@ use super::number::parse_base0;
 use super::{int, text};
 use crate::diag::suggest::nearest;
 use crate::diag::{arguments as codes, lints};
-use crate::policy::resolve::Cx;
+use crate::policy::context::Cx;
 use crate::syntax::ast::read::Text;
 use crate::vocab::arg_type::{ArgType, FilterClass};
 use crate::vocab::capability::Capability;

@@ -2,9 +2,9 @@
 
 use super::number::parse_decimal;
 use crate::diag::{arguments as codes, lints, schema};
-use crate::policy::resolve::Cx;
-use crate::policy::resolve::hooks::HookCx;
-use crate::policy::resolve::lists::{self, Members};
+use crate::policy::context::Cx;
+use crate::policy::expand::lists::{self, Members};
+use crate::policy::resolve::hook::HookCx;
 use crate::syntax::ast::read::Text;
 use crate::vocab::arg_type::ArgType;
 use crate::vocab::hook::{HookKind, ListKind};

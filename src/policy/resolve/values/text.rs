@@ -3,7 +3,7 @@
 //! A value that no argument can have is left out with a lint: a set says the same without it.
 
 use crate::diag::{arguments as codes, lints};
-use crate::policy::resolve::Cx;
+use crate::policy::context::Cx;
 use crate::policy::{StrId, Test};
 use crate::syntax::ast::read::Text;
 use crate::vocab::arg_type::{ArgType, Class};

@@ -1,10 +1,10 @@
 //! What is valid, does as written, and stops less than it seems to: an enforcing selector whose verdict the
 //! process itself can steer.
 
-use super::hooks::HookCx;
-use super::macros::Parts;
-use super::{Cx, arg_filters};
+use super::super::hook::HookCx;
 use crate::diag::weak as codes;
+use crate::policy::context::Cx;
+use crate::policy::expand::macros::Parts;
 use crate::source::Spanned;
 use crate::vocab::action::{Action, Availability};
 use crate::vocab::arg_type::{ArgType, FilterClass};
@@ -51,7 +51,7 @@ fn check_user_memory(hook: &HookCx<'_, '_>, parts: &Parts<'_, '_>, action: Spann
         return;
     }
     for filter in parts.args.iter().flat_map(|list| &list.items) {
-        let Some(ty) = arg_filters::type_of(hook, filter).filter(|ty| points_to_user_memory(*ty)) else {
+        let Some(ty) = hook.type_of(filter).filter(|ty| points_to_user_memory(*ty)) else {
             continue;
         };
         let bare = ["__x64_", "sys_enter_", "sys_"]
@@ -79,7 +79,7 @@ fn points_to_user_memory(ty: ArgType) -> bool {
 fn check_allowlist(hook: &HookCx<'_, '_>, parts: &Parts<'_, '_>, action: Spanned<Action>, cx: &mut Cx<'_>) {
     for filter in parts.args.iter().flat_map(|list| &list.items) {
         let Some(op) = filter.operator.filter(|op| op.value.is_negated()) else { continue };
-        let class = arg_filters::type_of(hook, filter).map(ArgType::filter_class);
+        let class = hook.type_of(filter).map(ArgType::filter_class);
         let is_path = matches!(class, Some(FilterClass::Path | FilterClass::PathWithMode));
         if is_path && op.value != Operator::NotFileType {
             cx.report(codes::escapable_allowlist(action, op.span));

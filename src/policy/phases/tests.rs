@@ -1,6 +1,7 @@
 //! Whole documents through reading and resolving.
 
 use super::*;
+use crate::diag::{Diagnostic, Severity};
 use crate::policy::*;
 use crate::source::{SourceId, Sources};
 use crate::syntax::ast;

@@ -4,9 +4,11 @@ use rustc_hash::FxHashMap;
 
 use crate::diag::Diagnostics;
 use crate::diag::bindings as codes;
-use crate::policy::resolve::variables::Declared;
+use crate::policy::context::Cx;
+use crate::policy::context::given::Declared;
+use crate::policy::phases::{Resolver, check_identity};
+use crate::policy::resolve::identity;
 use crate::policy::resolve::workload::{self, Selectors};
-use crate::policy::resolve::{Cx, Resolver, check_identity, identity};
 use crate::policy::{Identity, PolicyKind, Requirement, RequirementOp, Scope, ScopeTerm};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::BindingDocument;
@@ -60,7 +62,7 @@ pub fn resolve(
     cx.refused = written.poisoned;
     let kind = PolicyKind::TracingPolicyBinding;
     let metadata = written.metadata.as_ref();
-    let name = metadata.and_then(|m| identity::resolve(kind, m, &resolver.options, &mut cx));
+    let name = metadata.and_then(|m| identity::resolve(kind, m, &resolver.options.namespace, &mut cx));
     if let Some((identity, span)) = &name {
         check_identity(&mut resolver.identities, identity, *span, &mut cx);
     }

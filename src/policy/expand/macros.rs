@@ -5,9 +5,9 @@
 
 use rustc_hash::FxHashMap;
 
-use super::Cx;
 use crate::diag::schema::{bad_macro, shown};
 use crate::diag::suggest::nearest;
+use crate::policy::context::Cx;
 use crate::source::Span;
 use crate::syntax::ast::objects::{
     Action, ArgFilter, BinaryFilter, CapabilityFilter, NamespaceChangeFilter, NamespaceFilter, PidFilter,

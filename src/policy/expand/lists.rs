@@ -7,9 +7,9 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 
-use super::{Cx, kernels};
 use crate::diag::suggest::nearest;
 use crate::diag::{lints, schema as codes};
+use crate::policy::context::{Cx, kernels};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::objects::{NamedList, Spec};
 use crate::syntax::ast::read::Text;

@@ -7,7 +7,7 @@
 pub mod tracepoint;
 
 use super::facts::{Answer, FactKind};
-use super::{Cx, args};
+use super::{Cx, field_path};
 use crate::diag::{kernels as codes, suggest};
 use crate::platform::KernelVersion;
 use crate::platform::kernel::Kernel;
@@ -198,7 +198,7 @@ enum NoValue {
 pub fn check_paths(prototype: Option<Prototype<'_>>, args: Option<&List<Arg<'_>>>, cx: &mut Cx<'_>) {
     for arg in args.iter().flat_map(|args| &args.items) {
         let source = arg.source.and_then(|source| DataSource::parse(source.value));
-        let Some(written) = arg.resolve.filter(|path| args::is_path(path.value)) else { continue };
+        let Some(written) = arg.resolve.filter(|path| field_path::is_path(path.value)) else { continue };
         if source == Some(DataSource::PtRegs) {
             continue;
         }

@@ -32,10 +32,13 @@ use std::cell::Cell;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::binding::{Binding, Workload};
-use super::variables::{Bound, Declared, Variables};
-use super::{Cx, Resolver, Whole, hooks, identity, options};
+use super::{Resolver, Whole};
 use crate::diag::suggest::nearest;
 use crate::diag::{Diagnostic, Diagnostics, Severity, bindings as codes, schema};
+use crate::policy::context::Cx;
+use crate::policy::context::given::{Bound, Declared, Variables};
+use crate::policy::expand::variables;
+use crate::policy::resolve::{hooks, identity, options};
 use crate::policy::{PolicyKind, Scope, Strings, Template as Origin};
 use crate::source::Span;
 use crate::syntax::ast::objects::Spec;
@@ -106,7 +109,7 @@ fn check<'a>(
     cx.refused = document.policy.poisoned;
     let name = document.policy.metadata.as_ref().and_then(|m| identity::of_template(m, &mut cx));
     let spec = document.policy.spec.as_ref();
-    let declared = spec.map_or_else(Declared::default, |spec| Declared::of(spec, &mut cx));
+    let declared = spec.map_or_else(Declared::default, |spec| variables::declared(spec, &mut cx));
     let refused = match spec {
         Some(spec) => {
             let mut cx = Cx { variables: Variables::Declared(&declared), ..cx };
@@ -115,7 +118,7 @@ fn check<'a>(
             hooks::resolve(PolicyKind::TracingPolicy, spec, &mut cx);
             // What was refused may have used them.
             if !cx.refused {
-                declared.report_unused(&mut cx);
+                variables::report_unused(&declared, &mut cx);
             }
             cx.refused
         }

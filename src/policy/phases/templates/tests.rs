@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::policy::resolve::ResolveOptions;
-use crate::policy::resolve::tests::{findings, run};
+use crate::policy::phases::ResolveOptions;
+use crate::policy::phases::tests::{findings, run};
 use crate::policy::{PolicyKind, PolicySet, Scope, Test};
 
 const TEMPLATE: &str = r#"---

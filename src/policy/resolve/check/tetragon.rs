@@ -1,10 +1,11 @@
 //! Where Tetragon does something else than what is documented, and than what is compiled here: one lint, so
 //! that who runs the same policies in both is not surprised (semantics 2.6, 4.12, 6.4, 12.1).
 
-use super::hooks::HookCx;
-use super::macros::Parts;
-use super::{Cx, arg_filters};
+use super::super::hook::HookCx;
 use crate::diag::lints;
+use crate::policy::context::Cx;
+use crate::policy::context::given::Given;
+use crate::policy::expand::macros::Parts;
 use crate::source::Span;
 use crate::syntax::ast::objects::{Action as WrittenAction, ArgFilter, Selector, Spec};
 use crate::syntax::ast::read::{List, Text};
@@ -126,10 +127,10 @@ impl Encoded {
 fn payload(hook: &HookCx<'_, '_>, filter: &ArgFilter<'_>, cx: &Cx<'_>) -> usize {
     let Some(op) = filter.operator else { return 0 };
     let count = match cx.variables.given(filter.values.as_ref(), filter.variable) {
-        super::variables::Given::Listed(list) => list.items.len().min(limit::INLINE_VALUES),
-        super::variables::Given::Open | super::variables::Given::Nothing => 0,
+        Given::Listed(list) => list.items.len().min(limit::INLINE_VALUES),
+        Given::Open | Given::Nothing => 0,
     };
-    let width = match arg_filters::type_of(hook, filter).map(ArgType::filter_class) {
+    let width = match hook.type_of(filter).map(ArgType::filter_class) {
         Some(FilterClass::Int { bytes: 8, .. } | FilterClass::CapSet) => 8,
         Some(FilterClass::Int { .. }) => 4,
         Some(_) | None => 0,

@@ -8,10 +8,10 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashSet;
 
-use super::Cx;
-use super::values::number::parse_base0;
+use super::super::values::number::parse_base0;
 use crate::diag::lints;
 use crate::policy::Scope;
+use crate::policy::context::Cx;
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::read::Text;
 use crate::vocab::arg_type::{ArgType, FilterClass};
