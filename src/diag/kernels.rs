@@ -43,6 +43,28 @@ pub fn skipped_function(what: &str, name: &str, on: impl Display, span: Span) ->
     warned(Code::NO_FUNCTION, on, message).label(span, "not in the kernel")
 }
 
+/// It exists, and only Tetragon cannot find it. `body` is the name that the types have for the same code.
+pub fn untyped_function(
+    what: &str,
+    name: &str,
+    body: Option<&str>,
+    may_be_missing: bool,
+    on: impl Display,
+    span: Span,
+) -> Diagnostic {
+    let does = if may_be_missing { "leaves out" } else { "refuses" };
+    let message =
+        format!("Tetragon {does} the {what} `{}`, which exists and is not in the kernel's types", shown(name));
+    let diagnostic = warned(Code::NO_FUNCTION, on, message).label(span, "exists without types");
+    let diagnostic = match body {
+        Some(body) => diagnostic
+            .help(format!("for Tetragon, write `call: {body}` with `syscall: false`"))
+            .note("a system call without arguments is an alias of its body, and aliases have no types"),
+        None => diagnostic,
+    };
+    diagnostic.note("an artifact needs no types to attach there")
+}
+
 pub fn no_lsm_hook(hook: &str, on: impl Display, nearest: Option<&str>, span: Span) -> Diagnostic {
     let message = format!("there is no LSM hook `{}`", shown(hook));
     with_nearest(refused(Code::NO_LSM_HOOK, on, message), nearest, span, "not in the kernel")
