@@ -136,6 +136,21 @@ impl Kernel {
         self.node.as_ref().and_then(|node| node.preempt).map_or(Preempt::Unknown, Preempt::from)
     }
 
+    /// As `uname -m` names it: told by the node, else by the registers that the types have.
+    pub fn machine(&self) -> Option<&str> {
+        if let Some(node) = &self.node {
+            return Some(&node.machine);
+        }
+        let types = self.types.as_ref()?;
+        let registers = types.members(types.structure("pt_regs")?);
+        let has = |name: &str| registers.iter().any(|register| register.name == name);
+        // Source: arch/{x86,arm64,riscv}/include/asm/ptrace.h, 6.1 and 6.12.
+        [("di", "x86_64"), ("orig_x0", "aarch64"), ("epc", "riscv64")]
+            .into_iter()
+            .find(|(register, _)| has(register))
+            .map_or(Some("another machine"), |(_, machine)| Some(machine))
+    }
+
     /// What begins the symbols of the kernel's own syscalls, `__x64_` for example. From its machine, else from
     /// the functions it has.
     pub fn syscall_prefix(&self) -> Option<&'static str> {
@@ -297,6 +312,22 @@ mod tests {
         assert_eq!(kernel.find_function("__arm64_sys_sync"), Some(Found::Typed));
         assert_eq!(kernel.find_function("__x64_sys_sync"), Some(Found::Absent));
         assert_eq!(kernel.find_function("do_optimised"), None);
+    }
+
+    #[test]
+    fn the_machine_is_told_by_registers() {
+        let machine = |registers: &str| {
+            let text = format!("struct task_struct {{ int pid; }}; struct pt_regs {{ {registers} }};");
+            let (kernels, unusable) = join(&[], &[file("x.btf", sample::compile(&text))]);
+            assert_eq!(unusable, []);
+            kernels[0].machine().map(str::to_string)
+        };
+        assert_eq!(machine("unsigned long r15; unsigned long di;").as_deref(), Some("x86_64"));
+        let arm64 = "union { struct user_pt_regs user_regs; struct { unsigned long pc; }; }; \
+                     unsigned long orig_x0;";
+        assert_eq!(machine(arm64).as_deref(), Some("aarch64"));
+        assert_eq!(machine("unsigned long gpr[32];").as_deref(), Some("another machine"));
+        assert_eq!(sample::kernel().machine(), Some("x86_64"));
     }
 
     #[test]
