@@ -182,6 +182,7 @@ codes! {
     0510 BAD_TARGET_FILE "description of a target cannot be used";
     0511 FMOD_RET_RACE "Override that could be bypassed";
     0512 UNPROVED_OVERRIDE "Override at a hook without proof";
+    0513 OTHER_MACHINE "target of a machine that artifacts are not for";
 
     // Limits and budgets.
     0602 DIFFERENT_READINGS "one argument, two types";

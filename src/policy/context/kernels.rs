@@ -10,7 +10,7 @@ use super::facts::{Answer, FactKind};
 use super::{Cx, field_path};
 use crate::diag::{kernels as codes, suggest};
 use crate::platform::KernelVersion;
-use crate::platform::kernel::Kernel;
+use crate::platform::kernel::{Found, Kernel};
 use crate::platform::types::{KernelTypes, fit, path};
 use crate::source::Span;
 use crate::syntax::ast::objects::{Arg, Spec};
@@ -23,10 +23,30 @@ use crate::vocab::option::PolicyOption;
 /// The first kernel with build ids of mapped files.
 const BUILD_IDS: KernelVersion = KernelVersion::new(5, 19);
 
+/// What Tetragon misses of a function.
+#[derive(PartialEq)]
+enum Lack {
+    Function,
+    /// See [`Found::Untyped`].
+    Types { body: Option<String> },
+}
+
+fn found(found: Option<Found<'_>>) -> Answer<Lack> {
+    match found {
+        None => Answer::Untold,
+        Some(Found::Typed) => Answer::Holds,
+        Some(Found::Absent) => Answer::Fails(Lack::Function),
+        Some(Found::Untyped { body }) => Answer::Fails(Lack::Types { body: body.map(str::to_string) }),
+    }
+}
+
 /// Tetragon: the name is looked up in the types of the kernel, or of the module that it belongs to.
 pub fn check_function(name: &str, may_be_missing: bool, span: Span, cx: &mut Cx<'_>) {
-    let question = |kernel: &Kernel| Answer::of(kernel.has_function(name), || ());
-    cx.ask((FactKind::Function, name, span), question, |(), on| {
+    let question = |kernel: &Kernel| found(kernel.find_function(name));
+    cx.ask((FactKind::Function, name, span), question, |lack, on| {
+        if let Lack::Types { body } = lack {
+            return codes::untyped_function("function", name, body.as_deref(), may_be_missing, on, span);
+        }
         if may_be_missing {
             return codes::skipped_function("function", name, on, span);
         }
@@ -44,9 +64,12 @@ pub fn check_function(name: &str, may_be_missing: bool, span: Span, cx: &mut Cx<
 pub fn check_syscall(name: &str, may_be_missing: bool, span: Span, cx: &mut Cx<'_>) {
     let question = |kernel: &Kernel| {
         let Some(symbol) = symbol(name, kernel) else { return Answer::Untold };
-        Answer::of(kernel.has_syscall(&symbol), || ())
+        found(kernel.find_function(&symbol))
     };
-    cx.ask((FactKind::Syscall, name, span), question, |(), on| {
+    cx.ask((FactKind::Syscall, name, span), question, |lack, on| {
+        if let Lack::Types { body } = lack {
+            return codes::untyped_function("syscall", name, body.as_deref(), may_be_missing, on, span);
+        }
         if may_be_missing {
             return codes::skipped_function("syscall", name, on, span);
         }

@@ -1,7 +1,9 @@
 //! Whole documents through reading and resolving.
 
 use super::*;
-use crate::diag::{Diagnostic, Severity};
+use crate::diag::{Code, Diagnostic, Severity};
+use crate::platform::kernel::{File, join};
+use crate::platform::sample;
 use crate::policy::*;
 use crate::source::{SourceId, Sources};
 use crate::syntax::ast;
@@ -281,6 +283,38 @@ fn a_kprobe_is_named_as_the_kernel_does() {
     assert_eq!(call("call: \"\"\n    syscall: false"), Err("TF0115".into()));
     assert_eq!(call("call: \"a b\"\n    syscall: false"), Err("TF0115".into()));
     assert_eq!(call("call: __arm64_sys_read"), Err("TF0199".into()));
+}
+
+#[test]
+fn a_system_call_without_types_is_not_said_to_be_missing() {
+    let types = sample::btf_with("long __do_sys_getppid(const struct pt_regs *unused);");
+    let file = File { name: "x.btf".into(), bytes: types };
+    let (kernels, _) = join(&[], &[file]);
+    let options = ResolveOptions { kernels: kernels.into(), ..ResolveOptions::default() };
+    let text = |call: &str| {
+        format!(
+            "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: a}}\nspec:\n  kprobes:\n  - {call}\n"
+        )
+    };
+    let about = |call: &str| {
+        let (set, diags) = run(&text(call), &options);
+        let found = diags.iter().find(|d| d.code == Code::NO_FUNCTION).expect(call);
+        (set.is_some(), found.message.clone(), found.help.clone())
+    };
+    let help = Some("for Tetragon, write `call: __do_sys_getppid` with `syscall: false`".to_string());
+    let refuses = |what, name| {
+        format!("on x.btf: Tetragon refuses the {what} `{name}`, which exists and is not in the kernel's types")
+    };
+    assert_eq!(about("call: sys_getppid"), (true, refuses("syscall", "sys_getppid"), help.clone()));
+    let function = "__x64_sys_getppid";
+    assert_eq!(
+        about("{call: __x64_sys_getppid, syscall: false}"),
+        (true, refuses("function", function), help.clone())
+    );
+    let (_, message, _) = about("call: sys_getpppid");
+    assert_eq!(message, "on x.btf: there is no syscall `sys_getpppid`");
+    let (_, diags) = run(&text("{call: __do_sys_getppid, syscall: false}"), &options);
+    assert!(diags.iter().all(|d| d.code != Code::NO_FUNCTION));
 }
 
 #[test]

@@ -125,6 +125,10 @@ impl<'s> Reader<'s> {
         let span = Span::new(self.source, start, end);
         diags.push(match error.kind() {
             ErrorKind::RecursionLimitExceeded => report::nested_too_deeply(span, MAX_DEPTH),
+            // granit-parser 2.2.0 calls it the end of the file.
+            ErrorKind::UnexpectedEofImplicitFlowMapping if self.text[start..].starts_with(',') => {
+                report::nothing_before_comma(span)
+            }
             kind => {
                 let label = match kind {
                     ErrorKind::UnclosedFlowCollection { .. } | ErrorKind::UnclosedQuotedScalar => {
@@ -181,6 +185,10 @@ fn syntax_help(kind: &ErrorKind, line: &str) -> Option<&'static str> {
             "compare the indentation with the lines above: entries of one list or mapping start in the same column",
         ),
         ErrorKind::UnexpectedCharacter { .. } => Some("quote the value"),
+        ErrorKind::InvalidLowSurrogate
+        | ErrorKind::InvalidLowSurrogateHexEscape
+        | ErrorKind::MissingLowSurrogate
+        | ErrorKind::UnpairedLowSurrogate => Some(report::SURROGATES_HELP),
         ErrorKind::UnknownQuotedScalarEscape => Some("in single quotes, a backslash stands for itself"),
         // The parser's list of kinds may grow; the message says what it is in any case.
         _ => None,
