@@ -54,6 +54,7 @@ struct dentry {
 	struct hlist_bl_node d_hash;
 	struct dentry *d_parent;
 	struct qstr d_name;
+	struct inode *d_inode;
 	u8 d_iname[32];
 } CORE;
 union shortname_store {
@@ -64,23 +65,28 @@ struct dentry___shortname { /* since 6.14, and in later stable kernels before it
 } CORE;
 struct vfsmount {
 	struct dentry *mnt_root;
+	int mnt_flags;
 } CORE;
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
 } CORE;
 struct path {
 	struct vfsmount *mnt;
 	struct dentry *dentry;
 } CORE;
 struct file {
+	u32 f_mode;
 	struct path f_path;
+	struct inode *f_inode;
 } CORE;
 struct fs_struct {
 	struct path root;
 } CORE;
 struct task_struct {
+	const struct cred *real_cred, *cred;
 	struct fs_struct *fs;
 } CORE;
 struct linux_binprm {

@@ -36,6 +36,20 @@ pub struct Script {
     #[serde(default)]
     pub flags: Vec<String>,
     pub steps: Vec<Step>,
+    /// Then, in each of these containers, each step of `each`.
+    #[serde(default)]
+    pub shapes: Vec<Shape>,
+    #[serde(default)]
+    pub each: Vec<Step>,
+}
+
+/// A container: how its root is made, and how its processes come to have it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Shape {
+    pub steps: Vec<Step>,
+    /// Its `chroot`, `pivot`, `user-namespace` and `private` become those of each acting step.
+    pub act: Act,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -59,6 +73,10 @@ pub enum Step {
     File(String),
     /// An executable that exits with 0.
     Program(String),
+    /// An executable file of this text.
+    Write(Write),
+    /// An executable file with what another one holds.
+    Copy(Pair),
     Directory(String),
     Symlink(Pair),
     Bind(Pair),
@@ -108,10 +126,23 @@ pub struct Pair {
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Overlay {
     pub lower: String,
     pub at: String,
+    /// More mount options.
+    #[serde(default)]
+    pub options: Option<String>,
+    /// Without an upper directory.
+    #[serde(default)]
+    pub read_only: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Write {
+    pub path: String,
+    pub text: String,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -153,6 +184,8 @@ pub enum Way {
     EmptyPath,
     /// By `/proc/self/fd/N`.
     ProcFd,
+    /// `open` by an io_uring.
+    IoUring,
 }
 
 /// One system call, who makes it, and what must come of it. Without `by` it is a process of its own, born in the
@@ -168,6 +201,10 @@ pub struct Act {
     /// In a mount namespace of its own: these bind mounts are made first.
     pub private: Vec<Pair>,
     pub chroot: Option<String>,
+    /// As a container runtime makes it the root: a private mount namespace, `pivot_root`, the old root unmounted.
+    pub pivot: Option<String>,
+    /// In a user namespace of its own, whose root is the machine's.
+    pub user_namespace: bool,
     /// Working directory, after the chroot.
     pub dir: Option<String>,
 
@@ -176,9 +213,9 @@ pub struct Act {
     pub path: String,
     pub file: Origin,
     pub way: Way,
-    /// `open`: O_RDWR instead of O_RDONLY.
+    /// `open`, and the file of `opened`: O_RDWR instead of O_RDONLY.
     pub write: bool,
-    /// `syscall`: its name, one of those that `guest::act` knows, and its arguments.
+    /// `syscall`: its name, one of those that `guest::act` knows, and its arguments; `exec`: further arguments.
     pub name: String,
     pub args: Vec<Value>,
 
@@ -193,6 +230,14 @@ pub struct Act {
 pub enum Value {
     Number(i64),
     Text(String),
+    Buffer(Buffer),
+}
+
+/// Memory for so many bytes, all of them 0, that the call may write to.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Buffer {
+    pub buffer: usize,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -229,6 +274,26 @@ pub struct Join {
 /// An event line of the loader that a step must cause: each key that is given must stand in it with this value.
 pub type ExpectedEvent = BTreeMap<String, serde_json::Value>;
 
+impl Script {
+    /// Writes out what `shapes` and `each` stand for.
+    pub fn expand(mut self) -> Script {
+        for shape in std::mem::take(&mut self.shapes) {
+            self.steps.extend(shape.steps);
+            self.steps.extend(self.each.iter().cloned().map(|mut step| {
+                if let Step::Exec(act) | Step::Open(act) | Step::Syscall(act) = &mut step {
+                    act.chroot = shape.act.chroot.clone();
+                    act.pivot = shape.act.pivot.clone();
+                    act.user_namespace = shape.act.user_namespace;
+                    act.private = shape.act.private.clone();
+                }
+                step
+            }));
+        }
+        self.each.clear();
+        self
+    }
+}
+
 impl Step {
     /// Outcome and events that the step demands, if it is one that acts.
     pub fn expectation(&self) -> Option<(&str, Option<&[ExpectedEvent]>)> {
@@ -245,6 +310,8 @@ impl Step {
             | Step::Unload(_)
             | Step::File(_)
             | Step::Program(_)
+            | Step::Write(_)
+            | Step::Copy(_)
             | Step::Directory(_)
             | Step::Symlink(_)
             | Step::Bind(_)

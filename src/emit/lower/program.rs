@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::{LoweredDimension, Matcher};
 use crate::bpf::{Place, Step};
-use crate::fold::ir::{AttachKind, Operation, Program, Subject, SubjectId};
+use crate::fold::ir::{Attach, AttachKind, Operation, Program, Subject, SubjectId};
 use crate::fold::plan::Unit;
 use crate::platform::Arch;
 use crate::vocab::arg_type::{ArgType, Class};
@@ -113,12 +113,13 @@ impl Body<'_> {
             self.steps.push(Step::LoadContext { offset: pt_regs_offset(self.arch, 0), arg: 0 });
             self.step("syscall_args", &[], None);
         } else {
-            for &param in params.keys() {
-                let offset = match self.operation.attach.kind {
-                    AttachKind::Kprobe => pt_regs_offset(self.arch, param),
-                    AttachKind::Lsm | AttachKind::FmodRet => i16::from(param) * 8,
-                };
-                self.steps.push(Step::LoadContext { offset, arg: param });
+            let file = self.file_of_layer();
+            if let Some((param, name)) = file {
+                self.load_argument(param);
+                self.step(name, &[i64::from(param)], Some(Place::ALLOW));
+            }
+            for &param in params.keys().filter(|&&p| file.is_none_or(|(loaded, _)| p != loaded)) {
+                self.load_argument(param);
             }
         }
         for subject in params.into_values().filter(|s| matches!(s.ty.class(), Some(Class::Path))) {
@@ -126,6 +127,42 @@ impl Body<'_> {
                 self.step(name, &[i64::from(subject.param)], None);
             }
         }
+    }
+
+    fn load_argument(&mut self, param: u8) {
+        let offset = match self.operation.attach.kind {
+            AttachKind::Kprobe => pt_regs_offset(self.arch, param),
+            AttachKind::Lsm | AttachKind::FmodRet => i16::from(param) * 8,
+        };
+        self.steps.push(Step::LoadContext { offset, arg: param });
+    }
+
+    /// The parameter that shows whether overlayfs makes this call on a layer, and the stencil that looks at it. Only
+    /// where the VFS asks security modules: there it asked about the overlay's own file first, while another function
+    /// may be one that layers alone come to (`ext4_file_open`).
+    fn file_of_layer(&self) -> Option<(u8, &'static str)> {
+        let Attach { kind, target, .. } = &self.operation.attach;
+        let is_lsm = *kind == AttachKind::Lsm;
+        if !is_lsm && !target.starts_with("security_") {
+            return None;
+        }
+        let declared = || {
+            self.operation.subjects.iter().find_map(|s| match s.ty {
+                ArgType::File => Some((s.param, Param::File)),
+                ArgType::Path => Some((s.param, Param::Path)),
+                _ => None,
+            })
+        };
+        let known = attach::file_param(target);
+        let (param, what) = known.or_else(declared)?;
+        let name = match (what, is_lsm && known.is_some()) {
+            (Param::File, true) => "overlay_of_file_typed",
+            (Param::File, false) => "overlay_of_file_probed",
+            (Param::Path, true) => "overlay_of_path_typed",
+            (Param::Path, false) => "overlay_of_path_probed",
+            (Param::LinuxBinprm | Param::Other, _) => return None,
+        };
+        Some((param, name))
     }
 
     /// Whether the kernel's types say that the parameter is what the policy declares.

@@ -4,7 +4,8 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
-use super::surroundings::{NO_PROGRAM, bind, enter_directory_of, executable, join_cgroup};
+use super::surroundings::{NO_PROGRAM, bind, cgroup_to_join, enter_directory_of, executable, mount};
+use super::uring;
 use crate::script::{Act, Origin, Step, Value, Way};
 
 /// What the caller does for a step that acts: gets into place, then makes the call.
@@ -20,23 +21,34 @@ pub fn take(step: &Step) -> Result<String, String> {
 }
 
 fn in_place(act: &Act) -> Result<(), String> {
-    if let Some(cgroup) = &act.cgroup {
-        join_cgroup(cgroup, 0).map_err(|e| format!("cgroup {cgroup}: {e}"))?;
+    // Its cgroup cannot be found from inside a container.
+    let cgroup = match &act.cgroup {
+        Some(path) => Some(cgroup_to_join(path).map_err(|e| format!("cgroup {path}: {e}"))?),
+        None => None,
+    };
+    if act.user_namespace {
+        user_namespace().map_err(|e| format!("user namespace: {e}"))?;
     }
-    if !act.private.is_empty() {
+    if !act.private.is_empty() || act.pivot.is_some() {
         // SAFETY: takes no pointers.
         if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
             return Err(format!("unshare: {}", io::Error::last_os_error()));
         }
-        super::surroundings::mount("none", "/", "none", libc::MS_REC | libc::MS_PRIVATE, "")
+        mount("none", "/", "none", libc::MS_REC | libc::MS_PRIVATE, "")
             .map_err(|e| format!("private mounts: {e}"))?;
         for pair in &act.private {
             bind(pair).map_err(|e| format!("bind {} to {}: {e}", pair.from, pair.to))?;
         }
     }
+    if let Some(root) = &act.pivot {
+        pivot(root).map_err(|e| format!("pivot_root {root}: {e}"))?;
+    }
     if let Some(root) = &act.chroot {
         std::os::unix::fs::chroot(root).map_err(|e| format!("chroot {root}: {e}"))?;
         std::env::set_current_dir("/").map_err(|e| e.to_string())?;
+    }
+    if let Some(mut cgroup) = cgroup {
+        io::Write::write_all(&mut cgroup, b"0").map_err(|e| format!("cgroup: {e}"))?;
     }
     if let Some(dir) = &act.dir {
         // A path may be too long for one call, hence by its parts; the root has none.
@@ -47,7 +59,8 @@ fn in_place(act: &Act) -> Result<(), String> {
         last.and_then(std::env::set_current_dir).map_err(|e| format!("{dir}: {e}"))?;
     }
     if let Some(path) = &act.opened {
-        let file = std::fs::File::open(path).map_err(|e| format!("{path}: {e}"))?;
+        let file = std::fs::File::options().read(true).write(act.write).open(path);
+        let file = file.map_err(|e| format!("{path}: {e}"))?;
         // SAFETY: a descriptor of this process that nothing else uses.
         if unsafe { libc::dup2(file.as_raw_fd(), OPENED) } != OPENED {
             return Err(format!("{path}: {}", io::Error::last_os_error()));
@@ -56,11 +69,45 @@ fn in_place(act: &Act) -> Result<(), String> {
     Ok(())
 }
 
+fn user_namespace() -> io::Result<()> {
+    // SAFETY: takes no pointers.
+    if unsafe { libc::unshare(libc::CLONE_NEWUSER) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    std::fs::write("/proc/self/setgroups", "deny")?;
+    std::fs::write("/proc/self/uid_map", "0 0 1")?;
+    std::fs::write("/proc/self/gid_map", "0 0 1")
+}
+
+/// The new root is put over itself first: mounts that a user namespace inherits are locked and cannot be moved.
+fn pivot(root: &str) -> io::Result<()> {
+    mount(root, root, "none", libc::MS_BIND | libc::MS_REC, "")?;
+    std::env::set_current_dir(root)?;
+    // SAFETY: NUL-terminated paths; the old root comes to lie over the new one, from where it is unmounted.
+    unsafe {
+        let here = c".".as_ptr();
+        if libc::syscall(libc::SYS_pivot_root, here, here) != 0 || libc::umount2(here, libc::MNT_DETACH) != 0
+        {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    std::env::set_current_dir("/")
+}
+
 /// Descriptor of the file that is open while the step is taken.
 const OPENED: RawFd = 100;
 
 fn text(value: &str) -> CString {
     CString::new(value).unwrap_or_default()
+}
+
+impl Value {
+    fn as_text(&self) -> Option<CString> {
+        match self {
+            Value::Text(value) => Some(text(value)),
+            Value::Number(_) | Value::Buffer(_) => None,
+        }
+    }
 }
 
 fn outcome(result: libc::c_long) -> String {
@@ -73,7 +120,12 @@ fn outcome(result: libc::c_long) -> String {
 
 pub fn exec(act: &Act) -> Result<String, String> {
     let path = text(&act.path);
-    let arguments = [c"subject".as_ptr(), std::ptr::null()];
+    // A program of many names goes by the one that it is called by.
+    let name = if act.args.is_empty() { c"subject".to_owned() } else { path.clone() };
+    let further: Vec<CString> = act.args.iter().filter_map(Value::as_text).collect();
+    let mut arguments: Vec<*const libc::c_char> = vec![name.as_ptr()];
+    arguments.extend(further.iter().map(|argument| argument.as_ptr()));
+    arguments.push(std::ptr::null());
     let environment = [std::ptr::null()];
     if act.file == Origin::Path && act.way == Way::Path {
         // SAFETY: a NUL-terminated path and two NULL-terminated vectors that outlive the call.
@@ -85,6 +137,7 @@ pub fn exec(act: &Act) -> Result<String, String> {
     let (directory, name, flags) = match act.way {
         Way::Path | Way::EmptyPath => (fd, text(""), libc::AT_EMPTY_PATH),
         Way::ProcFd => (libc::AT_FDCWD, text(&format!("/proc/self/fd/{fd}")), 0),
+        Way::IoUring => return Err("an io_uring cannot exec".to_owned()),
     };
     // SAFETY: as above.
     let result = unsafe {
@@ -109,6 +162,15 @@ fn open(act: &Act) -> Result<String, String> {
         }
     };
     let flags = libc::O_CLOEXEC | if act.write { libc::O_RDWR } else { libc::O_RDONLY };
+    if act.way == Way::IoUring {
+        return uring::open(&path, flags).map(|result| match result {
+            Ok(fd) => {
+                close(fd);
+                "ok".to_owned()
+            }
+            Err(error) => errno_name(error),
+        });
+    }
     // SAFETY: a NUL-terminated path that outlives the call.
     let fd = unsafe { libc::open(path.as_ptr(), flags) };
     let result = outcome(fd.into());
@@ -177,6 +239,7 @@ fn syscall_number(name: &str) -> Option<libc::c_long> {
         "write" => libc::SYS_write,
         "kill" => libc::SYS_kill,
         "dup" => libc::SYS_dup,
+        "fallocate" => libc::SYS_fallocate,
         "fcntl" => libc::SYS_fcntl,
         "prctl" => libc::SYS_prctl,
         "openat" => libc::SYS_openat,
@@ -188,18 +251,21 @@ fn syscall_number(name: &str) -> Option<libc::c_long> {
         "chdir" => libc::SYS_chdir,
         "truncate" => libc::SYS_truncate,
         "sethostname" => libc::SYS_sethostname,
+        "setxattr" => libc::SYS_setxattr,
         "socket" => libc::SYS_socket,
         "close" => libc::SYS_close,
         "getpid" => libc::SYS_getpid,
         "chmod" => libc::SYS_chmod,
         "chown" => libc::SYS_chown,
         "chroot" => libc::SYS_chroot,
+        "getdents64" => libc::SYS_getdents64,
         "finit_module" => libc::SYS_finit_module,
         "flock" => libc::SYS_flock,
         "init_module" => libc::SYS_init_module,
         "ioctl" => libc::SYS_ioctl,
         "link" => libc::SYS_link,
         "mknod" => libc::SYS_mknod,
+        "mmap" => libc::SYS_mmap,
         "mount" => libc::SYS_mount,
         "stat" => libc::SYS_stat,
         "symlink" => libc::SYS_symlink,
@@ -213,24 +279,24 @@ fn syscall(act: &Act) -> Result<String, String> {
     if act.args.len() > 6 {
         return Err("more than six arguments".to_owned());
     }
-    let texts: Vec<Option<CString>> = act
+    let mut held: Vec<Vec<u8>> = act
         .args
         .iter()
         .map(|arg| match arg {
-            Value::Text(value) => Some(text(value)),
-            Value::Number(_) => None,
+            Value::Text(value) => text(value).into_bytes_with_nul(),
+            Value::Buffer(buffer) => vec![0; buffer.buffer],
+            Value::Number(_) => vec![],
         })
         .collect();
     let mut words = [0_i64; 6];
-    for ((word, arg), held) in words.iter_mut().zip(&act.args).zip(&texts) {
-        *word = match (arg, held) {
-            (Value::Number(number), _) => *number,
-            (Value::Text(_), Some(held)) => held.as_ptr() as i64,
-            (Value::Text(_), None) => 0,
+    for ((word, arg), held) in words.iter_mut().zip(&act.args).zip(&mut held) {
+        *word = match arg {
+            Value::Number(number) => *number,
+            Value::Text(_) | Value::Buffer(_) => held.as_mut_ptr() as i64,
         };
     }
     let [a, b, c, d, e, f] = words;
-    // SAFETY: texts are NUL-terminated and outlive the call; numbers are the case's own business, in a process that
+    // SAFETY: texts are NUL-terminated, they and the buffers outlive the call; numbers are the case's own business, in a process that
     // was made for this step.
     Ok(outcome(unsafe { libc::syscall(number, a, b, c, d, e, f) }))
 }
@@ -257,6 +323,7 @@ pub fn errno_name(errno: i32) -> String {
         libc::ENAMETOOLONG => "ENAMETOOLONG",
         libc::ELOOP => "ELOOP",
         libc::ESPIPE => "ESPIPE",
+        libc::EROFS => "EROFS",
         other => return format!("errno {other}"),
     }
     .to_owned()

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Port;
 use super::act;
 use super::loader::{Loader, PINS};
-use super::process::{Named, fork, kill, pipe, read_line, signal_name, wait};
+use super::process::{Named, Shared, fork, kill, signal_name, wait};
 use super::surroundings::{self as around, Mounts, NO_PROGRAM};
 use crate::script::{Join, Load, Move, Report, Script, Spawn, Step, Storm};
 use crate::storm;
@@ -73,6 +73,8 @@ impl<'a> Stage<'a> {
             Step::Unload(_) => self.unload(),
             Step::File(path) => plain(around::executable(path, NO_PROGRAM)),
             Step::Program(path) => plain(around::executable(path, &around::smallest_program())),
+            Step::Write(write) => plain(around::executable(&write.path, write.text.as_bytes())),
+            Step::Copy(pair) => plain(fs::read(&pair.from).and_then(|b| around::executable(&pair.to, &b))),
             Step::Directory(path) => plain(around::directory(path)),
             Step::Symlink(pair) => plain(around::symlink(pair)),
             Step::Bind(pair) => plain(self.mounts.bind(pair)),
@@ -300,14 +302,12 @@ fn ended(pid: u32) -> Result<String, String> {
 
 /// Takes an acting step in a process of its own; its id and the outcome.
 pub fn act_alone(what: &Step) -> Result<(u32, String), String> {
-    let (mut answers, mut answer) = pipe().map_err(|e| e.to_string())?;
+    let mut answer = Shared::new().map_err(|e| e.to_string())?;
     let pid = fork(|| {
-        let outcome = act::take(what).unwrap_or_else(|why| format!("!{why}"));
-        std::io::Write::write_all(&mut answer, format!("{outcome}\n").as_bytes()).map_or(1, |()| 0)
+        answer.set(&act::take(what).unwrap_or_else(|why| format!("!{why}")));
+        0
     })
     .map_err(|e| e.to_string())?;
-    drop(answer);
-    let said = read_line(&mut answers).map_err(|e| e.to_string())?;
     let end = ended(pid)?;
-    Ok((pid, said.unwrap_or(end)))
+    Ok((pid, answer.get().unwrap_or(end)))
 }

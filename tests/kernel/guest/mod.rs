@@ -8,6 +8,7 @@ mod cases;
 mod loader;
 mod process;
 mod surroundings;
+mod uring;
 
 use std::fs::File;
 use std::io::Write;

@@ -83,13 +83,19 @@ impl Mounts {
     /// Upper and work directory are a file system of their own behind the mount point.
     pub fn overlay(&mut self, overlay: &Overlay) -> io::Result<()> {
         load_module("overlay.ko")?;
-        let back = format!("/tmp/overlay-{}", self.0.len());
-        self.tmpfs(&back)?;
-        for directory in ["upper", "work"] {
-            fs::create_dir_all(format!("{back}/{directory}"))?;
+        let mut data = format!("lowerdir={}", overlay.lower);
+        if !overlay.read_only {
+            let back = format!("/tmp/overlay-{}", self.0.len());
+            self.tmpfs(&back)?;
+            for directory in ["upper", "work"] {
+                fs::create_dir_all(format!("{back}/{directory}"))?;
+            }
+            data += &format!(",upperdir={back}/upper,workdir={back}/work");
+        }
+        if let Some(options) = &overlay.options {
+            data += &format!(",{options}");
         }
         fs::create_dir_all(&overlay.at)?;
-        let data = format!("lowerdir={},upperdir={back}/upper,workdir={back}/work", overlay.lower);
         mount("overlay", &overlay.at, "overlay", 0, &data)?;
         self.0.push(overlay.at.clone());
         Ok(())
@@ -200,6 +206,11 @@ pub fn cgroup(path: &str) -> io::Result<PathBuf> {
     let directory = PathBuf::from(format!("{CGROUPS}/{}", path.trim_start_matches('/')));
     fs::create_dir_all(&directory)?;
     Ok(directory)
+}
+
+/// Whoever writes "0" to it moves into the cgroup.
+pub fn cgroup_to_join(path: &str) -> io::Result<fs::File> {
+    fs::File::options().write(true).open(cgroup(path)?.join("cgroup.procs"))
 }
 
 /// Moves a process (0: the caller) into a cgroup.
