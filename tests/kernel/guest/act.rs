@@ -170,7 +170,7 @@ fn hold(act: &Act) -> Result<(), String> {
     if unsafe { libc::dup2(fd, OPENED) } == OPENED { Ok(()) } else { Err("dup2".to_owned()) }
 }
 
-fn open(act: &Act) -> Result<String, String> {
+pub fn open(act: &Act) -> Result<String, String> {
     let (directory, path) = match act.file {
         Origin::Path => (libc::AT_FDCWD, text(&act.path)),
         Origin::Layer => (OPENED, text(act.path.rsplit('/').next().unwrap_or_default())),
