@@ -48,7 +48,7 @@ pub struct Script {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Shape {
     pub steps: Vec<Step>,
-    /// Its `chroot`, `pivot`, `user-namespace` and `private` become those of each acting step.
+    /// Its `chroot`, `pivot`, `user-namespace` and private mounts become those of each acting step.
     pub act: Act,
 }
 
@@ -172,6 +172,13 @@ pub enum Origin {
     Tmpfile,
     /// A file made at `path`, opened, and unlinked.
     Unlinked,
+    /// The file at `path` in a mount of `open_tree`, which is attached nowhere.
+    Tree,
+    /// A file made at `path` in a file system that is then unmounted lazily.
+    Unmounted,
+    /// The file at `path` in a layer, by way of the layer's directory: fanotify gives a descriptor of it when the
+    /// overlay's directory `layer-of` is listed.
+    Layer,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -186,6 +193,8 @@ pub enum Way {
     ProcFd,
     /// `open` by an io_uring.
     IoUring,
+    /// The same with credentials that are not the process's own.
+    Borrowed,
 }
 
 /// One system call, who makes it, and what must come of it. Without `by` it is a process of its own, born in the
@@ -200,6 +209,8 @@ pub struct Act {
     pub cgroup: Option<String>,
     /// In a mount namespace of its own: these bind mounts are made first.
     pub private: Vec<Pair>,
+    /// And this overlay.
+    pub private_overlay: Option<Overlay>,
     pub chroot: Option<String>,
     /// As a container runtime makes it the root: a private mount namespace, `pivot_root`, the old root unmounted.
     pub pivot: Option<String>,
@@ -212,6 +223,7 @@ pub struct Act {
     pub opened: Option<String>,
     pub path: String,
     pub file: Origin,
+    pub layer_of: Option<String>,
     pub way: Way,
     /// `open`, and the file of `opened`: O_RDWR instead of O_RDONLY.
     pub write: bool,
@@ -285,6 +297,7 @@ impl Script {
                     act.pivot = shape.act.pivot.clone();
                     act.user_namespace = shape.act.user_namespace;
                     act.private = shape.act.private.clone();
+                    act.private_overlay = shape.act.private_overlay.clone();
                 }
                 step
             }));

@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
-use super::surroundings::{NO_PROGRAM, bind, cgroup_to_join, enter_directory_of, executable, mount};
+use super::surroundings::{Mounts, NO_PROGRAM, bind, cgroup_to_join, enter_directory_of, executable, mount};
 use super::uring;
 use crate::script::{Act, Origin, Step, Value, Way};
 
@@ -14,7 +14,7 @@ use crate::script::{Act, Origin, Step, Value, Way};
 pub fn take(step: &Step) -> Result<String, String> {
     match step {
         Step::Exec(act) => in_place(act).and_then(|()| exec(act)),
-        Step::Open(act) => in_place(act).and_then(|()| open(act)),
+        Step::Open(act) => hold(act).and_then(|()| in_place(act)).and_then(|()| open(act)),
         Step::Syscall(act) => in_place(act).and_then(|()| syscall(act)),
         other => Err(format!("{other:?} is not a step that acts")),
     }
@@ -29,7 +29,7 @@ fn in_place(act: &Act) -> Result<(), String> {
     if act.user_namespace {
         user_namespace().map_err(|e| format!("user namespace: {e}"))?;
     }
-    if !act.private.is_empty() || act.pivot.is_some() {
+    if !act.private.is_empty() || act.private_overlay.is_some() || act.pivot.is_some() {
         // SAFETY: takes no pointers.
         if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
             return Err(format!("unshare: {}", io::Error::last_os_error()));
@@ -39,6 +39,9 @@ fn in_place(act: &Act) -> Result<(), String> {
         for pair in &act.private {
             bind(pair).map_err(|e| format!("bind {} to {}: {e}", pair.from, pair.to))?;
         }
+    }
+    if let Some(overlay) = &act.private_overlay {
+        Mounts::default().overlay(overlay).map_err(|e| format!("overlay {}: {e}", overlay.at))?;
     }
     if let Some(root) = &act.pivot {
         pivot(root).map_err(|e| format!("pivot_root {root}: {e}"))?;
@@ -79,8 +82,12 @@ fn user_namespace() -> io::Result<()> {
     std::fs::write("/proc/self/gid_map", "0 0 1")
 }
 
-/// The new root is put over itself first: mounts that a user namespace inherits are locked and cannot be moved.
+/// A copy of all mounts comes first: the machine's own root is no mount that could be replaced. Then the new root is put
+/// over itself: mounts that a user namespace inherits are locked and cannot be moved.
 fn pivot(root: &str) -> io::Result<()> {
+    std::fs::create_dir_all("/outside")?;
+    mount("/", "/outside", "none", libc::MS_BIND | libc::MS_REC, "")?;
+    std::os::unix::fs::chroot("/outside")?;
     mount(root, root, "none", libc::MS_BIND | libc::MS_REC, "")?;
     std::env::set_current_dir(root)?;
     // SAFETY: NUL-terminated paths; the old root comes to lie over the new one, from where it is unmounted.
@@ -137,7 +144,7 @@ pub fn exec(act: &Act) -> Result<String, String> {
     let (directory, name, flags) = match act.way {
         Way::Path | Way::EmptyPath => (fd, text(""), libc::AT_EMPTY_PATH),
         Way::ProcFd => (libc::AT_FDCWD, text(&format!("/proc/self/fd/{fd}")), 0),
-        Way::IoUring => return Err("an io_uring cannot exec".to_owned()),
+        Way::IoUring | Way::Borrowed => return Err("an io_uring cannot exec".to_owned()),
     };
     // SAFETY: as above.
     let result = unsafe {
@@ -153,26 +160,32 @@ pub fn exec(act: &Act) -> Result<String, String> {
     Ok(outcome(result))
 }
 
-fn open(act: &Act) -> Result<String, String> {
-    let path = match act.file {
-        Origin::Path => text(&act.path),
-        Origin::Memfd | Origin::Tmpfile | Origin::Unlinked => {
-            let fd = descriptor(act).map_err(|e| format!("{:?} {}: {e}", act.file, act.path))?;
-            text(&format!("/proc/self/fd/{fd}"))
-        }
+/// What has no path is had before a policy applies.
+fn hold(act: &Act) -> Result<(), String> {
+    if act.file == Origin::Path {
+        return Ok(());
+    }
+    let fd = descriptor(act).map_err(|e| format!("{:?} {}: {e}", act.file, act.path))?;
+    // SAFETY: descriptors of this process that nothing else uses.
+    if unsafe { libc::dup2(fd, OPENED) } == OPENED { Ok(()) } else { Err("dup2".to_owned()) }
+}
+
+pub fn open(act: &Act) -> Result<String, String> {
+    let (directory, path) = match act.file {
+        Origin::Path => (libc::AT_FDCWD, text(&act.path)),
+        Origin::Layer => (OPENED, text(act.path.rsplit('/').next().unwrap_or_default())),
+        _ => (libc::AT_FDCWD, text(&format!("/proc/self/fd/{OPENED}"))),
     };
     let flags = libc::O_CLOEXEC | if act.write { libc::O_RDWR } else { libc::O_RDONLY };
-    if act.way == Way::IoUring {
-        return uring::open(&path, flags).map(|result| match result {
-            Ok(fd) => {
-                close(fd);
-                "ok".to_owned()
-            }
-            Err(error) => errno_name(error),
-        });
+    if act.way == Way::IoUring || act.way == Way::Borrowed {
+        let opened = uring::open(directory, &path, flags, act.way == Way::Borrowed)?;
+        return Ok(opened.map_or_else(errno_name, |fd| {
+            close(fd);
+            "ok".to_owned()
+        }));
     }
     // SAFETY: a NUL-terminated path that outlives the call.
-    let fd = unsafe { libc::open(path.as_ptr(), flags) };
+    let fd = unsafe { libc::openat(directory, path.as_ptr(), flags) };
     let result = outcome(fd.into());
     if fd >= 0 {
         close(fd);
@@ -228,7 +241,44 @@ fn descriptor(act: &Act) -> io::Result<RawFd> {
             std::env::set_current_dir(back)?;
             Ok(fd)
         }
+        Origin::Tree => {
+            let path = text(&act.path);
+            // SAFETY: a NUL-terminated path that outlives the call. The flag is OPEN_TREE_CLONE.
+            checked(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), 1) } as RawFd)
+        }
+        Origin::Unmounted => {
+            let at = act.path.rsplit_once('/').map_or("/", |(directory, _)| directory);
+            let mut mounts = Mounts::default();
+            mounts.tmpfs(at)?;
+            executable(&act.path, NO_PROGRAM)?;
+            let fd = opened(&act.path, libc::O_PATH)?;
+            mounts.undo();
+            Ok(fd)
+        }
+        Origin::Layer => layer(act),
     }
+}
+
+/// A directory in a layer, as fanotify hands it out: the mark is on the inode, the descriptor has overlayfs's mount.
+fn layer(act: &Act) -> io::Result<RawFd> {
+    let of_layer = text(act.path.rsplit_once('/').map_or("/", |(directory, _)| directory));
+    // SAFETY: a NUL-terminated path that outlives the call; flags alone.
+    let listener = unsafe {
+        let listener = checked(libc::fanotify_init(libc::FAN_CLASS_NOTIF, libc::O_RDONLY as u32))?;
+        let (add, mask) = (libc::FAN_MARK_ADD, libc::FAN_OPEN | libc::FAN_ONDIR);
+        checked(libc::fanotify_mark(listener, add, mask, libc::AT_FDCWD, of_layer.as_ptr()))?;
+        listener
+    };
+    let of_overlay = act.layer_of.as_deref().unwrap_or_default();
+    std::fs::read_dir(of_overlay)?.count();
+    // `struct fanotify_event_metadata`: the descriptor stands behind 16 bytes.
+    let mut event = [0_u8; 24];
+    // SAFETY: a buffer with its length.
+    if unsafe { libc::read(listener, event.as_mut_ptr().cast(), event.len()) } != event.len() as isize {
+        return Err(io::Error::last_os_error());
+    }
+    let [.., a, b, c, d, _, _, _, _] = event;
+    checked(RawFd::from_ne_bytes([a, b, c, d]))
 }
 
 /// The calls that `syscall` steps may make; each takes up to six arguments.

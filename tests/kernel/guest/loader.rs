@@ -13,7 +13,7 @@ use crate::script::Report;
 /// Where the loader pins; removed with all that is in it after each case.
 pub const PINS: &str = "/sys/fs/bpf/tetrafold";
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 pub struct Loader {
     child: Child,

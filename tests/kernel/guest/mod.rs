@@ -18,11 +18,11 @@ use std::sync::{Arc, Mutex};
 use crate::script::{Report, Task};
 use crate::vm::FAREWELL;
 
-pub use act::{errno_name, exec};
+pub use act::{errno_name, exec, open};
 pub use cases::act_alone;
 pub use loader::Loader;
 pub use process::{fork, wait};
-pub use surroundings::{cgroup, executable, join_cgroup};
+pub use surroundings::{Mounts, cgroup, executable, join_cgroup};
 
 /// Whether this process is a virtual machine's first one.
 pub fn is_inside() -> bool {

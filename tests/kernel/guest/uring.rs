@@ -6,6 +6,7 @@ use std::ffi::CStr;
 use std::io;
 
 const OP_OPENAT: u8 = 18;
+const REGISTER_PERSONALITY: libc::c_uint = 9;
 const OFFSET_SQ_RING: libc::off_t = 0;
 const OFFSET_CQ_RING: libc::off_t = 0x800_0000;
 const OFFSET_SQES: libc::off_t = 0x1000_0000;
@@ -39,7 +40,14 @@ struct Request {
 }
 
 /// The new descriptor, or the error that the kernel gave. Err: there is no io_uring to be had.
-pub fn open(path: &CStr, flags: libc::c_int) -> Result<Result<i32, i32>, String> {
+///
+/// `borrowed`: with the credentials that the process had before it came to have new ones, the same in all but the object.
+pub fn open(
+    directory: i32,
+    path: &CStr,
+    flags: libc::c_int,
+    borrowed: bool,
+) -> Result<Result<i32, i32>, String> {
     let failed = |what: &str| format!("{what}: {}", io::Error::last_os_error());
     let mut params = Params::default();
     // SAFETY: the kernel fills in `params`, which has its layout; each mapping is one page, and a ring of one entry
@@ -48,6 +56,15 @@ pub fn open(path: &CStr, flags: libc::c_int) -> Result<Result<i32, i32>, String>
         let ring = libc::syscall(libc::SYS_io_uring_setup, 1, &raw mut params) as i32;
         if ring < 0 {
             return Err(failed("io_uring_setup"));
+        }
+        let mut personality = 0;
+        if borrowed {
+            let nothing = std::ptr::null::<u8>();
+            let register = libc::SYS_io_uring_register;
+            personality = libc::syscall(register, ring, REGISTER_PERSONALITY, nothing, 0);
+            if personality < 0 || libc::setgroups(0, std::ptr::null()) != 0 {
+                return Err(failed("io_uring personality"));
+            }
         }
         let map = |offset| {
             let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
@@ -60,13 +77,14 @@ pub fn open(path: &CStr, flags: libc::c_int) -> Result<Result<i32, i32>, String>
             opcode: OP_OPENAT,
             flags: 0,
             priority: 0,
-            fd: libc::AT_FDCWD,
+            fd: directory,
             offset: 0,
             address: path.as_ptr() as u64,
             length: 0,
             open_flags: flags as u32,
             user_data: 0,
-            rest: [0; 3],
+            // buf_index, personality, splice_fd_in
+            rest: [(personality as u64) << 16, 0, 0],
         };
         requests.write(request);
         submitted.add(params.sq[6] as usize).cast::<u32>().write_volatile(0);
