@@ -21,7 +21,7 @@ pub use act::{errno_name, exec};
 pub use cases::act_alone;
 pub use loader::Loader;
 pub use process::{fork, wait};
-pub use surroundings::{cgroup, executable, join_cgroup};
+pub use surroundings::{cgroup, executable, join_cgroup, move_mount};
 
 /// Whether this process is a virtual machine's first one.
 pub fn is_inside() -> bool {
