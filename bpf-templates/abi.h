@@ -87,10 +87,14 @@ struct node_header {
 	u32 generation; /* stands in every event */
 	u32 low_level;  /* the smallest cgroup level of any workload; 0 = there are none */
 	u64 lost;       /* events that could not be sent or are cut short */
-	u64 zero[5];      /* stays 0; the verifier does not know it (frame.h) */
+	u64 unsettled;  /* paths that were taken for unreadable because they never held still (walk.h) */
+	u64 rename_lock, mount_lock; /* their addresses, by the loader; 0: no path can be read */
+	u64 renames, mounts; /* a sequence that each of the two had | when, in 1024 jiffies << 32; by the programs */
+	u64 repeated;        /* walks that were made again because a file or a mount moved */
+	u64 zero;            /* stays 0; the verifier does not know it (region.h) */
 };
 #define NODE_MAGIC 0x444f4e46 /* "FNOD" */
-#define NODE_ABI 1
+#define NODE_ABI 2
 
 /*
  * Cgroups: open addressing, slot = id * CGROUP_HASH >> (64 - log2(slots)), at most 8 probes, no wrap

@@ -32,6 +32,7 @@ static long (*probe_read_user)(void *to, u32 size, const void *from) = (void *)1
 static long (*probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
 static long (*probe_read_user_str)(void *to, u32 size, const void *from) = (void *)114;
 static long (*probe_read_kernel_str)(void *to, u32 size, const void *from) = (void *)115;
+static u64 (*jiffies64)(void) = (void *)118;
 static u64 (*get_current_ancestor_cgroup_id)(int level) = (void *)123;
 static long (*ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
 static struct task_struct *(*get_current_task_btf)(void) = (void *)158;

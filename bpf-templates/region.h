@@ -61,7 +61,7 @@ INLINE void count_lost(void)
  */
 INLINE u64 unknown_zero(void)
 {
-	return *(volatile u64 *)((struct node_header *)node)->zero;
+	return *(volatile u64 *)&((struct node_header *)node)->zero;
 }
 
 /* ---- rows ---- */

@@ -21,7 +21,7 @@ use tetrafold::artifact::node::{Node, NodeError, Workload, Write};
 use tetrafold::artifact::read::Artifact;
 
 use crate::events::Printer;
-use crate::{Outcome, TICK};
+use crate::{Outcome, TICK, requirements};
 
 /// Names that objects give to what all operations of a generation share (`bpf-templates/abi.h`).
 const NODE: &str = ".bss";
@@ -40,7 +40,9 @@ pub struct Generation {
 
 impl Generation {
     pub fn load(artifact: &Artifact, number: u32, workloads: &[Workload]) -> Outcome<Generation> {
-        let node = Node::new(&artifact.manifest, artifact.scope_blocks.clone(), number, workloads)?;
+        let manifest = &artifact.manifest;
+        let locks = requirements::locks(manifest)?;
+        let node = Node::new(manifest, artifact.scope_blocks.clone(), number, workloads, locks)?;
         let mut shared = Shared::default();
         let mut bodies = BTreeMap::new();
         for program in chosen(&artifact.manifest, Role::Body) {
@@ -87,6 +89,16 @@ impl Generation {
     /// Events that did not fit into the ring.
     pub fn lost(&self) -> u64 {
         self.region.u64_at(abi::node_header::LOST)
+    }
+
+    /// Paths that were taken for unreadable because they never held still.
+    pub fn unsettled(&self) -> u64 {
+        self.region.u64_at(abi::node_header::UNSETTLED)
+    }
+
+    /// Paths that were looked at more than once because something moved.
+    pub fn repeated(&self) -> u64 {
+        self.region.u64_at(abi::node_header::REPEATED)
     }
 }
 

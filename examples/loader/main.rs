@@ -138,13 +138,19 @@ fn take_over_workloads(
 }
 
 /// Prints the counters of what went wrong: when one has changed, and at the end.
-fn report(generation: &Generation, pins: &Pins, last: &mut Option<[u64; 3]>, at_the_end: bool) {
+fn report(generation: &Generation, pins: &Pins, last: &mut Option<[u64; 4]>, at_the_end: bool) {
     let (failed_tail_calls, recursion_misses) = pins.counters();
-    let now = [generation.lost(), failed_tail_calls, recursion_misses];
-    if at_the_end || (*last != Some(now) && now != [0; 3]) {
-        let [lost, failed, missed] = now;
-        say(&serde_json::json!({"lost": lost, "failedTailCalls": failed, "recursionMisses": missed})
-            .to_string());
+    let now = [generation.lost(), failed_tail_calls, recursion_misses, generation.unsettled()];
+    if at_the_end || (*last != Some(now) && now != [0; 4]) {
+        let [lost, failed, missed, unsettled] = now;
+        let line = serde_json::json!({
+            "lost": lost,
+            "failedTailCalls": failed,
+            "recursionMisses": missed,
+            "unsettledPaths": unsettled,
+            "repeatedPaths": generation.repeated(),
+        });
+        say(&line.to_string());
         *last = Some(now);
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use tetrafold::artifact::manifest::{Feature, Manifest};
+use tetrafold::artifact::node::Locks;
 
 use crate::Outcome;
 
@@ -30,10 +31,23 @@ fn check_feature(feature: Feature) -> Result<(), String> {
         }
         Feature::KernelBtf => has(Path::new("/sys/kernel/btf/vmlinux").exists(), "the kernel shows no BTF"),
         Feature::NoFullPreemption => not_fully_preemptible(),
+        Feature::PathLocks => path_locks().map(drop).map_err(|e| e.to_string()),
         Feature::Kprobes => {
             has(Path::new("/sys/bus/event_source/devices/kprobe").exists(), "the kernel has no kprobes")
         }
     }
+}
+
+/// What the manifest wants to be in the node region; None if it wants nothing.
+pub fn locks(manifest: &Manifest) -> Outcome<Option<Locks>> {
+    let wanted = manifest.requires.iter().any(|requirement| requirement.feature == Feature::PathLocks);
+    if wanted { path_locks().map(Some) } else { Ok(None) }
+}
+
+fn path_locks() -> Outcome<Locks> {
+    let path = "/proc/kallsyms";
+    let symbols = std::fs::read_to_string(path).map_err(|e| format!("{path} cannot be read ({e})"))?;
+    Ok(Locks::from_kallsyms(&symbols)?)
 }
 
 fn has(there: bool, otherwise: &str) -> Result<(), String> {

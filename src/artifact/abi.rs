@@ -35,7 +35,7 @@ pub const TRIE_LABEL_MAX: usize = 64;
 pub const TEXT_MAX: usize = 4096;
 
 pub const NODE_MAGIC: u32 = 0x444f_4e46;
-pub const NODE_ABI: u32 = 1;
+pub const NODE_ABI: u32 = 2;
 pub const CGROUP_HASH: u64 = 0x9E37_79B9_7F4A_7C15;
 pub const CGROUP_PROBES: u32 = 8;
 pub const CGROUP_SPARE: u32 = 8;
@@ -82,7 +82,10 @@ layout! {
     hash_node, 24 { K = 0, SLOTS = 8, BUCKETS = 12, MASK = 16, PAD = 20, DISP = 24 }
     trie_node, 8 { ATOM = 0, LABEL_LEN = 4, FIRST = 5, COUNT = 6, LABEL = 8 }
     int_table, 8 { COUNT = 0, PAD = 4, VALUES = 8 }
-    node_header, 64 { MAGIC = 0, ABI = 4, GENERATION = 8, LOW_LEVEL = 12, LOST = 16 }
+    node_header, 80 {
+        MAGIC = 0, ABI = 4, GENERATION = 8, LOW_LEVEL = 12, LOST = 16, UNSETTLED = 24, RENAME_LOCK = 32,
+        MOUNT_LOCK = 40, RENAMES = 48, MOUNTS = 56, REPEATED = 64, ZERO = 72,
+    }
     cgroup_slot, 16 { ID = 0, VALUE = 8, PAD = 12 }
     set_block, 8 { NEEDS = 0, CODE = 4, QUIET = 8 }
     event, 88 {

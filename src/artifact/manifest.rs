@@ -106,6 +106,9 @@ pub enum Feature {
     NoFullPreemption,
     /// kprobes can be attached.
     Kprobes,
+    /// /proc/kallsyms has the addresses of `rename_lock` and `mount_lock`, which the loader writes into the node
+    /// region ([`super::node::Locks`]).
+    PathLocks,
 }
 
 /// What several policies have in common: a hook and the arguments read there.

@@ -21,6 +21,7 @@
 mod cgroups;
 pub mod counts;
 pub mod layout;
+mod locks;
 mod rows;
 mod sets;
 
@@ -32,6 +33,7 @@ use super::abi;
 use super::manifest::Manifest;
 use super::scope_block::ScopeBlocks;
 use cgroups::{Cgroups, Place};
+pub use locks::{Locks, LocksError};
 use sets::Sets;
 
 /// Scopes that can meet in one cgroup.
@@ -144,7 +146,8 @@ pub struct Node {
 
 impl Node {
     /// The region for these workloads, to be copied into the map before anything is attached.
-    /// `blocks` are those of the manifest's operations, in their order.
+    /// `blocks` are those of the manifest's operations, in their order. Without `locks`, which an artifact requires
+    /// that judges paths ([`super::manifest::Feature::PathLocks`]), programs can read no path.
     ///
     /// # Errors
     /// The first reason for which it cannot be built.
@@ -153,6 +156,7 @@ impl Node {
         blocks: Arc<[ScopeBlocks]>,
         generation: u32,
         workloads: &[Workload],
+        locks: Option<Locks>,
     ) -> Result<Node, NodeError> {
         if blocks.len() != manifest.operations.len() {
             return Err(NodeError::Blocks);
@@ -164,6 +168,13 @@ impl Node {
             (abi::node_header::GENERATION, generation),
         ] {
             bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        if let Some(locks) = locks {
+            for (at, address) in
+                [(abi::node_header::RENAME_LOCK, locks.rename), (abi::node_header::MOUNT_LOCK, locks.mount)]
+            {
+                bytes[at..at + 8].copy_from_slice(&address.get().to_le_bytes());
+            }
         }
         let mut node =
             Node { bytes, sets: Sets::new(manifest, blocks), cgroups: Cgroups::new(&manifest.node) };

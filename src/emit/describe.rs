@@ -12,6 +12,7 @@ use crate::fold::plan::{Plan, Unit};
 use crate::platform;
 use crate::policy::{self, PolicySet};
 use crate::source::{Sources, Span};
+use crate::vocab::arg_type::Class;
 
 /// Everything that the manifest describes.
 pub struct Parts<'a> {
@@ -160,7 +161,18 @@ fn requires(parts: &Parts<'_>) -> Vec<Requirement> {
     if has(ir::AttachKind::Kprobe) {
         out.push((Feature::Kprobes, "policies hook kernel functions"));
     }
+    if judges_paths(parts) {
+        out.push((
+            Feature::PathLocks,
+            "a path is judged as it was at one moment, whatever is renamed or mounted",
+        ));
+    }
     out.into_iter().map(|(feature, reason)| Requirement { feature, reason: reason.to_string() }).collect()
+}
+
+fn judges_paths(parts: &Parts<'_>) -> bool {
+    let operations = parts.plan.units.iter().map(|u| &parts.program.operations[u.operation.0 as usize]);
+    operations.flat_map(|o| &o.subjects).any(|s| matches!(s.ty.class(), Some(Class::Path)))
 }
 
 fn operations(parts: &Parts<'_>) -> Vec<Operation> {

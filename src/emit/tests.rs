@@ -72,7 +72,7 @@ fn an_allowlist_is_assembled_proved_and_judged() {
     let atoms: Vec<u32> = operation.dimensions.iter().map(|d| d.atoms).collect();
     let blocks = ScopeBlocks::read(built.files.get(&operation.scope_blocks).unwrap(), 0, &atoms).unwrap();
     let workloads = [Workload { name: "shop".into(), path: vec![2, 7], scopes: vec![1] }];
-    let node = Node::new(&built.manifest, vec![blocks].into(), 1, &workloads).unwrap();
+    let node = Node::new(&built.manifest, vec![blocks].into(), 1, &workloads, None).unwrap();
     let shop = set_of_cgroup(&built.manifest, node.bytes(), 7).unwrap();
     let run = |set: u32, path: Argument<'_>| {
         let acts = judge(&built.manifest, &built.files, node.bytes(), set, operation, &[path]).unwrap();

@@ -95,9 +95,13 @@ pub enum Step {
     Exec(Act),
     Open(Act),
     Syscall(Act),
-    /// Processes that exec the same file again and again, in the background until they are joined.
+    /// Processes that exec or open the same file again and again, in the background until they are joined.
     Storm(Storm),
     Join(Join),
+    /// Renames and moves of mounts, in the background until they are to stop.
+    Churn(Churn),
+    /// Waits for the end of a churn's round, by its name.
+    Calm(String),
 }
 
 /// A step without parameters is written `unload: {}`.
@@ -269,6 +273,28 @@ pub struct Storm {
     /// Each try is made in a new child cgroup.
     #[serde(default)]
     pub in_new_children: bool,
+    /// Opens the file instead of running it.
+    #[serde(default)]
+    pub open: bool,
+    /// The file is opened once, before the storm, and named by its descriptor: it is judged wherever it has moved to.
+    #[serde(default)]
+    pub held: bool,
+}
+
+/// Makes these moves one after the other, again and again. The last one leaves what the first one found.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Churn {
+    pub name: String,
+    pub moves: Vec<Displacement>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Displacement {
+    Rename(Pair),
+    /// As `mount --move`.
+    Mount(Pair),
 }
 
 /// Waits for a storm and judges the outcomes of all its tries.
@@ -278,9 +304,12 @@ pub struct Join {
     pub storm: String,
     /// Exactly these outcomes are seen, each of them at least once.
     pub sees: Vec<String>,
-    /// At least so many tries in all.
+    /// At least so many tries in all; more with `TETRAFOLD_CALLS=number`.
     #[serde(default)]
     pub at_least: u64,
+    /// Every event of its processes names one of these paths; empty: not compared.
+    #[serde(default)]
+    pub paths: Vec<String>,
 }
 
 /// An event line of the loader that a step must cause: each key that is given must stand in it with this value.
@@ -336,7 +365,9 @@ impl Step {
             | Step::Spawn(_)
             | Step::Move(_)
             | Step::Storm(_)
-            | Step::Join(_) => None,
+            | Step::Join(_)
+            | Step::Churn(_)
+            | Step::Calm(_) => None,
         }
     }
 }
@@ -359,6 +390,7 @@ pub enum Report {
     Joined {
         step: usize,
         counts: BTreeMap<String, u64>,
+        pids: Vec<u32>,
     },
     /// The loader wrote a line on standard output, or on standard error.
     Loader {

@@ -90,7 +90,7 @@ impl Compiled {
                 vec![NodeWorkload { name: "it".into(), path: vec![7, CGROUP], scopes }]
             }
         };
-        let node = Node::new(manifest, self.blocks.clone(), 1, &workloads).unwrap();
+        let node = Node::new(manifest, self.blocks.clone(), 1, &workloads, None).unwrap();
         let set = if workloads.is_empty() {
             abi::SET_DEFAULT
         } else {

@@ -322,7 +322,7 @@ proptest! {
     #[test]
     fn every_process_gets_what_its_scopes_say(policies in some_policies(), wanted in some_workloads()) {
         let fixture = fixture(policies, 8);
-        let built = Node::new(&fixture.manifest, fixture.blocks.clone(), 7, &fixture.workloads(&wanted));
+        let built = Node::new(&fixture.manifest, fixture.blocks.clone(), 7, &fixture.workloads(&wanted), None);
         let node = match built {
             Ok(node) => node,
             Err(NodeError::Full { .. }) => return Ok(()),
@@ -346,7 +346,7 @@ proptest! {
     #[test]
     fn updates_never_leave_a_process_unjudged(policies in some_policies(), steps in proptest::collection::vec(some_workloads(), 2..5)) {
         let fixture = fixture(policies, 8);
-        let Ok(mut node) = Node::new(&fixture.manifest, fixture.blocks.clone(), 7, &fixture.workloads(&steps[0])) else {
+        let Ok(mut node) = Node::new(&fixture.manifest, fixture.blocks.clone(), 7, &fixture.workloads(&steps[0]), None) else {
             return Ok(());
         };
         let mut bytes = node.bytes().to_vec();
@@ -384,7 +384,7 @@ proptest! {
     #[test]
     fn counts_of_any_bytes_never_panic(places in proptest::collection::vec((any::<prop::sample::Index>(), any::<u32>()), 0..20)) {
         let fixture = fixture(vec![vec![vec![Selector { tests: vec![] }]]], 4);
-        let mut bytes = Node::new(&fixture.manifest, fixture.blocks.clone(), 7, &[]).unwrap().bytes().to_vec();
+        let mut bytes = Node::new(&fixture.manifest, fixture.blocks.clone(), 7, &[], None).unwrap().bytes().to_vec();
         for (place, value) in places {
             let at = place.index(bytes.len() / 4) * 4;
             bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
@@ -416,7 +416,7 @@ fn workload(steps: &[u64], scopes: &[u32]) -> Workload {
 }
 
 fn new(fixture: &Fixture, workloads: &[Workload]) -> Result<Node, NodeError> {
-    Node::new(&fixture.manifest, fixture.blocks.clone(), 1, workloads)
+    Node::new(&fixture.manifest, fixture.blocks.clone(), 1, workloads, None)
 }
 
 #[test]
@@ -574,7 +574,8 @@ fn the_region_of_a_thousand_allowlists_has_32_kib() {
         scopes: vec![(n / 2 * 9) as u32],
     });
     let containers: Vec<Workload> = containers.collect();
-    let mut node = Node::new(&artifact.manifest, artifact.scope_blocks.clone(), 1, &containers).unwrap();
+    let mut node =
+        Node::new(&artifact.manifest, artifact.scope_blocks.clone(), 1, &containers, None).unwrap();
     let new_pod = Workload { name: "late".into(), path: vec![1000, 3000, 6000], scopes: vec![998] };
     node.update(&[containers, vec![new_pod]].concat()).unwrap();
 }

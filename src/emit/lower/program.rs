@@ -3,7 +3,8 @@
 //! Turns a unit and its lowered dimensions into [`Step`]s. Assumes the contracts of `bpf-templates/README.md`.
 //! Guarantees: a dimension is read at most once and only if the cgroup's set needs it; cheap ones come first
 //! and each may end the event; whatever is claimed is released on every way out; the verdict depends on no
-//! scratch memory but that of text matchers, which is waited for where something is denied. What no policy uses is not there.
+//! scratch memory but that of text matchers, which is waited for where something is denied; a path's atom and its text
+//! are of one moment. What no policy uses is not there.
 
 use std::collections::BTreeMap;
 
@@ -122,7 +123,12 @@ impl Body<'_> {
                 self.load_argument(param);
             }
         }
-        for subject in params.into_values().filter(|s| matches!(s.ty.class(), Some(Class::Path))) {
+        let paths: Vec<Subject> =
+            params.into_values().filter(|s| matches!(s.ty.class(), Some(Class::Path))).collect();
+        if !paths.is_empty() {
+            self.step("moment", &[], None);
+        }
+        for subject in paths {
             if let Some(name) = reader(subject.ty, self.typed(subject)) {
                 self.step(name, &[i64::from(subject.param)], None);
             }
@@ -199,7 +205,7 @@ impl Body<'_> {
             }
             (Matcher::Walk, _) => {
                 let name = if self.typed(subject) { "walk_typed" } else { "walk_probed" };
-                self.step(name, &[param, root, d as i64], None);
+                self.step(name, &[param, root, d as i64, unreadable], None);
             }
             (Matcher::TrieEqual | Matcher::TriePrefix | Matcher::TriePostfix, text) => {
                 let number = text.expect("a text matcher has a text subject");
@@ -233,15 +239,22 @@ impl Body<'_> {
         }
     }
 
-    fn build_text(&mut self, subject: SubjectId, number: usize) {
-        let subject = self.operation.subject(subject);
+    fn build_text(&mut self, id: SubjectId, number: usize) {
+        let subject = self.operation.subject(id);
         let name = match subject.ty.class() {
             Some(Class::Path) if self.typed(subject) => "text_of_path_typed",
             Some(Class::Path) => "text_of_path_probed",
             _ if self.operation.attach.syscall => "text_of_user_string",
             _ => "text_of_either_string",
         };
-        self.step(name, &[i64::from(subject.param), number as i64], None);
+        let mut immediates = vec![i64::from(subject.param), number as i64];
+        if matches!(subject.ty.class(), Some(Class::Path)) {
+            // The dimension whose atom must be of the same moment.
+            let walk = self.unit.dimensions.iter().zip(self.dimensions);
+            let walk = walk.enumerate().find(|(_, (d, l))| d.subject == id && l.matcher == Matcher::Walk);
+            immediates.extend(walk.map_or([0, 0], |(d, (_, lowered))| [i64::from(lowered.root), d as i64]));
+        }
+        self.step(name, &immediates, None);
     }
 
     /// Something may happen: everything that an event shows is read, then the decision lists run.

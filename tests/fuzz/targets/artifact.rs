@@ -153,12 +153,13 @@ fn use_it(artifact: &Artifact) {
     let scopes: Vec<u32> = manifest.scopes.iter().map(|scope| scope.number).take(3).collect();
     let workload = |name: &str, path: Vec<u64>| Workload { name: name.into(), path, scopes: scopes.clone() };
     let workloads = [workload("a", vec![1, 2, 3]), workload("b", vec![1, 2, 4])];
-    let Ok(mut node) = Node::new(manifest, Arc::clone(&artifact.scope_blocks), 1, &workloads[..1]) else {
+    let Ok(mut node) = Node::new(manifest, Arc::clone(&artifact.scope_blocks), 1, &workloads[..1], None) else {
         return;
     };
     let _ = node.update(&workloads);
     let _ = counts::counts(manifest, node.bytes());
     let _ = counts::lost(manifest, node.bytes());
+    let _ = counts::unsettled(manifest, node.bytes());
     for operation in &manifest.operations {
         for argument in [Argument::Text(b"/usr/bin/sh"), Argument::Int(2), Argument::Unreadable] {
             for set in 0..3 {

@@ -30,6 +30,7 @@ struct Stage<'a> {
     loader: Option<Loader>,
     named: BTreeMap<String, Named>,
     storms: BTreeMap<String, storm::Running>,
+    churns: BTreeMap<String, storm::Churning>,
     mounts: Mounts,
 }
 
@@ -41,6 +42,7 @@ impl<'a> Stage<'a> {
             loader: None,
             named: BTreeMap::new(),
             storms: BTreeMap::new(),
+            churns: BTreeMap::new(),
             mounts: Mounts::default(),
         }
     }
@@ -91,6 +93,12 @@ impl<'a> Stage<'a> {
             },
             Step::Storm(storm) => self.start_storm(storm),
             Step::Join(join) => self.join(number, join),
+            Step::Churn(churn) => {
+                let churning = storm::Churning::start(churn).map_err(|e| e.to_string())?;
+                self.churns.insert(churn.name.clone(), churning);
+                Ok(())
+            }
+            Step::Calm(name) => self.churns.remove(name).ok_or_else(|| format!("no churn {name}"))?.calm(),
         }
     }
 
@@ -241,8 +249,9 @@ impl<'a> Stage<'a> {
 
     fn join(&mut self, step: usize, join: &Join) -> Result<(), String> {
         let running = self.storms.remove(&join.storm).ok_or_else(|| format!("no storm {}", join.storm))?;
+        let pids = running.pids();
         let counts = running.join(join.at_least);
-        self.port.report(&Report::Joined { step, counts });
+        self.port.report(&Report::Joined { step, counts, pids });
         Ok(())
     }
 
@@ -252,6 +261,9 @@ impl<'a> Stage<'a> {
             running.join(0);
         }
         let mut failed = Vec::new();
+        for churning in std::mem::take(&mut self.churns).into_values() {
+            failed.extend(churning.calm().err());
+        }
         if self.loader.is_some() {
             failed.extend(self.unload().err());
         }

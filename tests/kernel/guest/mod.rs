@@ -22,7 +22,7 @@ pub use act::{errno_name, exec, open};
 pub use cases::act_alone;
 pub use loader::Loader;
 pub use process::{fork, wait};
-pub use surroundings::{Mounts, cgroup, executable, join_cgroup};
+pub use surroundings::{Mounts, cgroup, executable, join_cgroup, move_mount};
 
 /// Whether this process is a virtual machine's first one.
 pub fn is_inside() -> bool {

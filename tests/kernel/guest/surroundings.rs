@@ -115,6 +115,10 @@ impl Mounts {
     }
 }
 
+pub fn move_mount(pair: &Pair) -> io::Result<()> {
+    mount(&pair.from, &pair.to, "none", libc::MS_MOVE, "")
+}
+
 /// The mount point becomes what its source is: a directory or a file.
 pub fn bind(pair: &Pair) -> io::Result<()> {
     if !Path::new(&pair.to).exists() {
