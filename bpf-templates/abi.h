@@ -145,23 +145,22 @@ enum { WORD_END = 0, WORD_TEST = 1, WORD_ACT = 2, WORD_SKIP = 3 };
 #define EVENT_ENTRIES 32
 struct event {
 	u16 kind;  /* EVENT_POLICY, or EVENT_TEXT: a further text argument of the policy event with the same key, sent before it */
-	u8 arg;    /* which argument `text` is; 0xff = there is no text */
+	u8 arg;    /* which argument the text is; 0xff = there is no text */
 	u8 flags;  /* EVENT_UNREADABLE */
 	u32 generation;
-	u32 operation;    /* number of the operation in the manifest */
-	u16 text_len;     /* its bytes are the *last* text_len of the text area */
-	u16 text_area;    /* 0, 64, 256, 1024 or 4096 bytes, directly behind this header */
-	u64 key;          /* ktime; joins the records of one event */
+	u32 operation; /* number of the operation in the manifest */
+	u16 text_len;  /* bytes of the text, directly behind this header */
+	u16 entries;   /* number of u64 ACT words, directly behind the text */
+	u64 key;       /* ktime; joins the records of one event */
 	u64 cgroup;
 	u32 pid, tid;
-	u32 entries;      /* number of u64 ACT words behind the text area */
-	u32 pad;
-	u64 args[EVENT_ARGS]; /* registers of integer arguments; 0 for others */
+	u64 args[EVENT_ARGS]; /* integer arguments, each extended by its type to 64 bits; 0 for others */
 };
 #define EVENT_POLICY 1
 #define EVENT_TEXT 2
-#define EVENT_UNREADABLE 1 /* the text could not be read: memfd, unlinked, longer than 4096 bytes, disconnected */
+#define EVENT_UNREADABLE 1 /* the text could not be read (memfd, unlinked, longer than 4096 bytes, disconnected) and is empty here */
 #define TEXT_MAX 4096
+#define TEXT_ROOM 512 /* a slot of scratch memory ends so far behind its last text (event.h) */
 
 /* ---- Scratch: per CPU, `slots` claimed by atomic exchange -------------------------------------------- */
 #define SCRATCH_SLOTS 2

@@ -38,5 +38,5 @@ struct text {
 struct slot {
 	u64 busy;
 	u32 entries, pad;
-	struct text texts[];
+	struct text texts[]; /* then TEXT_ROOM bytes */
 };

@@ -10,11 +10,13 @@ INLINE u64 mask_if_not_above(u64 a, u64 b)
 	return borrow - 1;
 }
 
-#define INT_SIGNED 0x100
+#define INT_SIGNED 0x10
 /* An argument of 1 to 8 bytes: the upper part of the register may hold anything. */
 INLINE u64 widened(u64 value, u64 type)
 {
-	u64 unused = 64 - (type & 0xff) * 8;
+	u64 unused = 64 - (type & 15) * 8;
+	if (!unused)
+		return value;
 	value <<= unused;
 	return type & INT_SIGNED ? (u64)((s64)value >> unused) : value >> unused;
 }

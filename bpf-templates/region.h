@@ -15,7 +15,7 @@ struct {
 } events SEC(".maps");
 
 struct scratch {
-	u8 bytes[sizeof(struct slot) + sizeof(struct text)];
+	u8 bytes[sizeof(struct slot) + sizeof(struct text) + TEXT_ROOM];
 };
 struct {
 	int (*type)[MAP_PERCPU_ARRAY];

@@ -130,18 +130,16 @@ fn args(hook: &PolicyHook, record: &Record, texts: &[Text]) -> Vec<Value> {
 fn read(bytes: &[u8]) -> Option<Record> {
     use abi::event as at;
     let flags = u32::from(u8_at(bytes, at::FLAGS)?);
-    let area = usize::from(u16_at(bytes, at::TEXT_AREA)?);
-    let length = usize::from(u16_at(bytes, at::TEXT_LEN)?);
-    let behind = at::SIZE.checked_add(area)?;
+    let behind = at::SIZE.checked_add(usize::from(u16_at(bytes, at::TEXT_LEN)?))?;
     let text = match u8_at(bytes, at::ARG)? {
         0xff => None,
         arg if flags & abi::EVENT_UNREADABLE != 0 => Some(Text { arg, value: None }),
         arg => {
-            let text = bytes.get(behind.checked_sub(length)?..behind)?;
+            let text = bytes.get(at::SIZE..behind)?;
             Some(Text { arg, value: Some(String::from_utf8_lossy(text).into_owned()) })
         }
     };
-    let words = (0..u32_at(bytes, at::ENTRIES)? as usize).map(|n| u64_at(bytes, behind + 8 * n));
+    let words = (0..u16_at(bytes, at::ENTRIES)? as usize).map(|n| u64_at(bytes, behind + 8 * n));
     Some(Record {
         kind: u32::from(u16_at(bytes, at::KIND)?),
         generation: u32_at(bytes, at::GENERATION)?,

@@ -33,6 +33,8 @@ pub const BUCKET_BITS: u32 = 21;
 
 pub const TRIE_LABEL_MAX: usize = 64;
 pub const TEXT_MAX: usize = 4096;
+/// Bytes of a slot of scratch memory behind its last text.
+pub const TEXT_ROOM: u32 = 512;
 
 pub const NODE_MAGIC: u32 = 0x444f_4e46;
 pub const NODE_ABI: u32 = 2;
@@ -88,9 +90,9 @@ layout! {
     }
     cgroup_slot, 16 { ID = 0, VALUE = 8, PAD = 12 }
     set_block, 8 { NEEDS = 0, CODE = 4, QUIET = 8 }
-    event, 88 {
-        KIND = 0, ARG = 2, FLAGS = 3, GENERATION = 4, OPERATION = 8, TEXT_LEN = 12, TEXT_AREA = 14, KEY = 16,
-        CGROUP = 24, PID = 32, TID = 36, ENTRIES = 40, PAD = 44, ARGS = 48,
+    event, 80 {
+        KIND = 0, ARG = 2, FLAGS = 3, GENERATION = 4, OPERATION = 8, TEXT_LEN = 12, ENTRIES = 14, KEY = 16,
+        CGROUP = 24, PID = 32, TID = 36, ARGS = 40,
     }
 }
 

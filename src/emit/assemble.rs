@@ -137,13 +137,13 @@ impl Scratch {
     fn of(stencils: &StencilObject, program: &Program, plan: &Plan) -> Result<Scratch, AssembleError> {
         let texts = plan.units.iter().map(|u| u.texts.len()).max().unwrap_or(0).max(1) as u32;
         // The stencils declare the map for slots of one text.
-        if stencils.struct_size("scratch") != SLOT_BYTES + TEXT_BYTES {
+        if stencils.struct_size("scratch") != SLOT_BYTES + TEXT_BYTES + abi::TEXT_ROOM {
             return Err(AssembleError::Object("the stencils' scratch memory has another layout".to_string()));
         }
         let kinds = attach_kinds(program, plan);
         let are_mixed = kinds.iter().any(|k| k.runs_as_task()) && kinds.iter().any(|k| !k.runs_as_task());
         Ok(Scratch {
-            slot_bytes: SLOT_BYTES + texts * TEXT_BYTES,
+            slot_bytes: SLOT_BYTES + texts * TEXT_BYTES + abi::TEXT_ROOM,
             slots: SCRATCH_SLOTS + u32::from(are_mixed),
         })
     }

@@ -5,6 +5,7 @@
 //! instruction counts for `BENCHMARKS.md`. This binary is also the first process of its virtual machines.
 //! A kernel that cannot be booted is a failure of all its tests.
 
+mod bytes;
 mod case;
 mod facts;
 mod guest;

@@ -427,6 +427,8 @@ pub enum Task {
     Facts,
     /// Whole policy sets; see `sets`.
     Sets { sets: Vec<crate::sets::Set> },
+    /// Raw records; see `bytes`.
+    Bytes(crate::sets::Set),
     /// Instruction counts; see `measure`.
     Measure(crate::measure::Plan),
 }

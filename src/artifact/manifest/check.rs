@@ -231,7 +231,7 @@ impl Abi {
 }
 
 /// Rises when `struct event` changes.
-const EVENT_ABI: u32 = 1;
+const EVENT_ABI: u32 = 2;
 
 /// Another version's fields are unknown ones too; the version is the better thing to say.
 fn other_version(bytes: &[u8]) -> Option<ManifestError> {

@@ -3,20 +3,18 @@
 use super::{EntryField, EventField, Events};
 
 /// name, bytes, count; in order, without gaps (`bpf-templates/abi.h`, `struct event`).
-const FIELDS: [(&str, u32, u32); 14] = [
+const FIELDS: [(&str, u32, u32); 12] = [
     ("kind", 2, 1),
     ("arg", 1, 1),
     ("flags", 1, 1),
     ("generation", 4, 1),
     ("operation", 4, 1),
     ("textLen", 2, 1),
-    ("textArea", 2, 1),
+    ("entries", 2, 1),
     ("key", 8, 1),
     ("cgroup", 8, 1),
     ("pid", 4, 1),
     ("tid", 4, 1),
-    ("entries", 4, 1),
-    ("pad", 4, 1),
     ("args", 8, 5),
 ];
 

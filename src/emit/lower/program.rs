@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::{LoweredDimension, Matcher};
+use crate::artifact::abi;
 use crate::bpf::{Place, Step};
 use crate::fold::ir::{Attach, AttachKind, Operation, Program, Subject, SubjectId};
 use crate::fold::plan::Unit;
@@ -302,14 +303,19 @@ impl Body<'_> {
         i64::from(self.operation.subject(self.unit.texts[number]).param)
     }
 
-    /// Bit `k`: parameter `k` is an integer that some policy declares.
+    /// From bit `6 * k` on: the type of parameter `k`, if it is an integer that some policy declares.
     fn integers(&self) -> i64 {
-        self.operation
-            .subjects
-            .iter()
-            .filter(|s| matches!(s.ty.class(), Some(Class::Int { .. })))
-            .fold(0, |bits, s| bits | 1 << s.param)
+        let of_param = |k: u8| {
+            let integers = self.operation.subjects.iter().filter(|s| s.param == k && is_integer(s));
+            // Of several types the widest has all bytes of the others.
+            integers.map(|s| int_type(*s)).max_by_key(|ty| ty & 15).unwrap_or(0)
+        };
+        (0..abi::EVENT_ARGS as u8).fold(0, |bits, k| bits | of_param(k) << (6 * k))
     }
+}
+
+fn is_integer(subject: &Subject) -> bool {
+    matches!(subject.ty.class(), Some(Class::Int { .. }))
 }
 
 fn reader(ty: ArgType, typed: bool) -> Option<&'static str> {
@@ -323,10 +329,10 @@ fn reader(ty: ArgType, typed: bool) -> Option<&'static str> {
     })
 }
 
-/// As stencil `int_lookup` takes it: bytes, and 0x100 for signed.
+/// As stencil `int_lookup` takes it: bytes, and 0x10 for signed.
 fn int_type(subject: Subject) -> i64 {
     match subject.ty.class() {
-        Some(Class::Int { bytes, signed }) => i64::from(bytes) | if signed { 0x100 } else { 0 },
+        Some(Class::Int { bytes, signed }) => i64::from(bytes) | if signed { 0x10 } else { 0 },
         Some(Class::Text | Class::Path) | None => 8,
     }
 }

@@ -37,6 +37,7 @@ pub fn main() -> ! {
             Task::Load { objects } => crate::load::guest(&port, &objects),
             Task::Facts => crate::facts::guest(&port),
             Task::Sets { sets } => crate::sets::guest(&port, &sets),
+            Task::Bytes(set) => crate::bytes::guest(&port, &set),
             Task::Measure(plan) => crate::measure::guest(&port, &plan),
         }
         port.line(FAREWELL);
