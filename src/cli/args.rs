@@ -246,7 +246,7 @@ pub struct CompileArgs {
     pub input: InputArgs,
     #[command(flatten)]
     pub target: TargetArgs,
-    /// Folder for the artifact; an older artifact there is replaced in one step
+    /// Folder for the artifact, made if it is missing; an older artifact there is replaced, anything else refused
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
 }

@@ -7,10 +7,11 @@ use super::args::{InputArgs, TargetArgs};
 use super::config::{self, Settled};
 use super::console::{Console, NotWritten, Place};
 use super::{Status, kernels};
-use crate::diag::{Diagnostics, files};
+use crate::artifact::read::STAGING;
+use crate::diag::{Diagnostic, Diagnostics, files};
 use crate::driver;
 use crate::emit::assemble::Built;
-use crate::emit::write::{self, Refusal};
+use crate::emit::write::{self, Refusal, WriteError};
 use crate::report::{self, Report};
 use crate::source::Sources;
 
@@ -20,21 +21,29 @@ pub fn run(args: &CompileArgs, console: Console) -> Result<Status, NotWritten> {
         Err(status) => return Ok(status),
     };
     let manifest = made.built.manifest.to_json();
-    if let Err(error) =
-        write::write(&args.output, &manifest, made.report.to_json().as_bytes(), &made.built.files)
-    {
-        let mut diags = Diagnostics::default();
-        let cause = match &error.reason {
-            Refusal::Occupied => "it exists and is no artifact of tetrafold".to_string(),
-            Refusal::NotAFolder => "there is no folder to make it in".to_string(),
-            Refusal::Io(error) => files::io_cause(error),
-        };
-        diags.push(files::output_not_written(&error.path.to_string_lossy(), &cause));
-        console.diagnostics(Place::Stderr, &diags, &Sources::default())?;
-        return Ok(Status::Unreadable);
-    }
-    console.text(Place::Stdout, &summary(&made, &args.output.to_string_lossy()))?;
+    let written = write::write(&args.output, &manifest, made.report.to_json().as_bytes(), &made.built.files);
+    let digest = match written {
+        Ok(digest) => digest,
+        Err(error) => {
+            let mut diags = Diagnostics::default();
+            diags.push(not_written(&error));
+            console.diagnostics(Place::Stderr, &diags, &Sources::default())?;
+            return Ok(Status::Unreadable);
+        }
+    };
+    let text = format!("{}digest {digest}\n", summary(&made, &args.output.to_string_lossy()));
+    console.text(Place::Stdout, &text)?;
     Ok(Status::Done)
+}
+
+fn not_written(error: &WriteError) -> Diagnostic {
+    let path = error.path.to_string_lossy();
+    match &error.reason {
+        Refusal::Foreign(names) => files::foreign_content(&path, names),
+        Refusal::NotAFolder => files::output_not_written(&path, "it is no folder"),
+        Refusal::Staging => files::output_in_use(&path, STAGING),
+        Refusal::Io(error) => files::output_not_written(&path, &files::io_cause(error)),
+    }
 }
 
 /// Everything that a compile makes, not yet written.
@@ -70,7 +79,7 @@ pub(super) fn make(
         outcome = driver::emit(&sources, set, folded, &target, &input.resolve.kernels, &mut diags);
     }
     console.diagnostics(Place::Stderr, &diags, &sources)?;
-    let built = match outcome {
+    let mut built = match outcome {
         Ok(Some(built)) => built,
         // Valid but not compiled yet counts as an error here.
         Ok(None) => {
@@ -89,7 +98,10 @@ pub(super) fn make(
     drop((folded, sources));
     let Some(set) = set else { return Ok(Err(Status::InternalFault)) };
     match report::measure::report(&set, &built, &target) {
-        Ok(report) => Ok(Ok(Made { built, report })),
+        Ok(report) => {
+            report::measure::complete(&mut built.manifest, &report);
+            Ok(Ok(Made { built, report }))
+        }
         Err(error) => {
             console.text(Place::Stderr, &format!("tetrafold: no forecast can be made: {error}\n"))?;
             Ok(Err(Status::InternalFault))

@@ -3,10 +3,13 @@
 //! Sizes of programs and maps are read off the objects that were just made, never repeated by hand. Assumes an
 //! artifact that was proved.
 
+use std::collections::BTreeMap;
+
 use super::baseline::tetragon_policies;
 use super::input::{Input, MapInput, ObjectInput, OperationInput, Owner, PolicyInput, ProgramInput, Role};
-use super::{ForecastError, Report, forecast};
-use crate::artifact::manifest;
+use super::{ForecastError, Memory, Report, forecast};
+use crate::artifact::digest::Digest;
+use crate::artifact::manifest::{self, Manifest};
 use crate::bpf::{self, ObjectFacts};
 use crate::emit::assemble::Built;
 use crate::memory::{
@@ -42,6 +45,24 @@ impl std::fmt::Display for MeasureError {
 pub fn report(set: &PolicySet, built: &Built, target: &Target) -> Result<Report, MeasureError> {
     let kernel = KernelProfile::of(target.kernel).map_err(MeasureError::Kernel)?;
     forecast(&input(set, built, target, kernel)?).map_err(MeasureError::Forecast)
+}
+
+/// Puts into the manifest what only the report knows: what maps and programs take, and the report's digest.
+pub fn complete(manifest: &mut Manifest, report: &Report) {
+    let forecast = |memory: &Memory| manifest::Forecast {
+        memlock_bytes: memory.memlock_bytes,
+        charged_bytes: memory.charged_bytes,
+    };
+    let programs: BTreeMap<&str, &Memory> =
+        report.programs.iter().chain(&report.alternatives).map(|p| (p.name.as_str(), &p.memory)).collect();
+    let maps: BTreeMap<&str, &Memory> = report.maps.iter().map(|m| (m.name.as_str(), &m.memory)).collect();
+    for program in &mut manifest.programs {
+        program.forecast = programs.get(program.name.as_str()).map(|m| forecast(m)).unwrap_or_default();
+    }
+    for map in &mut manifest.maps {
+        map.forecast = maps.get(map.name.as_str()).map(|m| forecast(m)).unwrap_or_default();
+    }
+    manifest.report_sha256 = Digest::of(report.to_json().as_bytes());
 }
 
 fn input(
