@@ -18,7 +18,7 @@ mod policies;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::digest::FileRef;
+use super::digest::{Digest, FileRef};
 pub use check::ManifestError;
 pub use policies::*;
 
@@ -51,6 +51,8 @@ pub struct Manifest {
     pub load_order: Vec<LoadStep>,
     pub limits: Vec<Limit>,
     pub conflicts: Vec<Conflict>,
+    /// Of `report.json`.
+    pub report_sha256: Digest,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

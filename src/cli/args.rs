@@ -10,6 +10,7 @@ use crate::driver::Input;
 use crate::platform::kernel::{self, Kernel};
 use crate::platform::{KernelVersion, OLDEST_KERNEL, Preempt, Target};
 use crate::policy::phases::ResolveOptions;
+use crate::report::{Budgets, parse_bytes};
 
 const EXIT_STATUS: &str = "Exit status:
   0  done
@@ -216,7 +217,7 @@ impl TargetArgs {
     }
 }
 
-fn kernel_version(text: &str) -> Result<KernelVersion, String> {
+pub(super) fn kernel_version(text: &str) -> Result<KernelVersion, String> {
     let version = text.split_once('.').and_then(|(major, minor)| {
         let number =
             |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?;
@@ -228,6 +229,53 @@ fn kernel_version(text: &str) -> Result<KernelVersion, String> {
             Err(format!("the emitted programs are proved on {OLDEST_KERNEL} and newer"))
         }
         Some(version) => Ok(version),
+    }
+}
+
+/// Ceilings; a run that exceeds one ends with status 4. Bytes may be written as 65536, 64KiB or 1.5MiB.
+#[derive(Clone, Debug, Default, Args)]
+pub struct BudgetArgs {
+    /// Most programs that may be loaded
+    #[arg(long, value_name = "N", help_heading = "Budgets")]
+    pub max_programs: Option<u64>,
+    /// Most maps that may be loaded
+    #[arg(long, value_name = "N", help_heading = "Budgets")]
+    pub max_maps: Option<u64>,
+    /// Most bytes that the kernel may show as memlock, such as 64KiB
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, help_heading = "Budgets")]
+    pub max_memlock: Option<u64>,
+    /// Most bytes of kernel memory, charged or not
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, help_heading = "Budgets")]
+    pub max_kernel_memory: Option<u64>,
+    /// Most bytes of memlock of any one operation, without what all share
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, help_heading = "Budgets")]
+    pub max_operation_memlock: Option<u64>,
+    /// Most bytes of kernel memory of any one operation
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, help_heading = "Budgets")]
+    pub max_operation_kernel_memory: Option<u64>,
+    /// Most bytes of memlock that are any one policy's share
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, help_heading = "Budgets")]
+    pub max_policy_memlock: Option<u64>,
+    /// Most bytes of kernel memory that are any one policy's share
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, help_heading = "Budgets")]
+    pub max_policy_kernel_memory: Option<u64>,
+}
+
+impl BudgetArgs {
+    /// Where nothing is typed, what the configuration says.
+    pub fn over(&self, config: &BudgetArgs) -> Budgets {
+        Budgets {
+            max_programs: self.max_programs.or(config.max_programs),
+            max_maps: self.max_maps.or(config.max_maps),
+            max_memlock: self.max_memlock.or(config.max_memlock),
+            max_kernel_memory: self.max_kernel_memory.or(config.max_kernel_memory),
+            max_operation_memlock: self.max_operation_memlock.or(config.max_operation_memlock),
+            max_operation_kernel_memory: self
+                .max_operation_kernel_memory
+                .or(config.max_operation_kernel_memory),
+            max_policy_memlock: self.max_policy_memlock.or(config.max_policy_memlock),
+            max_policy_kernel_memory: self.max_policy_kernel_memory.or(config.max_policy_kernel_memory),
+        }
     }
 }
 
@@ -246,7 +294,9 @@ pub struct CompileArgs {
     pub input: InputArgs,
     #[command(flatten)]
     pub target: TargetArgs,
-    /// Folder for the artifact; an older artifact there is replaced in one step
+    #[command(flatten)]
+    pub budgets: BudgetArgs,
+    /// Folder for the artifact, made if it is missing; an older artifact there is replaced, anything else refused
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
 }
@@ -257,21 +307,11 @@ pub struct ReportArgs {
     pub input: InputArgs,
     #[command(flatten)]
     pub target: TargetArgs,
+    #[command(flatten)]
+    pub budgets: BudgetArgs,
     /// Form of the report
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     pub format: ReportForm,
-    /// Most programs that may be loaded
-    #[arg(long, value_name = "N", help_heading = "Budgets")]
-    pub max_programs: Option<u64>,
-    /// Most maps that may be loaded
-    #[arg(long, value_name = "N", help_heading = "Budgets")]
-    pub max_maps: Option<u64>,
-    /// Most bytes that the kernel may show as memlock
-    #[arg(long, value_name = "BYTES", help_heading = "Budgets")]
-    pub max_memlock: Option<u64>,
-    /// Most bytes of kernel memory, charged or not
-    #[arg(long, value_name = "BYTES", help_heading = "Budgets")]
-    pub max_kernel_memory: Option<u64>,
     /// Write the report to a file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub output_file: Option<PathBuf>,

@@ -11,11 +11,12 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::Status;
-use super::args::{InputArgs, TargetArgs};
+use super::args::{BudgetArgs, InputArgs, TargetArgs};
 use super::console::{Console, NotWritten, Place};
 use crate::diag::Diagnostics;
 use crate::diag::levels::{Level, Levels, Named};
 use crate::driver::Input;
+use crate::report::Budgets;
 use crate::source::discover;
 
 /// What the file says.
@@ -27,6 +28,7 @@ pub struct Config {
     /// Names of options of [`TargetArgs`], each once.
     named: Vec<&'static str>,
     target: Option<TargetArgs>,
+    budgets: BudgetArgs,
 }
 
 /// Everything that a run is told: what was typed, on top of what the file says, on top of the defaults.
@@ -34,6 +36,7 @@ pub struct Settled {
     pub input: Input,
     pub levels: Levels,
     config: Config,
+    typed: Typed,
 }
 
 /// Finds and reads the configuration. What is wrong with it has been shown when it gives a status instead.
@@ -66,10 +69,20 @@ pub fn settle(typed: &InputArgs, console: Console) -> Result<Result<Settled, Sta
         input.resolve.namespace = namespace;
     }
     config.named.retain(|name| !typed.typed.has(name));
-    Ok(Ok(Settled { input, levels, config }))
+    Ok(Ok(Settled { input, levels, config, typed: typed.typed.clone() }))
 }
 
 impl Settled {
+    /// The ceilings: as typed, with what the file says where nothing was.
+    pub fn budgets(&self, typed: &BudgetArgs) -> Budgets {
+        typed.over(&self.config.budgets)
+    }
+
+    /// Whether the option `name`, one of [`TargetArgs`], has more than its default.
+    pub fn says(&self, name: &str) -> bool {
+        self.typed.has(name) || self.config.named.contains(&name)
+    }
+
     /// The options about the nodes: as typed, with what the file says where nothing was.
     pub fn target(&self, typed: &TargetArgs) -> TargetArgs {
         let mut target = typed.clone();

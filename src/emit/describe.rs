@@ -118,6 +118,8 @@ pub fn manifest(parts: &Parts<'_>) -> Manifest {
         load_order: load_order(parts),
         limits: limits(parts),
         conflicts: conflicts(parts),
+        // Known once there is a report.
+        report_sha256: Digest::of(b""),
     }
 }
 

@@ -4,11 +4,10 @@ use std::fmt;
 
 use super::attribution::{Shared, split};
 use super::{
-    Assumptions, Input, MapInput, MapRow, Meeting, Memory, ObjectInput, OperationRow, Overlap, PolicyRow,
-    ProgramInput, ProgramRow, Proof, Report, SCHEMA_VERSION, Totals, baseline,
+    Assumptions, Input, MapInput, MapRow, Memory, ObjectInput, OperationRow, PolicyRow, ProgramInput,
+    ProgramRow, Proof, Report, SCHEMA_VERSION, Totals, baseline,
 };
 use crate::memory::{Amount, Refused, btf_cost, map_cost, program_cost};
-use crate::policy::overlap::tally::{Example, Tally};
 
 /// Why there is no report; an internal fault unless the artifact came from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +45,7 @@ pub fn forecast(input: &Input) -> Result<Report, ForecastError> {
         let own =
             rows.add(input, Some(&operation.name), &operation.programs, &operation.maps, &operation.objects)?;
         let policies = operation.policies.len() as u64;
-        let overlap = Some(overlap(input, &operation.overlap));
+        let overlap = Some(operation.overlap.clone());
         rows.operations.push(OperationRow { attach: operation.attach.clone(), policies, overlap, ..own });
     }
     let shared = rows.add(input, None, &input.shared_programs, &input.shared_maps, &input.shared_objects)?;
@@ -78,6 +77,7 @@ pub fn forecast(input: &Input) -> Result<Report, ForecastError> {
         alternatives: rows.alternatives,
         policies,
         baseline,
+        budgets: vec![],
         notes,
     })
 }
@@ -123,20 +123,6 @@ impl Rows {
             overlap: None,
             memory,
         })
-    }
-}
-
-fn overlap(input: &Input, tally: &Tally) -> Overlap {
-    let meeting = |example: &Example| Meeting {
-        policies: example.policies.map(|p| input.policies[p].name.clone()),
-        witness: example.witness.to_string(),
-    };
-    Overlap {
-        disjoint: tally.disjoint,
-        possible: tally.possible,
-        certain: tally.certain,
-        undecided: tally.undecided,
-        examples: tally.examples.iter().map(meeting).collect(),
     }
 }
 
@@ -219,6 +205,7 @@ fn policy_rows(input: &Input, operations: &[OperationRow]) -> Vec<PolicyRow> {
         memlock_bytes: memlock[i],
         charged_bytes: charged[i],
         uncharged_bytes: uncharged[i],
+        tetragon: input.policies[i].tetragon.clone(),
     };
     (0..input.policies.len()).map(row).collect()
 }

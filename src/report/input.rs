@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Overlap;
 use super::baseline::TetragonPolicy;
 use crate::memory::{Bytes, KernelProfile, MapShape, ProgramShape};
-use crate::policy::overlap::tally::Tally;
 
 /// An artifact, and the node that it is loaded on.
 #[derive(Clone, Debug)]
@@ -43,8 +43,8 @@ pub struct OperationInput {
     pub objects: Vec<ObjectInput>,
     /// Positions in [`Input::policies`] of those that hook it, ascending.
     pub policies: Vec<usize>,
-    /// How these meet; its positions are those of [`Input::policies`], too.
-    pub overlap: Tally,
+    /// How these meet.
+    pub overlap: Overlap,
 }
 
 #[derive(Clone, Debug)]

@@ -3,17 +3,22 @@
 //! Sizes of programs and maps are read off the objects that were just made, never repeated by hand. Assumes an
 //! artifact that was proved.
 
+use std::collections::BTreeMap;
+
 use super::baseline::tetragon_policies;
 use super::input::{Input, MapInput, ObjectInput, OperationInput, Owner, PolicyInput, ProgramInput, Role};
-use super::{ForecastError, Report, forecast};
-use crate::artifact::manifest;
+use super::{ForecastError, Meeting, Memory, Overlap, Report, forecast};
+use crate::artifact::digest::{Digest, Files};
+use crate::artifact::manifest::{self, Manifest};
+use crate::artifact::node::layout::{self, OperationBlocks};
+use crate::artifact::read::Artifact;
 use crate::bpf::{self, ObjectFacts};
 use crate::emit::assemble::Built;
 use crate::memory::{
     Bytes, FunctionShape, JitedSize, KernelProfile, MapShape, MapType, ProgramShape, Refused, XlatedSize,
 };
-use crate::platform::Target;
-use crate::policy::overlap::tally::tally;
+use crate::platform::{KernelVersion, Target};
+use crate::policy::overlap::tally::{Example, tally};
 use crate::policy::{Identity, PolicySet, ScopeId};
 
 /// Why no report can be made.
@@ -40,44 +45,130 @@ impl std::fmt::Display for MeasureError {
 /// # Errors
 /// See [`MeasureError`].
 pub fn report(set: &PolicySet, built: &Built, target: &Target) -> Result<Report, MeasureError> {
-    let kernel = KernelProfile::of(target.kernel).map_err(MeasureError::Kernel)?;
-    forecast(&input(set, built, target, kernel)?).map_err(MeasureError::Forecast)
+    let (manifest, files) = (&built.manifest, &built.files);
+    let named = set.policies.iter().zip(tetragon_policies(set));
+    let named = named.map(|(policy, tetragon)| PolicyInput { name: policy_name(&policy.identity), tetragon });
+    let policies: Vec<PolicyInput> = named.collect();
+    let overlap = |operation: &manifest::Operation| {
+        let tally = tally(set, &hooks(manifest, operation));
+        let meeting = |example: &Example| Meeting {
+            policies: example.policies.map(|p| policies[p].name.clone()),
+            witness: example.witness.to_string(),
+        };
+        Overlap {
+            disjoint: tally.disjoint,
+            possible: tally.possible,
+            certain: tally.certain,
+            undecided: tally.undecided,
+            examples: tally.examples.iter().map(meeting).collect(),
+        }
+    };
+    let overlaps: Vec<Overlap> = manifest.operations.iter().map(overlap).collect();
+    let node = Node { kernel: target.kernel, cpus: target.cpus, pods: target.pods };
+    measured(manifest, files, policies, overlaps, node)
 }
 
-fn input(
-    set: &PolicySet,
-    built: &Built,
-    target: &Target,
-    kernel: KernelProfile,
-) -> Result<Input, MeasureError> {
-    let manifest = &built.manifest;
-    let policies = set
-        .policies
-        .iter()
-        .zip(tetragon_policies(set))
-        .map(|(policy, tetragon)| PolicyInput { name: policy_name(&policy.identity), tetragon })
-        .collect();
-    let operations = manifest
-        .operations
-        .iter()
-        .map(|operation| operation_input(set, built, operation))
-        .collect::<Result<_, _>>()?;
-    Ok(Input {
+/// What an artifact is loaded on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Node {
+    pub kernel: KernelVersion,
+    /// Possible CPUs.
+    pub cpus: u32,
+    pub pods: u32,
+}
+
+/// The forecast of an artifact for another node than its own: what the same policies take if they are compiled for it.
+///
+/// # Errors
+/// See [`MeasureError`]; also if its report is not one of its manifest.
+pub fn of_artifact(artifact: &Artifact, own: &Report, node: Node) -> Result<Report, MeasureError> {
+    let mut manifest = artifact.manifest.clone();
+    let made_for = manifest.target.pods;
+    if node.pods != made_for {
+        for_pods(&mut manifest, artifact, node.pods)?;
+    }
+    let policies = own.policies.iter().map(|p| PolicyInput { name: p.policy.clone(), tetragon: p.tetragon.clone() });
+    let policies: Vec<PolicyInput> = policies.collect();
+    let of = |operation: &manifest::Operation| own.operations.iter().find(|o| o.name == operation.name);
+    let overlaps: Vec<Overlap> =
+        manifest.operations.iter().filter_map(|o| of(o)?.overlap.clone()).collect();
+    if policies.len() != manifest.policies.len() || overlaps.len() != manifest.operations.len() {
+        return Err(MeasureError::Object("the report is not one of this manifest".to_string()));
+    }
+    let mut report = measured(&manifest, &artifact.files, policies, overlaps, node)?;
+    if node.pods != made_for {
+        let why = format!("The artifact is made for {made_for} pods; this is what it takes compiled for {}.", node.pods);
+        report.notes.push(why);
+    }
+    Ok(report)
+}
+
+/// The node region as it is if the policies are compiled for that many pods.
+fn for_pods(manifest: &mut Manifest, artifact: &Artifact, pods: u32) -> Result<(), MeasureError> {
+    let blocks = manifest.operations.iter().zip(artifact.scope_blocks.iter());
+    let parts: Vec<OperationBlocks<'_>> =
+        blocks.map(|(operation, blocks)| OperationBlocks { dimensions: &operation.dimensions, blocks }).collect();
+    let (region, _) = layout::layout(pods, &manifest.scopes, &parts)
+        .ok_or_else(|| MeasureError::Object(format!("the tables of {pods} pods do not fit on a node")))?;
+    let is_node = |map: &&mut manifest::Map| map.value_size == manifest.node.bytes && map.declared == ".bss";
+    for map in manifest.maps.iter_mut().filter(is_node) {
+        map.value_size = region.bytes;
+    }
+    manifest.node = region;
+    Ok(())
+}
+
+/// Puts into the manifest what only the report knows: what maps and programs take, and the report's digest.
+pub fn complete(manifest: &mut Manifest, report: &Report) {
+    let forecast = |memory: &Memory| manifest::Forecast {
+        memlock_bytes: memory.memlock_bytes,
+        charged_bytes: memory.charged_bytes,
+    };
+    let programs: BTreeMap<&str, &Memory> =
+        report.programs.iter().chain(&report.alternatives).map(|p| (p.name.as_str(), &p.memory)).collect();
+    let maps: BTreeMap<&str, &Memory> = report.maps.iter().map(|m| (m.name.as_str(), &m.memory)).collect();
+    for program in &mut manifest.programs {
+        program.forecast = programs.get(program.name.as_str()).map(|m| forecast(m)).unwrap_or_default();
+    }
+    for map in &mut manifest.maps {
+        map.forecast = maps.get(map.name.as_str()).map(|m| forecast(m)).unwrap_or_default();
+    }
+    manifest.report_sha256 = Digest::of(report.to_json().as_bytes());
+}
+
+fn measured(
+    manifest: &Manifest,
+    files: &Files,
+    policies: Vec<PolicyInput>,
+    overlaps: Vec<Overlap>,
+    node: Node,
+) -> Result<Report, MeasureError> {
+    let kernel = KernelProfile::of(node.kernel).map_err(MeasureError::Kernel)?;
+    let operations = manifest.operations.iter().zip(overlaps);
+    let operations =
+        operations.map(|(o, overlap)| operation_input(manifest, files, o, overlap)).collect::<Result<_, _>>()?;
+    let shared = manifest.maps.iter().filter(|m| m.operation.is_none());
+    let input = Input {
         kernel,
-        cpus: target.cpus,
-        pods: target.pods,
+        cpus: node.cpus,
+        pods: node.pods,
         layout: "shared".to_string(),
         policies,
         operations,
         shared_programs: vec![],
-        shared_maps: manifest
-            .maps
-            .iter()
-            .filter(|m| m.operation.is_none())
-            .map(|m| map_input(m, 0))
-            .collect(),
+        shared_maps: shared.map(|m| map_input(m, 0)).collect(),
         shared_objects: vec![],
-    })
+    };
+    forecast(&input).map_err(MeasureError::Forecast)
+}
+
+/// Policies on an operation by their position, each with the scope of its hook.
+fn hooks(manifest: &Manifest, operation: &manifest::Operation) -> Vec<(usize, ScopeId)> {
+    let all = manifest.policies.iter().enumerate();
+    all.flat_map(|(rank, p)| p.hooks.iter().map(move |h| (rank, p.scope, h)))
+        .filter(|(_, _, hook)| hook.operation == operation.number)
+        .map(|(rank, scope, hook)| (rank, ScopeId(hook.scope.unwrap_or(scope))))
+        .collect()
 }
 
 /// Unique, and short where the kind says nothing.
@@ -89,14 +180,14 @@ pub fn policy_name(identity: &Identity) -> String {
 }
 
 fn operation_input(
-    set: &PolicySet,
-    built: &Built,
+    manifest: &Manifest,
+    files: &Files,
     operation: &manifest::Operation,
+    overlap: Overlap,
 ) -> Result<OperationInput, MeasureError> {
-    let manifest = &built.manifest;
     let (mut programs, mut objects) = (vec![], vec![]);
     for program in manifest.programs.iter().filter(|p| p.operation == operation.number) {
-        let bytes = built.files.get(&program.object).ok_or_else(|| {
+        let bytes = files.get(&program.object).ok_or_else(|| {
             MeasureError::Object(format!("`{}` is not in the artifact", program.object.path))
         })?;
         let facts = bpf::facts(bytes).map_err(|e| MeasureError::Object(e.to_string()))?;
@@ -114,17 +205,8 @@ fn operation_input(
         .filter(|m| m.operation == Some(operation.number))
         .map(|m| map_input(m, if m.owner == manifest::Owner::Static { values } else { 1 }))
         .collect();
-    let hooks: Vec<(usize, ScopeId)> = manifest
-        .policies
-        .iter()
-        .enumerate()
-        .flat_map(|(rank, p)| p.hooks.iter().map(move |h| (rank, p.scope, h)))
-        .filter(|(_, _, hook)| hook.operation == operation.number)
-        .map(|(rank, scope, hook)| (rank, ScopeId(hook.scope.unwrap_or(scope))))
-        .collect();
-    let mut policies: Vec<usize> = hooks.iter().map(|(rank, _)| *rank).collect();
+    let mut policies: Vec<usize> = hooks(manifest, operation).iter().map(|(rank, _)| *rank).collect();
     policies.dedup();
-    let overlap = tally(set, &hooks);
     let attach = operation.name.split(':').next().unwrap_or_default().to_string();
     Ok(OperationInput { name: operation.name.clone(), attach, programs, maps, objects, policies, overlap })
 }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::json;
 use crate::memory::{Amount, Exactness};
 
-pub use budget::{Budget, Budgets, Exceeded};
+pub use budget::{Budget, Budgets, Contributor, Unit, parse_bytes};
 pub use forecast::{ForecastError, forecast};
 pub use input::{Input, MapInput, ObjectInput, OperationInput, Owner, PolicyInput, ProgramInput, Role};
 
@@ -49,6 +49,9 @@ pub struct Report {
     /// In order of identity. What several policies share is split evenly; the columns add up to the totals.
     pub policies: Vec<PolicyRow>,
     pub baseline: baseline::Baseline,
+    /// The ceilings that were set for this report; an artifact's own has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<Budget>,
     /// What the figures do not include, and how sure they are.
     pub notes: Vec<String>,
 }
@@ -254,6 +257,22 @@ pub struct PolicyRow {
     pub memlock_bytes: u64,
     pub charged_bytes: u64,
     pub uncharged_bytes: u64,
+    /// What Tetragon is asked to load for it; the baseline is made from these.
+    pub tetragon: baseline::TetragonPolicy,
+}
+
+impl PolicyRow {
+    /// Lower ends are not attributed and repeat the upper ones.
+    pub fn share(&self) -> Memory {
+        Memory {
+            memlock_bytes: self.memlock_bytes,
+            memlock_least_bytes: self.memlock_bytes,
+            charged_bytes: self.charged_bytes,
+            charged_least_bytes: self.charged_bytes,
+            uncharged_bytes: self.uncharged_bytes,
+            uncharged_least_bytes: self.uncharged_bytes,
+        }
+    }
 }
 
 impl Report {

@@ -1,5 +1,6 @@
 //! The program as it is started: exit statuses, what is printed where, what stands on disk afterwards.
 
+mod budgets;
 mod configuration;
 mod damaged;
 mod hostile;

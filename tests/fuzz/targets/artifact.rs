@@ -7,7 +7,7 @@
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use tetrafold::artifact::digest::{FileKind, FileRef};
+use tetrafold::artifact::digest::{Digest, FileKind, FileRef};
 use tetrafold::artifact::evaluate::{Tables, TextMatch};
 use tetrafold::artifact::image::{self, MapImage};
 use tetrafold::artifact::judge::{Argument, judge};
@@ -38,7 +38,10 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
     let sources = driver::read(&input, &mut POLICIES.join("\n---\n").as_bytes(), &mut diags);
     let set = driver::policies(&sources, &input, &mut diags).set.expect("the policies are valid");
     let folded = driver::fold(&set, &target, &[], &mut diags).expect("the policies can be compiled");
-    driver::emit(&sources, &set, &folded, &target, &[], &mut diags).expect("no fault").expect("no limit")
+    let built = driver::emit(&sources, &set, &folded, &target, &[], &mut diags);
+    let mut built = built.expect("no fault").expect("no limit");
+    built.manifest.report_sha256 = Digest::of(b"{}");
+    built
 });
 
 /// aya-obj panics on damaged objects and BTF. `bpf` catches that and refuses them, so it is no finding.
