@@ -26,6 +26,7 @@ mod options;
 mod pieces;
 mod process;
 mod reach;
+mod reported;
 mod selectors;
 mod templates;
 mod tetragon;
@@ -147,7 +148,7 @@ impl<'s> Resolver<'s> {
         }
         let is_whole = !cx.refused && !cx.blocked;
         self.has_errors |= cx.refused;
-        if let (true, Some((identity, span)), Some((mode, scope, hooks))) = (is_whole, identity, body) {
+        if let (true, Some((identity, span)), Some((mode, scope, Ok(hooks)))) = (is_whole, identity, body) {
             let whole = Whole { identity, span, document: document.span, template: None, mode };
             self.push(whole, scope, hooks, diags);
         }
@@ -284,9 +285,5 @@ impl<'a> Cx<'a> {
         if let Some(diagnostic) = self.variables.placed(diagnostic) {
             self.diags.push(diagnostic);
         }
-    }
-
-    fn not_compiled(&mut self, what: &str, span: Span) {
-        self.report(schema::not_compiled(what, span));
     }
 }
