@@ -16,6 +16,7 @@ pub mod node;
 pub mod read;
 pub mod scope;
 pub mod scope_block;
+pub mod table;
 
 #[cfg(any(test, feature = "sample"))]
 pub mod sample;

@@ -19,6 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::digest::{Digest, FileRef};
+pub use super::table::Table;
 pub use check::ManifestError;
 pub use policies::*;
 
@@ -148,7 +149,7 @@ pub struct OperationArg {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Dimension {
     pub subject: Subject,
-    pub family: Family,
+    pub family: Table,
     /// Values that policies name. Atom 0 is any other value, `atoms + 1` one that cannot be read.
     pub atoms: u32,
     /// Reference of the dimension's table in the tables image; 0 if nothing has to be looked up.
@@ -173,18 +174,6 @@ pub enum RowForm {
 pub enum Subject {
     /// The argument at this position.
     Argument(u32),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Family {
-    /// Whole paths.
-    Path,
-    /// Whole strings.
-    Text,
-    Prefix,
-    Postfix,
-    Int,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

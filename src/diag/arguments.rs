@@ -3,8 +3,8 @@
 use super::schema::shown;
 use super::{Code, Diagnostic, Severity};
 use crate::source::{Span, Spanned};
-use crate::vocab::accepts::operators_for;
 use crate::vocab::arg_type::ArgType;
+use crate::vocab::condition::operators_for;
 use crate::vocab::operator::Operator;
 
 pub fn too_many_args(count: usize, max: usize, span: Span) -> Diagnostic {

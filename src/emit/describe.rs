@@ -3,7 +3,7 @@
 //! Names follow from what is attached, never from a policy, so that they stay the same from build to build.
 
 use super::assemble::{Assembled, RING_BYTES};
-use super::lower::{LoweredUnit, Matcher, program::rows_may_be_lists};
+use super::lower::{LoweredUnit, merges_unreadable, program::rows_may_be_lists};
 use crate::artifact::digest::Digest;
 use crate::artifact::manifest::*;
 use crate::bpf;
@@ -54,16 +54,10 @@ pub fn dimensions(program: &ir::Program, unit: &Unit, lowered: &LoweredUnit) -> 
         .zip(&lowered.dimensions)
         .map(|(dimension, lowered)| Dimension {
             subject: Subject::Argument(u32::from(operation.subject(dimension.subject).param)),
-            family: match lowered.matcher {
-                Matcher::Walk => Family::Path,
-                Matcher::TrieEqual => Family::Text,
-                Matcher::TriePrefix => Family::Prefix,
-                Matcher::TriePostfix => Family::Postfix,
-                Matcher::Ints => Family::Int,
-            },
+            family: lowered.table,
             atoms: lowered.count,
             root: lowered.root,
-            merges_unreadable: lowered.matcher == Matcher::Walk,
+            merges_unreadable: merges_unreadable(lowered.table),
             rows,
         })
         .collect()

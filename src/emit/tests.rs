@@ -11,6 +11,7 @@ use crate::platform::Target;
 use crate::policy::*;
 use crate::source::{Sources, Span};
 use crate::vocab::arg_type::ArgType;
+use crate::vocab::condition::Projection;
 
 fn allowlist(set: &mut PolicySet, sources: &mut Sources, name: &str, paths: &[&str]) {
     let file = sources.add(format!("{name}.yaml"), format!("name: {name}\n"));
@@ -38,7 +39,13 @@ fn allowlist(set: &mut PolicySet, sources: &mut Sources, name: &str, paths: &[&s
             call: HookCall::Lsm { hook: "bprm_creds_for_exec".into() },
             args: vec![Arg { index: 0, ty: ArgType::LinuxBinprm, label: None, span }],
             selectors: vec![Selector {
-                filters: vec![Filter { arg: 0, negated: true, test: Test::Equal(values), span }],
+                conditions: vec![Condition {
+                    source: Source::Argument(0),
+                    projection: Projection::Whole,
+                    negated: true,
+                    values: Values::Path(values),
+                    span,
+                }],
                 actions: Actions {
                     post: true,
                     override_value: Some(-1),
@@ -103,6 +110,6 @@ fn the_proof_sees_a_wrong_value_and_a_wrong_list() {
     other.policies[0].hooks[0].selectors[0].actions.override_value = Some(-2);
     assert!(verify::prove(&other, &program, &certificate, &built.manifest, &built.files).is_err());
     other = set.clone();
-    other.policies[0].hooks[0].selectors[0].filters[0].negated = false;
+    other.policies[0].hooks[0].selectors[0].conditions[0].negated = false;
     assert!(verify::prove(&other, &program, &certificate, &built.manifest, &built.files).is_err());
 }

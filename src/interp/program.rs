@@ -3,8 +3,8 @@
 //! What the passes and the plan did must not change the answer: the property tests compare this with
 //! [`super::run`] on the policies.
 
-use super::{Event, Hit, Value, Verdict, applies, at_width};
-use crate::fold::ir::{Family, Operation, Predicate, Program, Values};
+use super::{Event, Hit, Value, Verdict, any_value, applies};
+use crate::fold::ir::{Operation, Predicate, Program};
 use crate::fold::plan::Plan;
 use crate::policy::PolicySet;
 
@@ -50,25 +50,9 @@ pub fn run_plan(set: &PolicySet, program: &Program, plan: &Plan, event: &Event) 
 
 fn predicate_holds(set: &PolicySet, operation: &Operation, p: &Predicate, event: &Event) -> bool {
     let subject = operation.subject(p.subject);
-    let any = |test: &dyn Fn(&[u8]) -> bool| match &p.values {
-        Values::Strings(v) => v.iter().any(|&s| test(set.strings.get(s))),
-        Values::Ints(_) => false,
-    };
-    let found = match (p.family, event.args.get(subject.param as usize)) {
-        (_, None | Some(Value::Unreadable)) => return p.unreadable,
-        (Family::Int, Some(Value::Int(register))) => match &p.values {
-            Values::Ints(v) => v.binary_search(&at_width(subject.ty.class(), *register)).is_ok(),
-            Values::Strings(_) => false,
-        },
-        (Family::Equal, Some(Value::Text(t))) => any(&|v| v == t),
-        (Family::Prefix, Some(Value::Text(t))) => {
-            !t.is_empty() && any(&|v| t[..t.len().min(255)].starts_with(v))
-        }
-        (Family::Postfix, Some(Value::Text(t))) => {
-            !t.is_empty() && any(&|v| t[t.len() - t.len().min(127)..].ends_with(v))
-        }
-        (Family::Int, Some(Value::Text(_)))
-        | (Family::Equal | Family::Prefix | Family::Postfix, Some(Value::Int(_))) => false,
+    let found = match event.args.get(subject.param as usize) {
+        None | Some(Value::Unreadable) => return p.unreadable,
+        Some(value) => any_value(set, &p.values, subject.ty.class(), value),
     };
     found != p.negated
 }

@@ -10,11 +10,15 @@ mod expand;
 pub mod overlap;
 pub mod phases;
 mod resolve;
+mod values;
 
 use indexmap::IndexSet;
 
 use crate::source::{SourceId, Span};
 use crate::vocab::arg_type::ArgType;
+use crate::vocab::condition::Projection;
+
+pub use values::{Interval, Values};
 
 /// Every policy of a run, in order of [`Identity`], each identity once.
 #[derive(Clone, Debug, Default)]
@@ -177,37 +181,32 @@ pub struct Arg {
     pub span: Span,
 }
 
-/// Matches if every filter does; then its actions run and later selectors are not looked at.
+/// Matches if every condition holds; then its actions run and later selectors are not looked at.
 #[derive(Clone, Debug)]
 pub struct Selector {
-    pub filters: Vec<Filter>,
+    pub conditions: Vec<Condition>,
     pub actions: Actions,
     /// Of the selector's first key; of the hook if the policy wrote none.
     pub span: Span,
 }
 
-/// One entry of `matchArgs`.
+/// A test of one part of one source. It exists only if every part of it can be compiled: [`Values`] has a variant only
+/// for what has a table, and resolving gives no condition for a part that nothing reads.
 #[derive(Clone, Debug)]
-pub struct Filter {
-    /// Position in [`Hook::args`].
-    pub arg: usize,
-    /// `NotEqual`, `NotPrefix`, `NotPostfix`: true if no value matches.
+pub struct Condition {
+    pub source: Source,
+    pub projection: Projection,
+    /// `NotEqual` and the like: true if no value fits.
     pub negated: bool,
-    pub test: Test,
+    pub values: Values,
     pub span: Span,
 }
 
-/// What an argument is compared with; true if any value matches. Values are sorted and each stands once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Test {
-    /// The whole text or path.
-    Equal(Vec<StrId>),
-    /// At most 255 bytes each; an empty argument has no prefix.
-    Prefix(Vec<StrId>),
-    /// At most 127 bytes each.
-    Postfix(Vec<StrId>),
-    /// As the argument's bits at its width, extended to 64 bits by its sign.
-    Int(Vec<u64>),
+/// What is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// Position in [`Hook::args`].
+    Argument(usize),
 }
 
 /// What happens when a selector matches.

@@ -1,6 +1,6 @@
 //! The operators of `matchArgs`, `matchData` and `matchReturnArgs`, and those of the other filters.
 //!
-//! To add one: add a row here, then decide every cell of [`super::accepts`] and follow the compiler.
+//! To add one: add a row here, then its cells of [`super::condition::compare`], and follow the compiler.
 //! Ids are Tetragon's (`pkg/selectors/kernel.go`, 4fbfe2d).
 
 use super::vocabulary;
@@ -195,12 +195,6 @@ impl Operator {
             GreaterThan | LessThan | Gt | Lt | Mask | Protocol | Family | State | CapabilitiesGained
             | SubString | SubStringIgnCase | CelExpr => return None,
         })
-    }
-
-    /// Whether this back end compares with it.
-    pub fn is_compiled(self) -> bool {
-        use Operator::*;
-        matches!(self, Equal | NotEqual | Prefix | NotPrefix | Postfix | NotPostfix)
     }
 }
 

@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use tetrafold::artifact::abi::SCRATCH_SLOTS;
-use tetrafold::artifact::manifest::{Manifest, Role, ScopeTerm};
+use tetrafold::artifact::manifest::{Manifest, Role, ScopeTerm, Table};
 use tetrafold::bpf::{Place, Step};
 use tetrafold::driver::Folded;
 use tetrafold::emit::assemble::Built;
 use tetrafold::emit::lower;
 use tetrafold::emit::lower::program::{Places, steps};
 use tetrafold::emit::verify::read::{self, Atoms, DecodedDimension, DecodedOperation, DecodedRule, Row};
-use tetrafold::fold::plan::{DimensionValues, Unit};
+use tetrafold::fold::plan::Unit;
 use tetrafold::platform::Arch;
 use tetrafold::policy::PolicySet;
 
@@ -21,16 +21,13 @@ pub fn plan(set: &PolicySet, folded: &Folded) -> String {
         let _ = writeln!(out, "unit {u}  {} {}", operation.attach.kind.name(), operation.attach.target);
         for (d, dimension) in unit.dimensions.iter().enumerate() {
             let subject = operation.subject(dimension.subject);
-            let values = match &dimension.values {
-                DimensionValues::Strings(v) => v.len(),
-                DimensionValues::Ints(v) => v.len(),
-            };
+            let values = dimension.values.len();
             let _ = writeln!(
                 out,
                 "  dimension {d}  arg{} {}  {:?}  {values} values{}",
                 subject.param,
                 subject.ty.name(),
-                dimension.family,
+                dimension.table(),
                 if dimension.always { "  every list needs it" } else { "" }
             );
         }
@@ -127,7 +124,7 @@ pub fn maps(built: &Built) -> Result<String, String> {
         let decoded = read::operation(m, operation, &built.files)?;
         let _ = writeln!(out, "operation {}  {} {}", operation.number, decoded.kind, decoded.target);
         for (d, dimension) in decoded.dimensions.iter().enumerate() {
-            let _ = writeln!(out, "  dimension {d}  arg{} {}", dimension.param, dimension.family);
+            let _ = writeln!(out, "  dimension {d}  arg{} {}", dimension.param, family(dimension.table));
             for atom in 1..=dimension.atoms.count() {
                 let _ = writeln!(out, "    {}", spell(dimension, atom));
             }
@@ -135,6 +132,16 @@ pub fn maps(built: &Built) -> Result<String, String> {
         lists(m, &decoded, &mut out);
     }
     Ok(out)
+}
+
+/// As people say it.
+fn family(table: Table) -> &'static str {
+    match table {
+        Table::Path | Table::Text => "equal",
+        Table::Prefix => "prefix",
+        Table::Postfix => "postfix",
+        Table::Intervals => "int",
+    }
 }
 
 fn lists(m: &Manifest, operation: &DecodedOperation, out: &mut String) {

@@ -9,7 +9,9 @@ use indexmap::IndexMap;
 
 use super::read::{Atoms, DecodedAct, DecodedList, DecodedOperation, DecodedRule, DecodedScope, Row};
 use crate::fold::opt::Omission;
-use crate::policy::{Filter, Hook, Mode, PolicySet, ScopeId, Selector, StrId, Test};
+use crate::policy::{Condition, Hook, Interval, Mode, PolicySet, ScopeId, Selector, Source, StrId, Values};
+use crate::vocab::arg_type::ArgType;
+use crate::vocab::condition::Table;
 
 /// A difference between policies and artifact: always a fault of the compiler.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +35,7 @@ pub struct Claim<'a> {
 
 /// Which atom each value of the policies is, in one dimension, as the tables spell it.
 struct Spelling {
-    family: &'static str,
+    table: Table,
     param: u8,
     count: u32,
     /// Each [`StrId`] with each atom for which a test for that value holds, ascending.
@@ -51,7 +53,7 @@ impl Spelling {
 /// Compares every list of `operation` with its claim.
 pub fn compare(set: &PolicySet, operation: &DecodedOperation, claims: &[Claim<'_>]) -> Vec<Mismatch> {
     let spellings: Vec<Spelling> =
-        operation.dimensions.iter().map(|d| spell(set, d.family, d.param, &d.atoms)).collect();
+        operation.dimensions.iter().map(|d| spell(set, d.table, d.param, &d.atoms)).collect();
     let mut found = vec![];
     let mut at: IndexMap<u32, (&DecodedScope, &DecodedList)> = IndexMap::new();
     for scope in &operation.scopes {
@@ -95,9 +97,9 @@ fn mismatch(
     }
 }
 
-fn spell(set: &PolicySet, family: &'static str, param: u8, atoms: &Atoms) -> Spelling {
+fn spell(set: &PolicySet, table: Table, param: u8, atoms: &Atoms) -> Spelling {
     let mut spelling =
-        Spelling { family, param, count: atoms.count(), strings: vec![], ints: IndexMap::new() };
+        Spelling { table, param, count: atoms.count(), strings: vec![], ints: IndexMap::new() };
     match atoms {
         Atoms::Ints(values) => {
             spelling.ints = values.iter().enumerate().map(|(i, &v)| (v, i as u32 + 1)).collect();
@@ -105,16 +107,16 @@ fn spell(set: &PolicySet, family: &'static str, param: u8, atoms: &Atoms) -> Spe
         Atoms::Strings(values) => {
             for (i, bytes) in values.iter().enumerate() {
                 let atom = i as u32 + 1;
-                match family {
-                    "equal" => {
+                match table {
+                    Table::Path | Table::Text | Table::Intervals => {
                         if let Some(StrId(s)) = set.strings.find(bytes) {
                             spelling.strings.push((s, atom));
                         }
                     }
-                    "prefix" => each_known(set, (0..=bytes.len()).map(|n| &bytes[..n]), |s| {
+                    Table::Prefix => each_known(set, (0..=bytes.len()).map(|n| &bytes[..n]), |s| {
                         spelling.strings.push((s, atom));
                     }),
-                    _ => each_known(set, (0..=bytes.len()).map(|n| &bytes[n..]), |s| {
+                    Table::Postfix => each_known(set, (0..=bytes.len()).map(|n| &bytes[n..]), |s| {
                         spelling.strings.push((s, atom));
                     }),
                 }
@@ -198,7 +200,7 @@ impl Checker<'_> {
                 Omission::CoveredBy { selector: other } => {
                     other < index
                         && selectors[other as usize]
-                            .filters
+                            .conditions
                             .iter()
                             .all(|f| self.has_filter(selector, f, &selectors[other as usize]))
                 }
@@ -235,8 +237,8 @@ impl Checker<'_> {
     /// Dimension by dimension: the row holds for exactly the atoms for which all of the selector's filters do.
     fn check_tests(&self, index: u8, selector: &Selector, rule: &DecodedRule) -> Result<(), Difference> {
         let enforces = selector.actions.enforces();
-        let mut of_dimension: Vec<Vec<&Filter>> = vec![vec![]; self.spellings.len()];
-        for filter in &selector.filters {
+        let mut of_dimension: Vec<Vec<&Condition>> = vec![vec![]; self.spellings.len()];
+        for filter in &selector.conditions {
             let d = self.dimension(filter)?;
             of_dimension[d].push(filter);
         }
@@ -265,20 +267,26 @@ impl Checker<'_> {
         Ok(())
     }
 
-    fn dimension(&self, filter: &Filter) -> Result<usize, Difference> {
-        let family = family_of(&filter.test);
-        let param = self.claim.params[filter.arg];
+    /// Parameter of what is attached, and the type by which the policy reads it.
+    fn subject(&self, filter: &Condition) -> (u8, ArgType) {
+        let Source::Argument(arg) = filter.source;
+        (self.claim.params[arg], self.claim.hook.args[arg].ty)
+    }
+
+    fn dimension(&self, filter: &Condition) -> Result<usize, Difference> {
+        let table = filter.values.table();
+        let param = self.subject(filter).0;
         self.spellings
             .iter()
-            .position(|s| s.param == param && s.family == family)
-            .ok_or_else(|| (format!("a {family} test on argument {param}"), "no such dimension".to_string()))
+            .position(|s| s.param == param && s.table == table)
+            .ok_or_else(|| (format!("a {table:?} test on argument {param}"), "no such dimension".to_string()))
     }
 
     /// Every atom that a filter or a row names, the two special ones, and one that nobody names.
     fn witnesses(&self, d: usize, named: impl Iterator<Item = u32>, rows: &[&Row]) -> Vec<u32> {
         let s = &self.spellings[d];
         let mut out: Vec<u32> = vec![0];
-        if s.family != "int" {
+        if s.table.holds_texts() {
             out.push(s.count + 1);
         }
         out.extend(named);
@@ -291,21 +299,24 @@ impl Checker<'_> {
     }
 
     /// The atoms for which some value of `filter` holds, ascending.
-    fn named(&self, d: usize, filter: &Filter) -> Vec<u32> {
+    fn named(&self, d: usize, filter: &Condition) -> Vec<u32> {
         let s = &self.spellings[d];
-        let mut out: Vec<u32> = match &filter.test {
-            Test::Int(values) => values.iter().filter_map(|v| s.ints.get(v).copied()).collect(),
-            Test::Equal(values) | Test::Prefix(values) | Test::Postfix(values) => {
-                values.iter().flat_map(|v| s.atoms_of(*v)).collect()
+        let mut out: Vec<u32> = match &filter.values {
+            Values::Intervals(values) => {
+                values.iter().filter_map(|v| s.ints.get(&v.first).copied()).collect()
             }
+            Values::Path(values)
+            | Values::Text(values)
+            | Values::Prefix(values)
+            | Values::Postfix(values) => values.iter().flat_map(|v| s.atoms_of(*v)).collect(),
         };
         out.sort_unstable();
         out
     }
 
-    fn holds(&self, d: usize, filter: &Filter, named: &[u32], enforces: bool, atom: u32) -> bool {
+    fn holds(&self, d: usize, filter: &Condition, named: &[u32], enforces: bool, atom: u32) -> bool {
         let s = &self.spellings[d];
-        if s.family != "int" && atom == s.count + 1 {
+        if s.table.holds_texts() && atom == s.count + 1 {
             return filter.negated && enforces;
         }
         named.binary_search(&atom).is_ok() != filter.negated
@@ -338,59 +349,64 @@ impl Checker<'_> {
     /// Whether the values of one filter are all contradicted by other filters on the same argument. A value that
     /// cannot be read passes no filter that is not negated, so it needs no answer.
     fn excludes_itself(&self, selector: &Selector) -> bool {
-        let subject = |f: &Filter| (self.claim.params[f.arg], self.claim.hook.args[f.arg].ty);
-        selector.filters.iter().enumerate().filter(|(_, f)| !f.negated).any(|(i, f)| {
-            let others: Vec<&Filter> = selector
-                .filters
+        let subject = |f: &Condition| (self.subject(f), f.projection);
+        selector.conditions.iter().enumerate().filter(|(_, f)| !f.negated).any(|(i, f)| {
+            let others: Vec<&Condition> = selector
+                .conditions
                 .iter()
                 .enumerate()
                 .filter(|(j, g)| *j != i && subject(g) == subject(f))
                 .map(|(_, g)| g)
                 .collect();
-            match &f.test {
-                Test::Int(values) => values.iter().all(|v| {
-                    others.iter().any(|g| matches!(&g.test, Test::Int(w) if w.contains(v) == g.negated))
-                }),
-                Test::Equal(values) | Test::Prefix(values) | Test::Postfix(values) => values
+            match &f.values {
+                Values::Intervals(values) => values.iter().all(|v| others.iter().any(|g| apart(*v, g))),
+                Values::Path(values)
+                | Values::Text(values)
+                | Values::Prefix(values)
+                | Values::Postfix(values) => values
                     .iter()
-                    .all(|v| others.iter().any(|g| self.contradict(&f.test, self.set.strings.get(*v), g))),
+                    .all(|v| others.iter().any(|g| self.contradict(&f.values, self.set.strings.get(*v), g))),
             }
         })
     }
 
     /// Whether no text that passes `test` for the one value `v` passes `g`.
-    fn contradict(&self, test: &Test, v: &[u8], g: &Filter) -> bool {
+    fn contradict(&self, test: &Values, v: &[u8], g: &Condition) -> bool {
+        use Values::{Path, Postfix, Prefix, Text};
         let some = |values: &[StrId], relation: &dyn Fn(&[u8]) -> bool| {
             values.iter().any(|w| relation(self.set.strings.get(*w)))
         };
-        match (test, &g.test) {
-            (Test::Equal(_), Test::Equal(w)) => some(w, &|w| w == v) == g.negated,
-            (Test::Equal(_), Test::Prefix(w)) if (1..256).contains(&v.len()) => {
+        match (test, &g.values) {
+            (Path(_) | Text(_), Path(w) | Text(w)) => some(w, &|w| w == v) == g.negated,
+            (Path(_) | Text(_), Prefix(w)) if (1..256).contains(&v.len()) => {
                 some(w, &|w| v.starts_with(w)) == g.negated
             }
-            (Test::Equal(_), Test::Postfix(w)) if (1..128).contains(&v.len()) => {
+            (Path(_) | Text(_), Postfix(w)) if (1..128).contains(&v.len()) => {
                 some(w, &|w| v.ends_with(w)) == g.negated
             }
             // An empty text has neither beginning nor end.
-            (Test::Equal(_), Test::Prefix(_) | Test::Postfix(_)) => v.is_empty() && !g.negated,
-            (Test::Prefix(_), Test::Prefix(w)) if g.negated => some(w, &|w| v.starts_with(w)),
-            (Test::Prefix(_), Test::Prefix(w)) => !some(w, &|w| v.starts_with(w) || w.starts_with(v)),
-            (Test::Postfix(_), Test::Postfix(w)) if g.negated => some(w, &|w| v.ends_with(w)),
-            (Test::Postfix(_), Test::Postfix(w)) => !some(w, &|w| v.ends_with(w) || w.ends_with(v)),
-            _ => false,
+            (Path(_) | Text(_), Prefix(_) | Postfix(_)) => v.is_empty() && !g.negated,
+            (Prefix(_), Prefix(w)) if g.negated => some(w, &|w| v.starts_with(w)),
+            (Prefix(_), Prefix(w)) => !some(w, &|w| v.starts_with(w) || w.starts_with(v)),
+            (Postfix(_), Postfix(w)) if g.negated => some(w, &|w| v.ends_with(w)),
+            (Postfix(_), Postfix(w)) => !some(w, &|w| v.ends_with(w) || w.ends_with(v)),
+            (Prefix(_), Path(_) | Text(_) | Postfix(_))
+            | (Postfix(_), Path(_) | Text(_) | Prefix(_))
+            | (Values::Intervals(_), _)
+            | (_, Values::Intervals(_)) => false,
         }
     }
 
     /// Whether `selector` has a filter that means the same as `wanted` means in `whose`.
-    fn has_filter(&self, selector: &Selector, wanted: &Filter, whose: &Selector) -> bool {
+    fn has_filter(&self, selector: &Selector, wanted: &Condition, whose: &Selector) -> bool {
         let same_answer_if_unreadable = !wanted.negated
-            || matches!(wanted.test, Test::Int(_))
+            || !wanted.values.table().holds_texts()
             || selector.actions.enforces() == whose.actions.enforces();
-        let subject = |f: &Filter| (self.claim.params[f.arg], self.claim.hook.args[f.arg].ty);
-        selector.filters.iter().any(|f| {
+        let subject = |f: &Condition| (self.subject(f), f.projection);
+        selector.conditions.iter().any(|f| {
             subject(f) == subject(wanted)
                 && f.negated == wanted.negated
-                && f.test == wanted.test
+                && f.values == wanted.values
                 && same_answer_if_unreadable
         })
     }
@@ -424,11 +440,11 @@ fn is_quiet(selector: &Selector, mode: Mode) -> bool {
     !selector.actions.post && !acts
 }
 
-fn family_of(test: &Test) -> &'static str {
-    match test {
-        Test::Equal(_) => "equal",
-        Test::Prefix(_) => "prefix",
-        Test::Postfix(_) => "postfix",
-        Test::Int(_) => "int",
+/// Whether `g` is false for every number of `v`.
+fn apart(v: Interval, g: &Condition) -> bool {
+    let Values::Intervals(others) = &g.values else { return false };
+    match g.negated {
+        true => others.iter().any(|w| w.first <= v.first && v.last <= w.last),
+        false => others.iter().all(|w| w.last < v.first || v.last < w.first),
     }
 }

@@ -3,7 +3,7 @@
 use super::decode::{self, Step, Tables, Values};
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
-use crate::artifact::manifest::{AttachKind, Dimension, Family, Manifest, Operation, Role, Subject};
+use crate::artifact::manifest::{AttachKind, Dimension, Manifest, Operation, Role, Subject, Table};
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
 
 /// Everything about one operation that decides verdicts.
@@ -18,8 +18,7 @@ pub struct DecodedOperation {
 #[derive(Clone, Debug)]
 pub struct DecodedDimension {
     pub param: u8,
-    /// As the manifest names it: `equal`, `prefix`, `postfix` or `int`.
-    pub family: &'static str,
+    pub table: Table,
     pub atoms: Atoms,
 }
 
@@ -118,15 +117,14 @@ pub fn operation(
 
 fn dimension(tables: &Tables<'_>, d: &Dimension) -> Result<DecodedDimension, String> {
     let Subject::Argument(param) = d.subject;
-    let (family, atoms) = match d.family {
-        Family::Path => ("equal", tables.paths(d.root, d.atoms).map(Atoms::Strings)),
-        Family::Text => ("equal", tables.texts(d.root, d.atoms, false).map(Atoms::Strings)),
-        Family::Prefix => ("prefix", tables.texts(d.root, d.atoms, false).map(Atoms::Strings)),
-        Family::Postfix => ("postfix", tables.texts(d.root, d.atoms, true).map(Atoms::Strings)),
-        Family::Int => ("int", tables.ints(d.root, d.atoms).map(Atoms::Ints)),
+    let atoms = match d.family {
+        Table::Path => tables.paths(d.root, d.atoms).map(Atoms::Strings),
+        Table::Text | Table::Prefix => tables.texts(d.root, d.atoms, false).map(Atoms::Strings),
+        Table::Postfix => tables.texts(d.root, d.atoms, true).map(Atoms::Strings),
+        Table::Intervals => tables.ints(d.root, d.atoms).map(Atoms::Ints),
     };
     let atoms = atoms.map_err(|e| e.to_string())?;
-    Ok(DecodedDimension { param: param as u8, family, atoms })
+    Ok(DecodedDimension { param: param as u8, table: d.family, atoms })
 }
 
 struct ScopeReader<'a> {

@@ -13,9 +13,10 @@ use indexmap::{IndexMap, IndexSet};
 
 use crate::diag::Diagnostics;
 use crate::platform::Target;
-use crate::policy::{Actions, Filter, Hook, Mode, PolicySet, ScopeId, StrId, Test};
+use crate::policy::{Actions, Condition, Hook, Mode, PolicySet, ScopeId, Source, Values};
 use crate::source::Span;
 use crate::vocab::arg_type::{ArgType, Class};
+use crate::vocab::condition::Projection;
 
 pub use attach::{Attach, AttachKind, AttachReason, Choice, choose};
 
@@ -56,32 +57,15 @@ pub struct Subject {
     pub ty: ArgType,
 }
 
-/// How a family of tests classifies a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Family {
-    /// The whole text or path.
-    Equal,
-    Prefix,
-    Postfix,
-    Int,
-}
-
 /// A condition on one subject: true for a set of its values.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Predicate {
     pub subject: SubjectId,
-    pub family: Family,
+    pub projection: Projection,
     pub values: Values,
     pub negated: bool,
     /// The answer for a value that cannot be read.
     pub unreadable: bool,
-}
-
-/// Sorted, each once.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Values {
-    Strings(Vec<StrId>),
-    Ints(Vec<u64>),
 }
 
 /// One hook of one policy: the first rule that matches decides.
@@ -161,9 +145,9 @@ pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Progr
                 .map(|(s, selector)| {
                     let enforces = selector.actions.enforces();
                     let mut predicates: Vec<PredicateId> = selector
-                        .filters
+                        .conditions
                         .iter()
-                        .map(|f| intern_predicate(op, subjects[f.arg], f, enforces))
+                        .map(|c| intern_predicate(op, &subjects, c, enforces))
                         .collect();
                     predicates.sort_unstable();
                     predicates.dedup();
@@ -200,16 +184,22 @@ fn declare_subjects(op: &mut Operation, hook: &Hook, choice: &Choice) -> Vec<Sub
         .collect()
 }
 
-fn intern_predicate(op: &mut Operation, subject: SubjectId, filter: &Filter, enforces: bool) -> PredicateId {
-    let (family, values) = match &filter.test {
-        Test::Equal(v) => (Family::Equal, Values::Strings(v.clone())),
-        Test::Prefix(v) => (Family::Prefix, Values::Strings(v.clone())),
-        Test::Postfix(v) => (Family::Postfix, Values::Strings(v.clone())),
-        Test::Int(v) => (Family::Int, Values::Ints(v.clone())),
+fn intern_predicate(
+    op: &mut Operation,
+    subjects: &[SubjectId],
+    condition: &Condition,
+    enforces: bool,
+) -> PredicateId {
+    let Source::Argument(arg) = condition.source;
+    let (negated, values) = (condition.negated, condition.values.clone());
+    let predicate = Predicate {
+        subject: subjects[arg],
+        projection: condition.projection,
+        // A number can always be read.
+        unreadable: negated && enforces && values.table().holds_texts(),
+        values,
+        negated,
     };
-    // An integer is a register: it can always be read.
-    let unreadable = filter.negated && enforces && family != Family::Int;
-    let predicate = Predicate { subject, family, values, negated: filter.negated, unreadable };
     PredicateId(op.predicates.insert_full(predicate).0 as u32)
 }
 

@@ -8,12 +8,12 @@ pub mod facts;
 pub mod field_path;
 pub mod given;
 pub mod kernels;
+pub mod reported;
 
 use self::facts::Facts;
 use self::given::Variables;
-use crate::diag::{Diagnostic, Diagnostics, Severity, schema};
+use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::policy::Strings;
-use crate::source::Span;
 
 /// What the concerns share while one document is resolved.
 pub struct Cx<'a> {
@@ -41,9 +41,5 @@ impl<'a> Cx<'a> {
         if let Some(diagnostic) = self.variables.placed(diagnostic) {
             self.diags.push(diagnostic);
         }
-    }
-
-    pub fn not_compiled(&mut self, what: &str, span: Span) {
-        self.report(schema::not_compiled(what, span));
     }
 }

@@ -128,7 +128,7 @@ impl<'s> Resolver<'s> {
         }
         let is_whole = !cx.refused && !cx.blocked;
         self.has_errors |= cx.refused;
-        if let (true, Some((identity, span)), Some((mode, scope, hooks))) = (is_whole, identity, body) {
+        if let (true, Some((identity, span)), Some((mode, scope, Ok(hooks)))) = (is_whole, identity, body) {
             let whole = Whole { identity, span, document: document.span, template: None, mode };
             self.push(whole, scope, hooks, diags);
         }

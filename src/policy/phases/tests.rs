@@ -110,9 +110,9 @@ fn an_allowlist_becomes_one_policy() {
     assert_eq!(selector.actions.override_value, Some(-1));
     assert!(selector.actions.post);
     assert_eq!(selector.actions.shown, ShownAction::Override);
-    let [filter] = &selector.filters[..] else { panic!() };
+    let [filter] = &selector.conditions[..] else { panic!() };
     assert!(filter.negated);
-    let Test::Equal(ids) = &filter.test else { panic!() };
+    let Values::Path(ids) = &filter.values else { panic!() };
     let values: Vec<&[u8]> = ids.iter().map(|&id| set.strings.get(id)).collect();
     assert_eq!(values, [b"/usr/bin/b", b"/usr/bin/a"], "sorted by number, each once");
     assert_eq!(&EXEC[selector.span.start as usize..selector.span.end as usize], "matchArgs");
@@ -329,7 +329,7 @@ fn override_on_a_kprobe_needs_a_security_function() {
 }
 
 /// The test that `values` of an argument of this type become.
-fn test_of(ty: &str, operator: &str, values: &str) -> Result<(bool, Test, PolicySet), Vec<String>> {
+fn test_of(ty: &str, operator: &str, values: &str) -> Result<(bool, Values, PolicySet), Vec<String>> {
     let text = edited("linux_binprm", ty)
         .replace("\"NotEqual\"", operator)
         .replace("        - \"/usr/bin/b\"\n        - \"/usr/bin/a\"\n        - \"/usr/bin/b\"\n", "")
@@ -339,14 +339,14 @@ fn test_of(ty: &str, operator: &str, values: &str) -> Result<(bool, Test, Policy
         return Err(findings(&text));
     }
     let set = set.unwrap();
-    let filter = &set.policies[0].hooks[0].selectors[0].filters[0];
-    Ok((filter.negated, filter.test.clone(), set))
+    let filter = &set.policies[0].hooks[0].selectors[0].conditions[0];
+    Ok((filter.negated, filter.values.clone(), set))
 }
 
 #[test]
 fn integers_are_brought_to_their_width() {
     let int = |ty: &str, values: &str| match test_of(ty, "Equal", values) {
-        Ok((false, Test::Int(values), _)) => Ok(values),
+        Ok((false, Values::Intervals(values), _)) => Ok(values.iter().map(|v| v.first).collect::<Vec<u64>>()),
         Ok(other) => panic!("{:?}", other.1),
         Err(found) => Err(found[0].split(' ').next().unwrap().to_string()),
     };
@@ -371,10 +371,12 @@ fn integers_are_brought_to_their_width() {
 #[test]
 fn texts_follow_the_rules_of_their_operator() {
     let text = |ty: &str, operator: &str, values: &str| match test_of(ty, operator, values) {
-        Ok((_, Test::Equal(ids) | Test::Prefix(ids) | Test::Postfix(ids), set)) => Ok(ids
-            .iter()
-            .map(|&id| String::from_utf8_lossy(set.strings.get(id)).into_owned())
-            .collect::<Vec<_>>()),
+        Ok((_, Values::Path(ids) | Values::Text(ids) | Values::Prefix(ids) | Values::Postfix(ids), set)) => {
+            Ok(ids
+                .iter()
+                .map(|&id| String::from_utf8_lossy(set.strings.get(id)).into_owned())
+                .collect::<Vec<_>>())
+        }
         Ok(other) => panic!("{:?}", other.1),
         Err(found) => Err(found[0].split(' ').next().unwrap().to_string()),
     };
@@ -400,7 +402,7 @@ fn texts_follow_the_rules_of_their_operator() {
 fn an_unhandled_pair_never_matches_negated_or_not() {
     for operator in ["Prefix", "NotPrefix", "Postfix"] {
         let (negated, test, _) = test_of("int", operator, "\"1\"").unwrap();
-        assert_eq!((negated, test), (false, Test::Int(vec![])));
+        assert_eq!((negated, test), (false, Values::Intervals(vec![])));
     }
 }
 
@@ -409,7 +411,7 @@ fn a_hook_without_selectors_posts() {
     let start = EXEC.find("    selectors:").unwrap();
     let set = set(&EXEC[..start]);
     let [selector] = &set.policies[0].hooks[0].selectors[..] else { panic!() };
-    assert!(selector.filters.is_empty() && selector.actions.post && !selector.actions.enforces());
+    assert!(selector.conditions.is_empty() && selector.actions.post && !selector.actions.enforces());
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::syntax::ast::objects::Arg as WrittenArg;
 use crate::syntax::ast::read::{List, Text};
 use crate::vocab::Vocabulary;
 use crate::vocab::arg_type::ArgType;
+use crate::vocab::condition::Projection;
 use crate::vocab::hook::{DataSource, HookKind};
 use crate::vocab::limit;
 use crate::vocab::register::Register;
@@ -230,7 +231,7 @@ fn known(kind: HookKind, arg: &WrittenArg<'_>, cx: &mut Cx<'_>) -> KnownArg {
     check_copies(arg, max_data, cx);
     check_buffer(arg, known.ty, written.span, cx);
     if let Some(ty) = known.ty
-        && !ty.is_compiled()
+        && ty.reader(Projection::Whole).is_none()
     {
         cx.not_compiled(&format!("argument type `{ty}`"), written.span);
     }
@@ -342,7 +343,7 @@ fn check_source(kind: HookKind, source: Text<'_>, cx: &mut Cx<'_>) {
             Some("move it to `data`"),
             source.span,
         )),
-        HookKind::Lsm => cx.not_compiled("`source`", source.span),
+        HookKind::Lsm => _ = cx.not_compiled("`source`", source.span),
         HookKind::Tracepoint | HookKind::RawTracepoint | HookKind::Usdt => {
             cx.report(lints::ignored("`source`", "it counts in `data` only", source.span));
         }

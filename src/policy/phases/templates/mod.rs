@@ -115,7 +115,7 @@ fn check<'a>(
             let mut cx = Cx { variables: Variables::Declared(&declared), ..cx };
             check_selects_nothing(spec, &mut cx);
             options::resolve(spec, resolver.options.monitor, &mut cx);
-            hooks::resolve(PolicyKind::TracingPolicy, spec, &mut cx);
+            _ = hooks::resolve(PolicyKind::TracingPolicy, spec, &mut cx);
             // What was refused may have used them.
             if !cx.refused {
                 variables::report_unused(&declared, &mut cx);
@@ -242,7 +242,7 @@ fn expand_one(
         };
         let hooks = hooks::resolve(kind, spec, &mut cx);
         resolver.has_errors |= cx.refused;
-        if !cx.refused && !cx.blocked {
+        if let (false, false, Ok(hooks)) = (cx.refused, cx.blocked, hooks) {
             body = Some((identity.clone(), *name, mode, hooks));
         }
     } else {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::policy::phases::ResolveOptions;
 use crate::policy::phases::tests::{findings, run};
-use crate::policy::{PolicyKind, PolicySet, Scope, Test};
+use crate::policy::{PolicyKind, PolicySet, Scope, Values};
 
 const TEMPLATE: &str = r#"---
 kind: TracingPolicyTemplate
@@ -52,7 +52,7 @@ fn a_binding_is_a_policy_with_its_places() {
     let template = policy.template.as_ref().unwrap();
     assert!(template.name == "t" && written(template.document).contains("variables"));
     assert_eq!(written(policy.hooks[0].span), "bprm_creds_for_exec");
-    let Test::Equal(ids) = &policy.hooks[0].selectors[0].filters[0].test else { panic!() };
+    let Values::Path(ids) = &policy.hooks[0].selectors[0].conditions[0].values else { panic!() };
     assert_eq!(set.strings.get(ids[0]), b"/bin/a");
 }
 

@@ -39,9 +39,6 @@ pub fn resolve(hook: &HookCx<'_, '_>, written: Option<&List<WrittenAction<'_>>>,
                 cx.report(lints::no_effect(&what, "loads and does nothing", action.span));
             }
         }
-        if !action.value.is_compiled() {
-            cx.not_compiled(&format!("action `{}`", action.value), action.span);
-        }
         if action.value == Action::NotifyEnforcer
             && matches!(hook.kind, HookKind::Kprobe | HookKind::Tracepoint)
             && !hook.policy.has_enforcers
@@ -130,7 +127,7 @@ fn apply(
         | Action::UntrackSock
         | Action::NotifyEnforcer
         | Action::CleanupEnforcerNotification
-        | Action::Set => {}
+        | Action::Set => _ = cx.not_compiled(&format!("action `{}`", action.value), action.span),
     }
 }
 

@@ -94,7 +94,7 @@ fn check_stack_traces(kind: HookKind, written: &WrittenAction<'_>, action: Actio
                 let what = format!("with `{action}`; only `Post` shows it");
                 cx.report(codes::stack_trace_unavailable(name, &what, flag.span));
             }
-            HookKind::Kprobe | HookKind::Fentry => cx.not_compiled(&format!("`{name}`"), flag.span),
+            HookKind::Kprobe | HookKind::Fentry => _ = cx.not_compiled(&format!("`{name}`"), flag.span),
             HookKind::Tracepoint | HookKind::RawTracepoint | HookKind::Uprobe | HookKind::Usdt => {
                 let why = format!("Tetragon does not resolve it at {}", kind.noun());
                 cx.report(lints::ignored(&format!("`{name}`"), &why, flag.span));

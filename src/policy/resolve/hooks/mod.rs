@@ -12,6 +12,7 @@ use rustc_hash::FxHashSet;
 use super::check::tetragon;
 use super::hook::{PolicyCx, Written};
 use crate::diag::schema as codes;
+use crate::policy::context::reported::{self, Reported};
 use crate::policy::context::{Cx, kernels};
 use crate::policy::expand::lists::Lists;
 use crate::policy::expand::macros::Macros;
@@ -21,25 +22,27 @@ use crate::syntax::ast::objects::Spec;
 use crate::syntax::ast::rules::key_span;
 use crate::vocab::hook::HookKind;
 
-pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Written> {
+/// # Errors
+/// If any part of any hook was reported.
+pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Result<Vec<Written>, Reported> {
     let lists = Lists::resolve(spec, cx);
     let has_enforcers = spec.enforcers.as_ref().is_some_and(|list| !list.items.is_empty() || list.poisoned)
         || spec.incomplete;
     let policy = PolicyCx { spec, lists, macros: Macros::of(spec), has_enforcers };
-    check_one_section(kind, spec, cx);
+    let section = check_one_section(kind, spec, cx);
     enforcer::check(&policy, cx);
     tetragon::check_mode(spec, cx);
     check_loader(kind, spec, cx);
-    let mut hooks = Vec::new();
+    let mut hooks: Vec<Result<Written, Reported>> = Vec::new();
     for kprobe in spec.kprobes.iter().flat_map(|list| &list.items) {
-        kernel::kprobe(&policy, HookKind::Kprobe, kprobe, &mut hooks, cx);
+        hooks.extend(kernel::kprobe(&policy, HookKind::Kprobe, kprobe, cx));
     }
     check_hooked_twice(&hooks, spec, cx);
     for fentry in spec.fentries.iter().flat_map(|list| &list.items) {
-        kernel::kprobe(&policy, HookKind::Fentry, fentry, &mut vec![], cx);
+        _ = kernel::kprobe(&policy, HookKind::Fentry, fentry, cx);
     }
     for lsm in spec.lsmhooks.iter().flat_map(|list| &list.items) {
-        hooks.extend(kernel::lsm(&policy, lsm, cx));
+        hooks.push(kernel::lsm(&policy, lsm, cx));
     }
     for hook in spec.tracepoints.iter().flat_map(|list| &list.items) {
         tracepoint::check(&policy, hook, cx);
@@ -50,16 +53,17 @@ pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Writte
     for usdt in spec.usdts.iter().flat_map(|list| &list.items) {
         user::check_usdt(&policy, usdt, cx);
     }
-    hooks
+    section?;
+    reported::all(hooks)
 }
 
 /// Tetragon: refused where it attaches with kprobe.multi (semantics 2.1).
-fn check_hooked_twice(hooks: &[Written], spec: &Spec<'_>, cx: &mut Cx<'_>) {
+fn check_hooked_twice(hooks: &[Result<Written, Reported>], spec: &Spec<'_>, cx: &mut Cx<'_>) {
     if hooks.len() < 2 {
         return;
     }
     let mut seen: FxHashSet<&HookCall> = FxHashSet::default();
-    for Written { hook, .. } in hooks {
+    for Written { hook, .. } in hooks.iter().flatten() {
         if !seen.insert(&hook.call)
             && let HookCall::Kprobe { function, .. } = &hook.call
         {
@@ -69,7 +73,7 @@ fn check_hooked_twice(hooks: &[Written], spec: &Spec<'_>, cx: &mut Cx<'_>) {
 }
 
 /// Tetragon: at most one section with hooks in it (semantics 0).
-fn check_one_section(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) {
+fn check_one_section(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Result<(), Reported> {
     let counts = [
         (HookKind::Kprobe, spec.kprobes.as_ref().map(|list| list.items.len())),
         (HookKind::Fentry, spec.fentries.as_ref().map(|list| list.items.len())),
@@ -79,6 +83,7 @@ fn check_one_section(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) {
         (HookKind::Usdt, spec.usdts.as_ref().map(|list| list.items.len())),
     ];
     let mut first: Option<(HookKind, Span)> = None;
+    let mut compiled = Ok(());
     for (section, count) in counts {
         if count.is_none_or(|count| count == 0) {
             continue;
@@ -89,8 +94,8 @@ fn check_one_section(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) {
         }
         match first {
             Some((other, other_span)) => {
-                cx.report(codes::several_hook_kinds(other.name(), other_span, section.name(), span));
-                return;
+                let several = codes::several_hook_kinds(other.name(), other_span, section.name(), span);
+                return Err(cx.refuse(several));
             }
             None => first = Some((section, span)),
         }
@@ -101,10 +106,11 @@ fn check_one_section(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) {
             | HookKind::RawTracepoint
             | HookKind::Uprobe
             | HookKind::Usdt => {
-                cx.not_compiled(&format!("`{}`", section.name()), span);
+                compiled = Err(cx.not_compiled(&format!("`{}`", section.name()), span));
             }
         }
     }
+    compiled
 }
 
 fn check_loader(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) {

@@ -6,8 +6,9 @@
 
 use super::number::{NumberError, parse_base0};
 use crate::diag::{arguments as codes, lints};
-use crate::policy::Test;
+use crate::policy::Values;
 use crate::policy::context::Cx;
+use crate::policy::context::reported::{self, Reported};
 use crate::syntax::ast::read::Text;
 use crate::vocab::arg_type::ArgType;
 use crate::vocab::limit;
@@ -20,26 +21,20 @@ pub fn equal(
     signed: bool,
     values: &[Text<'_>],
     cx: &mut Cx<'_>,
-) -> Option<Test> {
+) -> Result<Values, Reported> {
     if let Some(extra) = values.get(limit::INLINE_VALUES) {
-        cx.report(codes::too_many_values(op.name(), values.len(), limit::INLINE_VALUES, extra.span));
-        return None;
+        let max = limit::INLINE_VALUES;
+        return Err(cx.refuse(codes::too_many_values(op.name(), values.len(), max, extra.span)));
     }
-    let mut numbers = Vec::with_capacity(values.len());
-    let mut refused = false;
-    for &value in values {
-        match parse(ty, signed, value, cx) {
-            Some(number) => numbers.extend(at_width(number, ty, bytes, signed, value, cx)),
-            None => refused = true,
-        }
-    }
-    numbers.sort_unstable();
-    numbers.dedup();
-    (!refused).then_some(Test::Int(numbers))
+    let numbers = values.iter().map(|&value| {
+        let number = parse(ty, signed, value, cx)?;
+        Ok(at_width(number, ty, bytes, signed, value, cx))
+    });
+    Ok(Values::numbers(reported::all(numbers.collect())?.into_iter().flatten()))
 }
 
 /// What Tetragon's loader takes for the type.
-pub fn parse(ty: ArgType, signed: bool, value: Text<'_>, cx: &mut Cx<'_>) -> Option<i128> {
+pub fn parse(ty: ArgType, signed: bool, value: Text<'_>, cx: &mut Cx<'_>) -> Result<i128, Reported> {
     let is_wide = matches!(ty.canonical(), ArgType::Int64 | ArgType::Uint64 | ArgType::Syscall64);
     // Tetragon: size_t is unsigned when compared and signed when parsed, syscall64 as well.
     let is_signed = signed || matches!(ty, ArgType::SizeT | ArgType::Syscall64);
@@ -57,24 +52,15 @@ pub fn parse(ty: ArgType, signed: bool, value: Text<'_>, cx: &mut Cx<'_>) -> Opt
         Err(NumberError::Syntax) => None,
     };
     match number {
-        Some(number) if (min..=max).contains(&number) => Some(number),
+        Some(number) if (min..=max).contains(&number) => Ok(number),
         Some(number) if is_signed && !is_wide && (0..=u32::MAX.into()).contains(&number) => {
-            cx.report(codes::value_needs_sign(
-                value.value,
-                i64::from(number as u32 as i32),
-                ty.name(),
-                value.span,
-            ));
-            None
+            let meant = i64::from(number as u32 as i32);
+            Err(cx.refuse(codes::value_needs_sign(value.value, meant, ty.name(), value.span)))
         }
-        Some(_) => {
-            cx.report(codes::value_out_of_range(value.value, ty.name(), value.span));
-            None
-        }
+        Some(_) => Err(cx.refuse(codes::value_out_of_range(value.value, ty.name(), value.span))),
         None => {
             let wanted = if is_signed { "an integer" } else { "an integer without sign" };
-            cx.report(codes::bad_value(value.value, wanted, value.span));
-            None
+            Err(cx.refuse(codes::bad_value(value.value, wanted, value.span)))
         }
     }
 }

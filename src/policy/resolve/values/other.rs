@@ -27,7 +27,7 @@ pub fn check_numbers(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx
         match ty.filter_class() {
             FilterClass::CapSet => check_capabilities(value, cx),
             FilterClass::Int { signed, .. } => {
-                if int::parse(ty, signed, value, cx) == Some(0) && op == Operator::Mask {
+                if int::parse(ty, signed, value, cx).is_ok_and(|mask| mask == 0) && op == Operator::Mask {
                     cx.report(
                         lints::filter_never_matches("`Mask` with 0", "it has no bits", value.span)
                             .help("give the bits that are asked for, or use `Equal`"),
