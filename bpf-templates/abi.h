@@ -72,10 +72,13 @@ struct trie_node {
 };
 #define TRIE_LABEL_MAX 64
 
-/* Integers: the atom of values[i] is i + 1. */
+/*
+ * Integers, as pieces that ascend: the atom of a value in piece i is i + 1.  A piece is a single number, or, where
+ * `sizes` is 1, holds the numbers from values[i] to values[i] + values[count + i].
+ */
 struct int_table {
-	u32 count, pad;
-	u64 values[]; /* ascending */
+	u32 count, sizes;
+	u64 values[];
 };
 
 /* ---- Node: one per generation, shared by all operations, written by the loader (.bss, symbol `node`) -

@@ -81,7 +81,7 @@ layout! {
     edge, 16 { NEXT = 0, LEN_WEIGHT = 4, MASK = 8, WORDS = 16 }
     hash_node, 24 { K = 0, SLOTS = 8, BUCKETS = 12, MASK = 16, PAD = 20, DISP = 24 }
     trie_node, 8 { ATOM = 0, LABEL_LEN = 4, FIRST = 5, COUNT = 6, LABEL = 8 }
-    int_table, 8 { COUNT = 0, PAD = 4, VALUES = 8 }
+    int_table, 8 { COUNT = 0, SIZES = 4, VALUES = 8 }
     node_header, 64 { MAGIC = 0, ABI = 4, GENERATION = 8, LOW_LEVEL = 12, LOST = 16 }
     cgroup_slot, 16 { ID = 0, VALUE = 8, PAD = 12 }
     set_block, 8 { NEEDS = 0, CODE = 4, QUIET = 8 }

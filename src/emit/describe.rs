@@ -3,7 +3,7 @@
 //! Names follow from what is attached, never from a policy, so that they stay the same from build to build.
 
 use super::assemble::{Assembled, RING_BYTES};
-use super::lower::{LoweredUnit, merges_unreadable, program::rows_may_be_lists};
+use super::lower::{LoweredUnit, Lookup, program::rows_may_be_lists};
 use crate::artifact::digest::Digest;
 use crate::artifact::manifest::*;
 use crate::bpf;
@@ -56,7 +56,7 @@ pub fn dimensions(program: &ir::Program, unit: &Unit, lowered: &LoweredUnit) -> 
             family: lowered.table,
             atoms: lowered.count,
             root: lowered.root,
-            merges_unreadable: merges_unreadable(lowered.table),
+            merges_unreadable: lowered.lookup == Lookup::Walk,
             rows,
         })
         .collect()

@@ -184,7 +184,7 @@ fn spell(dimension: &DecodedDimension, atom: u32) -> String {
         (_, None) => "any other".to_string(),
         (atoms, Some(i)) if i as u32 == atoms.count() => "unreadable".to_string(),
         (Atoms::Strings(v), Some(_)) => v.get(atom).map_or("?".into(), |s| s.escape_ascii().to_string()),
-        (Atoms::Ints(v), Some(i)) => v.get(i).map_or("?".into(), |&n| (n as i64).to_string()),
+        (Atoms::Pieces(v), Some(i)) => v.get(i).map_or("?".into(), ToString::to_string),
     }
 }
 

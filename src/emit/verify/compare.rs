@@ -40,13 +40,31 @@ struct Spelling {
     count: u32,
     /// Each [`StrId`] with each atom for which a test for that value holds, ascending.
     strings: Vec<(u32, u32)>,
-    ints: IndexMap<u64, u32>,
+    /// Of atom i + 1.
+    pieces: Vec<Interval>,
 }
 
 impl Spelling {
     fn atoms_of(&self, StrId(value): StrId) -> impl Iterator<Item = u32> {
         let from = self.strings.partition_point(|(other, _)| *other < value);
         self.strings[from..].iter().take_while(move |(other, _)| *other == value).map(|(_, atom)| *atom)
+    }
+
+    /// The pieces that the interval is made of. Each number of it has to be in one, and no number beside it.
+    fn atoms_within(&self, interval: Interval) -> Result<std::ops::Range<u32>, Difference> {
+        let from = self.pieces.partition_point(|piece| piece.last < interval.first);
+        let to = self.pieces.partition_point(|piece| piece.first <= interval.last);
+        let mut wanted = Some(interval.first);
+        for piece in &self.pieces[from..to.max(from)] {
+            if wanted != Some(piece.first) || piece.last > interval.last {
+                return Err((format!("the numbers {interval}"), format!("a piece {piece}")));
+            }
+            wanted = piece.last.checked_add(1);
+        }
+        if wanted != interval.last.checked_add(1) {
+            return Err((format!("the numbers {interval}"), "no piece for some of them".to_string()));
+        }
+        Ok(from as u32 + 1..to as u32 + 1)
     }
 }
 
@@ -99,11 +117,9 @@ fn mismatch(
 
 fn spell(set: &PolicySet, table: Table, param: u8, atoms: &Atoms) -> Spelling {
     let mut spelling =
-        Spelling { table, param, count: atoms.count(), strings: vec![], ints: IndexMap::new() };
+        Spelling { table, param, count: atoms.count(), strings: vec![], pieces: vec![] };
     match atoms {
-        Atoms::Ints(values) => {
-            spelling.ints = values.iter().enumerate().map(|(i, &v)| (v, i as u32 + 1)).collect();
-        }
+        Atoms::Pieces(pieces) => spelling.pieces.clone_from(pieces),
         Atoms::Strings(values) => {
             for (i, bytes) in values.iter().enumerate() {
                 let atom = i as u32 + 1;
@@ -248,7 +264,7 @@ impl Checker<'_> {
             if filters.is_empty() && rows.is_empty() {
                 continue;
             }
-            let named: Vec<Vec<u32>> = filters.iter().map(|f| self.named(d, f)).collect();
+            let named: Vec<Vec<u32>> = filters.iter().map(|f| self.named(d, f)).collect::<Result<_, _>>()?;
             for atom in self.witnesses(d, named.iter().flatten().copied(), &rows) {
                 let wanted =
                     filters.iter().zip(&named).all(|(f, named)| self.holds(d, f, named, enforces, atom));
@@ -299,19 +315,21 @@ impl Checker<'_> {
     }
 
     /// The atoms for which some value of `filter` holds, ascending.
-    fn named(&self, d: usize, filter: &Condition) -> Vec<u32> {
+    fn named(&self, d: usize, filter: &Condition) -> Result<Vec<u32>, Difference> {
         let s = &self.spellings[d];
-        let mut out: Vec<u32> = match &filter.values {
-            Values::Intervals(values) => {
-                values.iter().filter_map(|v| s.ints.get(&v.first).copied()).collect()
+        let mut out: Vec<u32> = vec![];
+        match &filter.values {
+            Values::Intervals(intervals) => {
+                for interval in intervals {
+                    out.extend(s.atoms_within(*interval)?);
+                }
             }
-            Values::Path(values)
-            | Values::Text(values)
-            | Values::Prefix(values)
-            | Values::Postfix(values) => values.iter().flat_map(|v| s.atoms_of(*v)).collect(),
-        };
+            Values::Path(values) | Values::Text(values) | Values::Prefix(values) | Values::Postfix(values) => {
+                out.extend(values.iter().flat_map(|v| s.atoms_of(*v)));
+            }
+        }
         out.sort_unstable();
-        out
+        Ok(out)
     }
 
     fn holds(&self, d: usize, filter: &Condition, named: &[u32], enforces: bool, atom: u32) -> bool {
@@ -419,7 +437,7 @@ impl Checker<'_> {
         let i = atom as usize - 1;
         match &dimension.atoms {
             Atoms::Strings(v) => v.get(atom).map(|b| format!("`{}`", String::from_utf8_lossy(b))),
-            Atoms::Ints(v) => v.get(i).map(ToString::to_string),
+            Atoms::Pieces(v) => v.get(i).map(ToString::to_string),
         }
         .unwrap_or_else(|| "a value that cannot be read".to_string())
     }

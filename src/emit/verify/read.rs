@@ -4,6 +4,7 @@ use super::decode::{self, Step, Tables, Values};
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
 use crate::artifact::manifest::{AttachKind, Dimension, Manifest, Operation, Role, Subject, Table};
+use crate::policy::Interval;
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
 
 /// Everything about one operation that decides verdicts.
@@ -26,14 +27,15 @@ pub struct DecodedDimension {
 #[derive(Clone, Debug)]
 pub enum Atoms {
     Strings(Values),
-    Ints(Vec<u64>),
+    /// Ascending and apart from each other.
+    Pieces(Vec<Interval>),
 }
 
 impl Atoms {
     pub fn count(&self) -> u32 {
         match self {
             Atoms::Strings(v) => v.len() as u32,
-            Atoms::Ints(v) => v.len() as u32,
+            Atoms::Pieces(v) => v.len() as u32,
         }
     }
 }
@@ -121,7 +123,7 @@ fn dimension(tables: &Tables<'_>, d: &Dimension) -> Result<DecodedDimension, Str
         Table::Path => tables.paths(d.root, d.atoms).map(Atoms::Strings),
         Table::Text | Table::Prefix => tables.texts(d.root, d.atoms, false).map(Atoms::Strings),
         Table::Postfix => tables.texts(d.root, d.atoms, true).map(Atoms::Strings),
-        Table::Intervals => tables.ints(d.root, d.atoms).map(Atoms::Ints),
+        Table::Intervals => tables.pieces(d.root, d.atoms).map(Atoms::Pieces),
     };
     let atoms = atoms.map_err(|e| e.to_string())?;
     Ok(DecodedDimension { param: param as u8, table: d.family, atoms })

@@ -106,7 +106,9 @@ impl Counts {
                     }
                 }
                 ValueKind::Typed
-                | ValueKind::Number
+                | ValueKind::Above
+                | ValueKind::Below
+                | ValueKind::Bits
                 | ValueKind::Range
                 | ValueKind::Set
                 | ValueKind::Prefix

@@ -11,7 +11,7 @@ use std::fmt;
 
 pub mod automaton;
 pub mod blob;
-pub mod ints;
+pub mod intervals;
 mod perfect_hash;
 pub mod trie;
 

@@ -5,13 +5,13 @@
 //! by its sign, so that equal bits are equal values.
 
 use super::number::{NumberError, parse_base0};
+use super::other;
 use crate::diag::{arguments as codes, lints};
 use crate::policy::Values;
 use crate::policy::resolve::Cx;
 use crate::policy::resolve::reported::{self, Reported};
 use crate::syntax::ast::read::Text;
 use crate::vocab::arg_type::ArgType;
-use crate::vocab::limit;
 use crate::vocab::operator::Operator;
 
 pub fn equal(
@@ -22,10 +22,7 @@ pub fn equal(
     values: &[Text<'_>],
     cx: &mut Cx<'_>,
 ) -> Result<Values, Reported> {
-    if let Some(extra) = values.get(limit::INLINE_VALUES) {
-        let max = limit::INLINE_VALUES;
-        return Err(cx.refuse(codes::too_many_values(op.name(), values.len(), max, extra.span)));
-    }
+    other::check_count(op, values, cx)?;
     let numbers = values.iter().map(|&value| {
         let number = parse(ty, signed, value, cx)?;
         Ok(at_width(number, ty, bytes, signed, value, cx))

@@ -76,7 +76,9 @@ pub fn resolve(
                 }
             }
             ValueKind::Typed
-            | ValueKind::Number
+            | ValueKind::Above
+            | ValueKind::Below
+            | ValueKind::Bits
             | ValueKind::Range
             | ValueKind::Set
             | ValueKind::Prefix
@@ -102,7 +104,9 @@ fn is_text(kind: ValueKind, class: FilterClass) -> bool {
     match kind {
         ValueKind::Prefix | ValueKind::Postfix | ValueKind::SubString => true,
         ValueKind::Typed => !matches!(class, FilterClass::Int { .. } | FilterClass::CapSet),
-        ValueKind::Number
+        ValueKind::Above
+        | ValueKind::Below
+        | ValueKind::Bits
         | ValueKind::Range
         | ValueKind::Set
         | ValueKind::Port
