@@ -54,6 +54,9 @@ pub fn resolve(
         (MatchKind::Intervals, ValueKind::Typed, FilterClass::Int { bytes, signed }) => {
             return int::equal(op.value, ty, bytes, signed, values, cx);
         }
+        (MatchKind::Intervals, ValueKind::Above | ValueKind::Below, FilterClass::Int { bytes, signed }) => {
+            return int::beyond(op, ty, bytes, signed, values, cx);
+        }
         (MatchKind::Intervals, ValueKind::Range, FilterClass::Int { bytes, .. }) => {
             other::check_ranges(op.value, ty, bytes, values, cx);
         }
