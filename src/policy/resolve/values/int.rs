@@ -82,6 +82,15 @@ impl Order {
         }
     }
 
+    /// In which a set of numbers is searched: without a sign, but for 8 bytes.
+    pub fn of_lookup(bytes: u8, signed: bool) -> Order {
+        let half = 1i128 << (u32::from(bytes) * 8 - 1);
+        if bytes == 8 {
+            return Order::of(bytes, signed);
+        }
+        Order { min: 0, max: 2 * half - 1, is_wide: false, turns_at: signed.then_some(half) }
+    }
+
     /// Where a value of a policy stands in it: Tetragon stores 32 bits of it, or 64.
     pub fn place(&self, number: i128) -> i128 {
         match (self.is_wide, self.min < 0) {

@@ -61,7 +61,7 @@ pub fn resolve(
             other::check_ranges(op.value, ty, bytes, values, cx);
         }
         (MatchKind::Intervals, ValueKind::Set, FilterClass::Int { bytes, signed }) => {
-            set::check(hook, ty, bytes, signed, values, cx);
+            return set::resolve(hook, ty, bytes, signed, values, cx);
         }
         (MatchKind::Intervals | MatchKind::AnyBit, form, _) => match form {
             ValueKind::Port => network::check_ports(values, cx),
