@@ -61,6 +61,43 @@ pub fn beyond(
     Ok(Values::intervals(found))
 }
 
+/// `InRange` and its opposite: `min:max`, both in it.
+pub fn ranges(
+    op: Spanned<Operator>,
+    ty: ArgType,
+    bytes: u8,
+    signed: bool,
+    values: &[Text<'_>],
+    cx: &mut Cx<'_>,
+) -> Result<Values, Reported> {
+    other::check_count(op.value, values, cx)?;
+    let order = Order::of(bytes, signed);
+    let max = if bytes == 8 { i128::from(i64::MAX) } else { i128::from(u32::MAX) };
+    let each = values.iter().map(|value| {
+        let ends = value.value.split_once(':').map(|(a, b)| (parse_base0(a), parse_base0(b)));
+        let Some((Ok(first), Ok(last))) = ends else {
+            return Err(cx.refuse(codes::bad_value(value.value, "`min:max`", value.span)));
+        };
+        if [first, last].iter().any(|&n| n > max || n < i128::from(i64::MIN)) {
+            return Err(cx.refuse(codes::value_out_of_range(value.value, ty.name(), value.span)));
+        }
+        let (low, high) = (order.place(first), order.place(last));
+        let found = order.intervals(low, high);
+        if found.is_empty() {
+            let why = match (first > last, low > high) {
+                (true, _) => "the first number is above the second".to_string(),
+                (false, true) => format!("`{ty}` has no sign, so the first number is above the second"),
+                (false, false) => format!("`{ty}` has {bytes} bytes"),
+            };
+            cx.report(lints::value_never_matches(value.value, &why, value.span));
+        }
+        Ok(found)
+    });
+    let found = reported::all(each.collect())?.concat();
+    order.warn(op, ty, cx);
+    Ok(Values::intervals(found))
+}
+
 /// The order in which Tetragon compares numbers of a width (semantics 5.2), and which bits they are here.
 pub struct Order {
     pub min: i128,

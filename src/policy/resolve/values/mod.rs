@@ -57,8 +57,8 @@ pub fn resolve(
         (MatchKind::Intervals, ValueKind::Above | ValueKind::Below, FilterClass::Int { bytes, signed }) => {
             return int::beyond(op, ty, bytes, signed, values, cx);
         }
-        (MatchKind::Intervals, ValueKind::Range, FilterClass::Int { bytes, .. }) => {
-            other::check_ranges(op.value, ty, bytes, values, cx);
+        (MatchKind::Intervals, ValueKind::Range, FilterClass::Int { bytes, signed }) => {
+            return int::ranges(op, ty, bytes, signed, values, cx);
         }
         (MatchKind::Intervals, ValueKind::Set, FilterClass::Int { bytes, signed }) => {
             return set::resolve(hook, ty, bytes, signed, values, cx);

@@ -73,28 +73,6 @@ fn check_capabilities(value: Text<'_>, cx: &mut Cx<'_>) {
     }
 }
 
-/// `min:max`.
-pub fn check_ranges(op: Operator, ty: ArgType, bytes: u8, values: &[Text<'_>], cx: &mut Cx<'_>) {
-    _ = check_count(op, values, cx);
-    let max = if bytes == 8 { i128::from(i64::MAX) } else { i128::from(u32::MAX) };
-    for value in values {
-        let ends = value.value.split_once(':').map(|(a, b)| (parse_base0(a), parse_base0(b)));
-        let Some((Ok(first), Ok(last))) = ends else {
-            cx.report(codes::bad_value(value.value, "`min:max`", value.span));
-            continue;
-        };
-        if [first, last].iter().any(|&n| n > max || n < i128::from(i64::MIN)) {
-            cx.report(codes::value_out_of_range(value.value, ty.name(), value.span));
-        } else if first > last {
-            cx.report(lints::value_never_matches(
-                value.value,
-                "the first number is above the second",
-                value.span,
-            ));
-        }
-    }
-}
-
 pub fn check_substrings(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx<'_>) {
     for value in values {
         if value.value.len() > limit::SUBSTRING_BYTES {
