@@ -81,6 +81,13 @@ struct int_table {
 	u64 values[];
 };
 
+/* Masks: a value's atom has bit i if the value has a bit of masks[i]; there are 2^count - 1 atoms. */
+struct mask_table {
+	u32 count, pad;
+	u64 masks[];
+};
+#define MASKS_MAX 8
+
 /* ---- Node: one per generation, shared by all operations, written by the loader (.bss, symbol `node`) -
  * header, then cgroup slots, then for each operation u32 heads[set] at an offset that its program knows,
  * then set blocks.

@@ -62,3 +62,22 @@ STENCIL(interval_lookup)(struct frame *f, u64 k, u64 table, u64 dimension, u64 t
 	f->ids[dimension] = (base + 1) & (u32)mask_if_not_above(behind, size);
 	return 0;
 }
+
+/* Masks: bit i of the atom says that the value has a bit of masks[i]. */
+STENCIL(mask_lookup)(struct frame *f, u64 k, u64 table, u64 dimension, u64 type)
+{
+	u64 value = widened(f->args[k], type), at = table_offset(table), atom = unknown_zero();
+	u32 count = ((struct mask_table *)(tables + at))->count;
+	at += offsetof(struct mask_table, masks);
+	NO_UNROLL
+	for (u32 i = 0; i < MASKS_MAX; i++) {
+		if (i >= count)
+			break;
+		u64 hit = value & *(u64 *)at_tables(at + (u64)i * 8), minus = -hit;
+		/* A branch for each mask would be two ways for the verifier. */
+		OPAQUE(minus);
+		atom |= (hit | minus) >> 63 << i;
+	}
+	f->ids[dimension] = atom & ((1u << MASKS_MAX) - 1);
+	return 0;
+}

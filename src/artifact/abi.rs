@@ -33,6 +33,8 @@ pub const BUCKET_BITS: u32 = 21;
 
 pub const TRIE_LABEL_MAX: usize = 64;
 pub const TEXT_MAX: usize = 4096;
+/// Masks of one table: an atom has one bit for each.
+pub const MASKS_MAX: u32 = 8;
 
 pub const NODE_MAGIC: u32 = 0x444f_4e46;
 pub const NODE_ABI: u32 = 1;
@@ -82,6 +84,7 @@ layout! {
     hash_node, 24 { K = 0, SLOTS = 8, BUCKETS = 12, MASK = 16, PAD = 20, DISP = 24 }
     trie_node, 8 { ATOM = 0, LABEL_LEN = 4, FIRST = 5, COUNT = 6, LABEL = 8 }
     int_table, 8 { COUNT = 0, SIZES = 4, VALUES = 8 }
+    mask_table, 8 { COUNT = 0, PAD = 4, MASKS = 8 }
     node_header, 64 { MAGIC = 0, ABI = 4, GENERATION = 8, LOW_LEVEL = 12, LOST = 16 }
     cgroup_slot, 16 { ID = 0, VALUE = 8, PAD = 12 }
     set_block, 8 { NEEDS = 0, CODE = 4, QUIET = 8 }

@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use super::abi::{self, Act, Word, edge, hash_node, int_table, tables_header, trie_node};
+use super::abi::{self, Act, Word, edge, hash_node, int_table, mask_table, tables_header, trie_node};
 
 /// Bytes that no compiler wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +126,18 @@ impl<'a> Tables<'a> {
         let Some(piece) = low.checked_sub(1).map(u64::from) else { return Ok(0) };
         let size = if has_sizes { entry(u64::from(count) + piece)? } else { 0 };
         Ok(if value - entry(piece)? <= size { low } else { 0 })
+    }
+
+    /// The atom of an integer: which masks it has a bit of.
+    pub fn masks(&self, root: u32, value: u64) -> Result<u32, Damaged> {
+        let at = place(root);
+        let count = self.u32(at + mask_table::COUNT)?.min(abi::MASKS_MAX);
+        let mut atom = 0;
+        for i in 0..count {
+            let mask = self.u64(at + mask_table::MASKS + 8 * i as usize)?;
+            atom |= u32::from(value & mask != 0) << i;
+        }
+        Ok(atom)
     }
 
     fn edge_of(&self, reference: u32, component: &[u8]) -> Result<Option<Edge>, Damaged> {

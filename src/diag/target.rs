@@ -83,3 +83,26 @@ pub fn node_too_large(pods: u32) -> Diagnostic {
     )
     .help("compile for fewer pods with `--pods`")
 }
+
+/// `[masks, most]`: different masks that policies name for one argument, and how many an atom has bits for.
+pub fn too_many_masks(target: &str, param: u8, [masks, most]: [usize; 2], at: &[Span]) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::TOO_MANY_MASKS,
+        Severity::NotCompiled,
+        format!("argument {param} of `{target}` is compared with {masks} different masks, at most {most} can be compiled"),
+    )
+    .help("use masks that other policies use as well, or split the set over several artifacts")
+    .note("the values of one filter count as one mask");
+    each_hook(diagnostic, at)
+}
+
+/// The places of a limit that several hooks reach together; of many, the first ones.
+fn each_hook(diagnostic: Diagnostic, at: &[Span]) -> Diagnostic {
+    const SHOWN: usize = 3;
+    let diagnostic =
+        at.iter().take(SHOWN).fold(diagnostic, |diagnostic, &span| diagnostic.label(span, "by this hook"));
+    match at.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => diagnostic.note(format!("and by {more} more hooks")),
+        Some(0) | None => diagnostic,
+    }
+}

@@ -19,7 +19,7 @@ use lists::ListCode;
 use numbering::Numbering;
 use tables::blob::{Blob, Region};
 use tables::trie::Direction;
-use tables::{TableError, automaton, intervals, trie};
+use tables::{TableError, automaton, intervals, masks, trie};
 
 /// One operation, ready to be written.
 #[derive(Clone, Debug)]
@@ -99,6 +99,10 @@ fn lower_dimension(
             let name = if intervals::are_points(&pieces) { "int_lookup" } else { "interval_lookup" };
             let root = intervals::build(blob, &pieces)?;
             (Lookup::Register(name), root, Numbering::of_pieces(pieces))
+        }
+        Values::AnyBit(values) => {
+            let root = masks::build(blob, values)?;
+            (Lookup::Register("mask_lookup"), root, Numbering::of_masks(values.clone()))
         }
         Values::Path(values) => {
             let paths: Vec<&[u8]> = values.iter().map(text).collect();

@@ -42,6 +42,8 @@ struct Spelling {
     strings: Vec<(u32, u32)>,
     /// Of atom i + 1.
     pieces: Vec<Interval>,
+    /// Of bit i of an atom.
+    masks: Vec<u64>,
 }
 
 impl Spelling {
@@ -117,14 +119,15 @@ fn mismatch(
 
 fn spell(set: &PolicySet, table: Table, param: u8, atoms: &Atoms) -> Spelling {
     let mut spelling =
-        Spelling { table, param, count: atoms.count(), strings: vec![], pieces: vec![] };
+        Spelling { table, param, count: atoms.count(), strings: vec![], pieces: vec![], masks: vec![] };
     match atoms {
         Atoms::Pieces(pieces) => spelling.pieces.clone_from(pieces),
+        Atoms::Masks(masks) => spelling.masks.clone_from(masks),
         Atoms::Strings(values) => {
             for (i, bytes) in values.iter().enumerate() {
                 let atom = i as u32 + 1;
                 match table {
-                    Table::Path | Table::Text | Table::Intervals => {
+                    Table::Path | Table::Text | Table::Intervals | Table::AnyBit => {
                         if let Some(StrId(s)) = set.strings.find(bytes) {
                             spelling.strings.push((s, atom));
                         }
@@ -324,6 +327,13 @@ impl Checker<'_> {
                     out.extend(s.atoms_within(*interval)?);
                 }
             }
+            Values::AnyBit(masks) => {
+                for mask in masks {
+                    let bit = s.masks.iter().position(|m| m == mask);
+                    let bit = bit.ok_or_else(|| (format!("the mask {mask:#x}"), "no such mask".to_string()))?;
+                    out.extend((1..=s.count).filter(|atom| atom >> bit & 1 == 1));
+                }
+            }
             Values::Path(values) | Values::Text(values) | Values::Prefix(values) | Values::Postfix(values) => {
                 out.extend(values.iter().flat_map(|v| s.atoms_of(*v)));
             }
@@ -378,6 +388,7 @@ impl Checker<'_> {
                 .collect();
             match &f.values {
                 Values::Intervals(values) => values.iter().all(|v| others.iter().any(|g| apart(*v, g))),
+                Values::AnyBit(masks) => masks.is_empty(),
                 Values::Path(values)
                 | Values::Text(values)
                 | Values::Prefix(values)
@@ -410,8 +421,8 @@ impl Checker<'_> {
             (Postfix(_), Postfix(w)) => !some(w, &|w| v.ends_with(w) || w.ends_with(v)),
             (Prefix(_), Path(_) | Text(_) | Postfix(_))
             | (Postfix(_), Path(_) | Text(_) | Prefix(_))
-            | (Values::Intervals(_), _)
-            | (_, Values::Intervals(_)) => false,
+            | (Values::Intervals(_) | Values::AnyBit(_), _)
+            | (_, Values::Intervals(_) | Values::AnyBit(_)) => false,
         }
     }
 
@@ -438,6 +449,7 @@ impl Checker<'_> {
         match &dimension.atoms {
             Atoms::Strings(v) => v.get(atom).map(|b| format!("`{}`", String::from_utf8_lossy(b))),
             Atoms::Pieces(v) => v.get(i).map(ToString::to_string),
+            Atoms::Masks(v) => Some(bits_of(v, atom)),
         }
         .unwrap_or_else(|| "a value that cannot be read".to_string())
     }
@@ -465,4 +477,10 @@ fn apart(v: Interval, g: &Condition) -> bool {
         true => others.iter().any(|w| w.first <= v.first && v.last <= w.last),
         false => others.iter().all(|w| w.last < v.first || v.last < w.first),
     }
+}
+
+/// The masks of an atom.
+fn bits_of(masks: &[u64], atom: u32) -> String {
+    let has = masks.iter().enumerate().filter(|(i, _)| atom >> i & 1 == 1);
+    has.map(|(_, mask)| format!("{mask:#x}")).collect::<Vec<_>>().join(" and ")
 }

@@ -172,6 +172,11 @@ impl<'a> Tables<'a> {
     pub fn pieces(&self, root: u32, expected: u32) -> Result<Vec<Interval>, DecodeError> {
         ints::pieces(self.bytes, root, expected)
     }
+
+    /// Every mask of a table, in order of its bit in atoms.
+    pub fn masks(&self, root: u32, expected: u32) -> Result<Vec<u64>, DecodeError> {
+        ints::masks(self.bytes, root, expected)
+    }
 }
 
 /// A region of which one table is read: every piece is taken once.

@@ -29,6 +29,8 @@ pub enum Atoms {
     Strings(Values),
     /// Ascending and apart from each other.
     Pieces(Vec<Interval>),
+    /// Bit `i` of an atom is mask `i`.
+    Masks(Vec<u64>),
 }
 
 impl Atoms {
@@ -36,6 +38,7 @@ impl Atoms {
         match self {
             Atoms::Strings(v) => v.len() as u32,
             Atoms::Pieces(v) => v.len() as u32,
+            Atoms::Masks(v) => (1 << v.len()) - 1,
         }
     }
 }
@@ -124,6 +127,7 @@ fn dimension(tables: &Tables<'_>, d: &Dimension) -> Result<DecodedDimension, Str
         Table::Text | Table::Prefix => tables.texts(d.root, d.atoms, false).map(Atoms::Strings),
         Table::Postfix => tables.texts(d.root, d.atoms, true).map(Atoms::Strings),
         Table::Intervals => tables.pieces(d.root, d.atoms).map(Atoms::Pieces),
+        Table::AnyBit => tables.masks(d.root, d.atoms).map(Atoms::Masks),
     };
     let atoms = atoms.map_err(|e| e.to_string())?;
     Ok(DecodedDimension { param: param as u8, table: d.family, atoms })

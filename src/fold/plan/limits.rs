@@ -4,8 +4,12 @@ use indexmap::IndexMap;
 
 use super::{MAX_DIMENSIONS, Plan, Unit};
 use crate::diag::{Diagnostics, target as report};
-use crate::fold::ir::{List, Program, Subject};
+use crate::artifact::abi::MASKS_MAX;
+use crate::fold::ir::{List, Predicate, Program, Subject};
+use crate::policy::Values;
+use crate::source::Span;
 use crate::vocab::arg_type::{ArgType, Class};
+use crate::vocab::condition::Table;
 
 /// Whether every unit is within what a program can hold.
 pub(super) fn check(program: &Program, plan: &Plan, diags: &mut Diagnostics) -> bool {
@@ -14,6 +18,7 @@ pub(super) fn check(program: &Program, plan: &Plan, diags: &mut Diagnostics) -> 
         assert!(unit.dimensions.len() <= MAX_DIMENSIONS, "five arguments have at most three families each");
         fine &= check_readings(program, unit, diags);
         fine &= check_selectors(program, unit, diags);
+        fine &= check_masks(program, unit, diags);
         fine &= check_verifier(program, unit, diags);
     }
     fine
@@ -56,6 +61,36 @@ fn check_selectors(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> b
         diags.push(report::too_many_selectors(target, list.span));
     }
     fine
+}
+
+/// An atom has one bit for each mask that policies name for one argument.
+fn check_masks(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
+    let operation = &program.operations[unit.operation.0 as usize];
+    let mut fine = true;
+    for dimension in &unit.dimensions {
+        let Values::AnyBit(masks) = &dimension.values else { continue };
+        if masks.len() <= MASKS_MAX as usize {
+            continue;
+        }
+        fine = false;
+        let param = operation.subject(dimension.subject).param;
+        let users = users(program, unit, |predicate| {
+            predicate.subject == dimension.subject && predicate.values.table() == Table::AnyBit
+        });
+        let most = MASKS_MAX as usize;
+        diags.push(report::too_many_masks(&operation.attach.target, param, [masks.len(), most], &users));
+    }
+    fine
+}
+
+/// Where the hooks are that have such a predicate.
+fn users(program: &Program, unit: &Unit, has: impl Fn(&Predicate) -> bool) -> Vec<Span> {
+    let operation = &program.operations[unit.operation.0 as usize];
+    let lists = unit.scopes.values().flatten().map(|&l| &program.lists[l]);
+    let uses = |list: &&List| {
+        list.rules.iter().flat_map(|rule| &rule.predicates).any(|&p| has(operation.predicate(p)))
+    };
+    lists.filter(uses).map(|list| list.span).collect()
 }
 
 /// Tetragon's limit.

@@ -110,7 +110,7 @@ fn dimensions(program: &Program, id: OperationId, scopes: &IndexMap<ScopeId, Vec
 /// Registers are free, a walk costs a few hundred instructions, text has to be built.
 fn reading_cost(table: Table) -> u8 {
     match table {
-        Table::Intervals => 0,
+        Table::Intervals | Table::AnyBit => 0,
         Table::Path => 1,
         Table::Text | Table::Prefix | Table::Postfix => 2,
     }

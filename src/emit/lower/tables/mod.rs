@@ -12,6 +12,7 @@ use std::fmt;
 pub mod automaton;
 pub mod blob;
 pub mod intervals;
+pub mod masks;
 mod perfect_hash;
 pub mod trie;
 

@@ -1,7 +1,7 @@
-//! Integers, as pieces that ascend.
+//! Integers, as pieces that ascend, and masks.
 
 use super::{Claims, DecodeError};
-use crate::artifact::abi::{self, int_table};
+use crate::artifact::abi::{self, int_table, mask_table};
 use crate::policy::Interval;
 
 pub fn pieces(bytes: &[u8], root: u32, expected: u32) -> Result<Vec<Interval>, DecodeError> {
@@ -30,4 +30,20 @@ pub fn pieces(bytes: &[u8], root: u32, expected: u32) -> Result<Vec<Interval>, D
         }
     }
     Ok(pieces)
+}
+
+/// `expected` is the number of atoms: every set of masks but the empty one.
+pub fn masks(bytes: &[u8], root: u32, expected: u32) -> Result<Vec<u64>, DecodeError> {
+    let mut claims = Claims::new(bytes);
+    let at = Claims::place(0, root, 0)?;
+    let count = claims.u32(at + mask_table::COUNT)?;
+    let atoms = if count <= abi::MASKS_MAX { (1 << count) - 1 } else { u64::MAX };
+    if atoms != u64::from(expected) {
+        return Err(DecodeError::Count { expected, found: atoms });
+    }
+    let piece = claims.take(at, mask_table::SIZE + 8 * count as usize)?;
+    if abi::u32_at(piece, mask_table::PAD) != Some(0) {
+        return Err(DecodeError::Size { at });
+    }
+    Ok(abi::words(&piece[mask_table::MASKS..]).collect())
 }
