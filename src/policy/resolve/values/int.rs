@@ -98,6 +98,31 @@ pub fn ranges(
     Ok(Values::intervals(found))
 }
 
+/// `Mask`: a bit of any of the values.
+pub fn masks(
+    op: Spanned<Operator>,
+    ty: ArgType,
+    bytes: u8,
+    signed: bool,
+    values: &[Text<'_>],
+    cx: &mut Cx<'_>,
+) -> Result<Values, Reported> {
+    other::check_count(op.value, values, cx)?;
+    let each = values.iter().map(|&value| {
+        let number = parse(ty, signed, value, cx)?;
+        let mask = number as u64 & (u64::MAX >> (64 - 8 * u32::from(bytes)));
+        if mask == 0 {
+            let why = if number == 0 { "it has no bits" } else { "the argument has none of its bits" };
+            cx.report(
+                lints::filter_never_matches(&format!("`Mask` with {}", value.value), why, value.span)
+                    .help("give the bits that are asked for, or use `Equal`"),
+            );
+        }
+        Ok(mask)
+    });
+    Ok(Values::any_bit(reported::all(each.collect())?))
+}
+
 /// The order in which Tetragon compares numbers of a width (semantics 5.2), and which bits they are here.
 pub struct Order {
     pub min: i128,

@@ -63,6 +63,9 @@ pub fn resolve(
         (MatchKind::Intervals, ValueKind::Set, FilterClass::Int { bytes, signed }) => {
             return set::resolve(hook, ty, bytes, signed, values, cx);
         }
+        (MatchKind::AnyBit, _, FilterClass::Int { bytes, signed }) => {
+            return int::masks(op, ty, bytes, signed, values, cx);
+        }
         (MatchKind::Intervals | MatchKind::AnyBit, form, _) => match form {
             ValueKind::Port => network::check_ports(values, cx),
             ValueKind::Protocol => network::check_named::<Protocol>(values, cx),
