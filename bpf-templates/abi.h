@@ -169,5 +169,8 @@ struct event {
 #define EVENT_UNREADABLE 1 /* the text could not be read: memfd, unlinked, longer than 4096 bytes, disconnected */
 #define TEXT_MAX 4096
 
+/* ---- Program: how many dimensions one event is classified in ------------------------------------------ */
+#define DIMENSIONS 16
+
 /* ---- Scratch: per CPU, `slots` claimed by atomic exchange -------------------------------------------- */
 #define SCRATCH_SLOTS 2

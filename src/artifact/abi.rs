@@ -61,6 +61,8 @@ pub const EVENT_POLICY: u32 = 1;
 pub const EVENT_TEXT: u32 = 2;
 pub const EVENT_UNREADABLE: u32 = 1;
 pub const SCRATCH_SLOTS: u32 = 2;
+/// Dimensions of one operation.
+pub const DIMENSIONS: u32 = 16;
 
 /// Defines `struct $name` of `abi.h`: the offset of each field, and the size without flexible arrays.
 macro_rules! layout {

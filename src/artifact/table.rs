@@ -28,6 +28,17 @@ pub enum Table {
 impl Table {
     pub const ALL: &[Table] = &[Table::Path, Table::Text, Table::Prefix, Table::Postfix, Table::Intervals, Table::AnyBit];
 
+    /// The test, as people say it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Table::Path | Table::Text => "whole text",
+            Table::Prefix => "prefix",
+            Table::Postfix => "postfix",
+            Table::Intervals => "number",
+            Table::AnyBit => "any bit",
+        }
+    }
+
     /// Whether it classifies texts, which may be unreadable, and not numbers.
     pub const fn holds_texts(self) -> bool {
         match self {

@@ -2,6 +2,7 @@
 
 use super::{Code, Diagnostic, Severity};
 use crate::source::Span;
+use crate::vocab::arg_type::ArgType;
 
 /// Only fmod_ret could serve the hook, and the target may preempt inside it.
 pub fn fmod_ret_race(function: &str, known_to_preempt: bool, at: Span) -> Diagnostic {
@@ -93,6 +94,27 @@ pub fn too_many_masks(target: &str, param: u8, [masks, most]: [usize; 2], at: &[
     )
     .help("use masks that other policies use as well, or split the set over several artifacts")
     .note("the values of one filter count as one mask");
+    each_hook(diagnostic, at)
+}
+
+/// `[dimensions, most]`: ways in which policies test the arguments of one function. `rarest` is the one that the fewest
+/// hooks need, those at `at`: parameter, type and kind of test.
+pub fn too_many_dimensions(
+    target: &str,
+    [dimensions, most]: [usize; 2],
+    (param, ty, test): (u8, ArgType, &str),
+    at: &[Span],
+) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::TOO_MANY_DIMENSIONS,
+        Severity::NotCompiled,
+        format!("the arguments of `{target}` are tested in {dimensions} ways, at most {most} can be compiled"),
+    )
+    .help(format!(
+        "test argument {param} as another policy does, not by {test} as `{ty}`; or split the set over several artifacts"
+    ))
+    .note("each argument, each type that it is read by and each kind of test is one way, however many policies share it")
+    .note("the marked hooks have a way that the fewest others share");
     each_hook(diagnostic, at)
 }
 

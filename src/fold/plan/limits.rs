@@ -2,9 +2,9 @@
 
 use indexmap::IndexMap;
 
-use super::{MAX_DIMENSIONS, Plan, Unit};
+use super::{Dimension, Plan, Unit};
+use crate::artifact::abi::{DIMENSIONS, MASKS_MAX};
 use crate::diag::{Diagnostics, target as report};
-use crate::artifact::abi::MASKS_MAX;
 use crate::fold::ir::{List, Predicate, Program, Subject};
 use crate::policy::Values;
 use crate::source::Span;
@@ -15,11 +15,10 @@ use crate::vocab::condition::Table;
 pub(super) fn check(program: &Program, plan: &Plan, diags: &mut Diagnostics) -> bool {
     let mut fine = true;
     for unit in &plan.units {
-        assert!(unit.dimensions.len() <= MAX_DIMENSIONS, "five arguments have at most three families each");
-        fine &= check_readings(program, unit, diags);
+        // What is read in two ways has the dimensions of both.
+        let is_within = check_readings(program, unit, diags) && check_dimensions(program, unit, diags);
+        fine &= is_within && check_masks(program, unit, diags) & check_verifier(program, unit, diags);
         fine &= check_selectors(program, unit, diags);
-        fine &= check_masks(program, unit, diags);
-        fine &= check_verifier(program, unit, diags);
     }
     fine
 }
@@ -61,6 +60,30 @@ fn check_selectors(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> b
         diags.push(report::too_many_selectors(target, list.span));
     }
     fine
+}
+
+/// A program has a place for the atom of each dimension.
+fn check_dimensions(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
+    let most = DIMENSIONS as usize;
+    if unit.dimensions.len() <= most {
+        return true;
+    }
+    let operation = &program.operations[unit.operation.0 as usize];
+    let of_dimension = |dimension: &Dimension| {
+        let key = (dimension.subject, dimension.projection, dimension.table());
+        users(program, unit, |p| (p.subject, p.projection, p.values.table()) == key)
+    };
+    // What the fewest hooks need is changed most easily.
+    let rarest = unit.dimensions.iter().map(|d| (of_dimension(d), d)).min_by_key(|(users, _)| users.len());
+    let Some((users, dimension)) = rarest else { return true };
+    let subject = operation.subject(dimension.subject);
+    diags.push(report::too_many_dimensions(
+        &operation.attach.target,
+        [unit.dimensions.len(), most],
+        (subject.param, subject.ty, dimension.table().name()),
+        &users,
+    ));
+    false
 }
 
 /// An atom has one bit for each mask that policies name for one argument.

@@ -50,9 +50,6 @@ pub struct Dimension {
     pub always: bool,
 }
 
-/// More dimensions than the frame of a program holds are refused.
-pub const MAX_DIMENSIONS: usize = 16;
-
 /// `None` if a limit is exceeded (`TF06xx`).
 pub fn factor(program: &Program, diags: &mut Diagnostics) -> Option<Plan> {
     let mut scopes_of = vec![IndexMap::<ScopeId, Vec<usize>>::new(); program.operations.len()];
