@@ -12,6 +12,7 @@ use crate::fold::plan::{Plan, Unit};
 use crate::platform;
 use crate::policy::{self, PolicySet};
 use crate::source::{Sources, Span};
+use crate::vocab::arg_type::Class;
 
 /// Everything that the manifest describes.
 pub struct Parts<'a> {
@@ -53,6 +54,10 @@ pub fn dimensions(program: &ir::Program, unit: &Unit, lowered: &LoweredUnit) -> 
         .zip(&lowered.dimensions)
         .map(|(dimension, lowered)| Dimension {
             subject: Subject::Argument(u32::from(operation.subject(dimension.subject).param)),
+            integer: match (lowered.lookup, operation.subject(dimension.subject).ty.class()) {
+                (Lookup::Register(_), Some(Class::Int { bytes, signed })) => Some(Integer { bytes, signed }),
+                (Lookup::Register(_) | Lookup::Walk | Lookup::Text(_), _) => None,
+            },
             family: lowered.table,
             atoms: lowered.count,
             root: lowered.root,

@@ -8,9 +8,10 @@
 use indexmap::IndexMap;
 
 use super::read::{Atoms, DecodedAct, DecodedList, DecodedOperation, DecodedRule, DecodedScope, Row};
+use crate::artifact::manifest::Integer;
 use crate::fold::opt::Omission;
 use crate::policy::{Condition, Hook, Interval, Mode, PolicySet, ScopeId, Selector, Source, StrId, Values};
-use crate::vocab::arg_type::ArgType;
+use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::condition::Table;
 
 /// A difference between policies and artifact: always a fault of the compiler.
@@ -36,7 +37,6 @@ pub struct Claim<'a> {
 /// Which atom each value of the policies is, in one dimension, as the tables spell it.
 struct Spelling {
     table: Table,
-    param: u8,
     count: u32,
     /// Each [`StrId`] with each atom for which a test for that value holds, ascending.
     strings: Vec<(u32, u32)>,
@@ -73,7 +73,7 @@ impl Spelling {
 /// Compares every list of `operation` with its claim.
 pub fn compare(set: &PolicySet, operation: &DecodedOperation, claims: &[Claim<'_>]) -> Vec<Mismatch> {
     let spellings: Vec<Spelling> =
-        operation.dimensions.iter().map(|d| spell(set, d.table, d.param, &d.atoms)).collect();
+        operation.dimensions.iter().map(|d| spell(set, d.table, &d.atoms)).collect();
     let mut found = vec![];
     let mut at: IndexMap<u32, (&DecodedScope, &DecodedList)> = IndexMap::new();
     for scope in &operation.scopes {
@@ -117,9 +117,9 @@ fn mismatch(
     }
 }
 
-fn spell(set: &PolicySet, table: Table, param: u8, atoms: &Atoms) -> Spelling {
+fn spell(set: &PolicySet, table: Table, atoms: &Atoms) -> Spelling {
     let mut spelling =
-        Spelling { table, param, count: atoms.count(), strings: vec![], pieces: vec![], masks: vec![] };
+        Spelling { table, count: atoms.count(), strings: vec![], pieces: vec![], masks: vec![] };
     match atoms {
         Atoms::Pieces(pieces) => spelling.pieces.clone_from(pieces),
         Atoms::Masks(masks) => spelling.masks.clone_from(masks),
@@ -294,10 +294,15 @@ impl Checker<'_> {
 
     fn dimension(&self, filter: &Condition) -> Result<usize, Difference> {
         let table = filter.values.table();
-        let param = self.subject(filter).0;
-        self.spellings
+        let (param, ty) = self.subject(filter);
+        let integer = match ty.class() {
+            Some(Class::Int { bytes, signed }) if !table.holds_texts() => Some(Integer { bytes, signed }),
+            Some(_) | None => None,
+        };
+        self.operation
+            .dimensions
             .iter()
-            .position(|s| s.param == param && s.table == table)
+            .position(|d| d.param == param && d.table == table && d.integer == integer)
             .ok_or_else(|| (format!("a {table:?} test on argument {param}"), "no such dimension".to_string()))
     }
 

@@ -3,7 +3,7 @@
 use super::decode::{self, Step, Tables, Values};
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
-use crate::artifact::manifest::{AttachKind, Dimension, Manifest, Operation, Role, Subject, Table};
+use crate::artifact::manifest::{AttachKind, Dimension, Integer, Manifest, Operation, Role, Subject, Table};
 use crate::policy::Interval;
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
 
@@ -20,6 +20,7 @@ pub struct DecodedOperation {
 pub struct DecodedDimension {
     pub param: u8,
     pub table: Table,
+    pub integer: Option<Integer>,
     pub atoms: Atoms,
 }
 
@@ -130,7 +131,7 @@ fn dimension(tables: &Tables<'_>, d: &Dimension) -> Result<DecodedDimension, Str
         Table::AnyBit => tables.masks(d.root, d.atoms).map(Atoms::Masks),
     };
     let atoms = atoms.map_err(|e| e.to_string())?;
-    Ok(DecodedDimension { param: param as u8, table: d.family, atoms })
+    Ok(DecodedDimension { param: param as u8, table: d.family, integer: d.integer, atoms })
 }
 
 struct ScopeReader<'a> {
