@@ -6,6 +6,8 @@
 //! A kernel that cannot be booted is a failure of all its tests.
 
 mod case;
+#[path = "../conditions.rs"]
+mod conditions;
 mod facts;
 mod guest;
 mod initramfs;
