@@ -420,7 +420,7 @@ fn limits(parts: &Parts<'_>) -> Vec<Limit> {
             name: "dimensions".to_string(),
             operation: Some(u as u32),
             used: d.len() as u64,
-            max: crate::fold::plan::MAX_DIMENSIONS as u64,
+            max: crate::artifact::abi::DIMENSIONS.into(),
         })
         .collect()
 }
