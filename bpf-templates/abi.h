@@ -72,11 +72,21 @@ struct trie_node {
 };
 #define TRIE_LABEL_MAX 64
 
-/* Integers: the atom of values[i] is i + 1. */
+/*
+ * Integers, as pieces that ascend: the atom of a value in piece i is i + 1.  A piece is a single number, or, where
+ * `sizes` is 1, holds the numbers from values[i] to values[i] + values[count + i].
+ */
 struct int_table {
-	u32 count, pad;
-	u64 values[]; /* ascending */
+	u32 count, sizes;
+	u64 values[];
 };
+
+/* Masks: a value's atom has bit i if the value has a bit of masks[i]; there are 2^count - 1 atoms. */
+struct mask_table {
+	u32 count, pad;
+	u64 masks[];
+};
+#define MASKS_MAX 8
 
 /* ---- Node: one per generation, shared by all operations, written by the loader (.bss, symbol `node`) -
  * header, then cgroup slots, then for each operation u32 heads[set] at an offset that its program knows,
@@ -161,6 +171,9 @@ struct event {
 #define EVENT_UNREADABLE 1 /* the text could not be read (memfd, unlinked, longer than 4096 bytes, disconnected) and is empty here */
 #define TEXT_MAX 4096
 #define TEXT_ROOM 512 /* a slot of scratch memory ends so far behind its last text (event.h) */
+
+/* ---- Program: how many dimensions one event is classified in ------------------------------------------ */
+#define DIMENSIONS 16
 
 /* ---- Scratch: per CPU, `slots` claimed by atomic exchange -------------------------------------------- */
 #define SCRATCH_SLOTS 2

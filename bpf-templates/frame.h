@@ -7,8 +7,6 @@
 #pragma once
 #include "abi.h"
 
-#define DIMENSIONS 16
-
 struct frame {
 	u64 ctx;
 	struct set_block *set;

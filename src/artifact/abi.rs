@@ -35,6 +35,8 @@ pub const TRIE_LABEL_MAX: usize = 64;
 pub const TEXT_MAX: usize = 4096;
 /// Bytes of a slot of scratch memory behind its last text.
 pub const TEXT_ROOM: u32 = 512;
+/// Masks of one table: an atom has one bit for each.
+pub const MASKS_MAX: u32 = 8;
 
 pub const NODE_MAGIC: u32 = 0x444f_4e46;
 pub const NODE_ABI: u32 = 2;
@@ -61,6 +63,8 @@ pub const EVENT_POLICY: u32 = 1;
 pub const EVENT_TEXT: u32 = 2;
 pub const EVENT_UNREADABLE: u32 = 1;
 pub const SCRATCH_SLOTS: u32 = 2;
+/// Dimensions of one operation.
+pub const DIMENSIONS: u32 = 16;
 
 /// Defines `struct $name` of `abi.h`: the offset of each field, and the size without flexible arrays.
 macro_rules! layout {
@@ -83,7 +87,8 @@ layout! {
     edge, 16 { NEXT = 0, LEN_WEIGHT = 4, MASK = 8, WORDS = 16 }
     hash_node, 24 { K = 0, SLOTS = 8, BUCKETS = 12, MASK = 16, PAD = 20, DISP = 24 }
     trie_node, 8 { ATOM = 0, LABEL_LEN = 4, FIRST = 5, COUNT = 6, LABEL = 8 }
-    int_table, 8 { COUNT = 0, PAD = 4, VALUES = 8 }
+    int_table, 8 { COUNT = 0, SIZES = 4, VALUES = 8 }
+    mask_table, 8 { COUNT = 0, PAD = 4, MASKS = 8 }
     node_header, 80 {
         MAGIC = 0, ABI = 4, GENERATION = 8, LOW_LEVEL = 12, LOST = 16, UNSETTLED = 24, RENAME_LOCK = 32,
         MOUNT_LOCK = 40, RENAMES = 48, MOUNTS = 56, REPEATED = 64, ZERO = 72,

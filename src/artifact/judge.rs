@@ -12,7 +12,7 @@ use super::manifest::{Dimension, Manifest, Operation, Subject};
 /// An argument of the hooked call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Argument<'a> {
-    /// Already at the width and sign of its declared type.
+    /// The register as it is.
     Int(u64),
     Text(&'a [u8]),
     Unreadable,
@@ -76,7 +76,11 @@ fn argument<'a>(dimension: &Dimension, args: &[Argument<'a>]) -> Argument<'a> {
 fn atom(tables: &Tables<'_>, dimension: &Dimension, argument: Argument<'_>) -> Result<u32, Damaged> {
     match argument {
         Argument::Unreadable => Ok(dimension.atoms + 1),
-        Argument::Int(_) | Argument::Text(_) => dimension.family.atom(tables, dimension.root, argument),
+        Argument::Int(register) => {
+            let value = dimension.integer.map_or(register, |integer| integer.of(register));
+            dimension.family.atom(tables, dimension.root, Argument::Int(value))
+        }
+        Argument::Text(_) => dimension.family.atom(tables, dimension.root, argument),
     }
 }
 

@@ -149,6 +149,9 @@ pub struct OperationArg {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Dimension {
     pub subject: Subject,
+    /// Of a number: how much of the register is compared. Policies may declare one argument with several types.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integer: Option<Integer>,
     pub family: Table,
     /// Values that policies name. Atom 0 is any other value, `atoms + 1` one that cannot be read.
     pub atoms: u32,
@@ -158,6 +161,24 @@ pub struct Dimension {
     pub merges_unreadable: bool,
     /// Which rows the program can read; it is made for the one or the other.
     pub rows: RowForm,
+}
+
+/// The low bytes of a register, extended to 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Integer {
+    /// 1, 2, 4 or 8.
+    pub bytes: u8,
+    /// Whether they are extended by their sign.
+    pub signed: bool,
+}
+
+impl Integer {
+    pub fn of(self, register: u64) -> u64 {
+        let unused = 64 - 8 * u32::from(self.bytes.clamp(1, 8));
+        let low = register << unused;
+        if self.signed { (low as i64 >> unused) as u64 } else { low >> unused }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

@@ -20,6 +20,7 @@ pub fn allowlists(policies: u32, distinct: u32, listed: u32) -> Sample {
     let mut files = Files::default();
     let dimension = Dimension {
         subject: Subject::Argument(0),
+        integer: None,
         family: Table::Path,
         atoms: distinct,
         root: 0,

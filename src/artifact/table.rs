@@ -21,16 +21,29 @@ pub enum Table {
     Postfix,
     #[serde(rename = "int")]
     Intervals,
+    /// Masks: atoms say which of them a number has a bit of.
+    AnyBit,
 }
 
 impl Table {
-    pub const ALL: &[Table] = &[Table::Path, Table::Text, Table::Prefix, Table::Postfix, Table::Intervals];
+    pub const ALL: &[Table] = &[Table::Path, Table::Text, Table::Prefix, Table::Postfix, Table::Intervals, Table::AnyBit];
+
+    /// The test, as people say it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Table::Path | Table::Text => "whole text",
+            Table::Prefix => "prefix",
+            Table::Postfix => "postfix",
+            Table::Intervals => "number",
+            Table::AnyBit => "any bit",
+        }
+    }
 
     /// Whether it classifies texts, which may be unreadable, and not numbers.
     pub const fn holds_texts(self) -> bool {
         match self {
             Table::Path | Table::Text | Table::Prefix | Table::Postfix => true,
-            Table::Intervals => false,
+            Table::Intervals | Table::AnyBit => false,
         }
     }
 
@@ -41,6 +54,7 @@ impl Table {
     pub fn atom(self, tables: &Tables<'_>, root: u32, argument: Argument<'_>) -> Result<u32, Damaged> {
         match (self, argument) {
             (Table::Intervals, Argument::Int(value)) => tables.int(root, value),
+            (Table::AnyBit, Argument::Int(value)) => tables.masks(root, value),
             (Table::Path, Argument::Text(text)) => tables.path(root, text),
             (Table::Text, Argument::Text(text)) => tables.text(root, text, TextMatch::Equal),
             (Table::Prefix | Table::Postfix, Argument::Text([])) => Ok(0),
@@ -50,7 +64,7 @@ impl Table {
             (Table::Postfix, Argument::Text(text)) => {
                 tables.text(root, &text[text.len() - text.len().min(127)..], TextMatch::Postfix)
             }
-            (Table::Intervals, Argument::Text(_))
+            (Table::Intervals | Table::AnyBit, Argument::Text(_))
             | (Table::Path | Table::Text | Table::Prefix | Table::Postfix, Argument::Int(_))
             | (_, Argument::Unreadable) => {
                 Err(Damaged { at: 0, what: "an argument of another kind than its dimension" })

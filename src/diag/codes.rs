@@ -190,6 +190,8 @@ codes! {
     0604 TOO_MANY_POLICY_SELECTORS "too many selectors of one policy";
     0605 NODE_TOO_LARGE "tables of a node do not fit";
     0606 TOO_MANY_TEXT_TESTS "texts are tested in too many ways";
+    0607 TOO_MANY_MASKS "too many masks";
+    0608 TOO_MANY_DIMENSIONS "too many ways to test one function";
     0610 BUDGET_EXCEEDED "budget is exceeded";
 
     // Lints.

@@ -3,7 +3,7 @@
 //! Names follow from what is attached, never from a policy, so that they stay the same from build to build.
 
 use super::assemble::{Assembled, RING_BYTES};
-use super::lower::{LoweredUnit, merges_unreadable, program::rows_may_be_lists};
+use super::lower::{LoweredUnit, Lookup, program::rows_may_be_lists};
 use crate::artifact::digest::Digest;
 use crate::artifact::manifest::*;
 use crate::bpf;
@@ -54,10 +54,14 @@ pub fn dimensions(program: &ir::Program, unit: &Unit, lowered: &LoweredUnit) -> 
         .zip(&lowered.dimensions)
         .map(|(dimension, lowered)| Dimension {
             subject: Subject::Argument(u32::from(operation.subject(dimension.subject).param)),
+            integer: match (lowered.lookup, operation.subject(dimension.subject).ty.class()) {
+                (Lookup::Register(_), Some(Class::Int { bytes, signed })) => Some(Integer { bytes, signed }),
+                (Lookup::Register(_) | Lookup::Walk | Lookup::Text(_), _) => None,
+            },
             family: lowered.table,
             atoms: lowered.count,
             root: lowered.root,
-            merges_unreadable: merges_unreadable(lowered.table),
+            merges_unreadable: lowered.lookup == Lookup::Walk,
             rows,
         })
         .collect()
@@ -429,7 +433,7 @@ fn limits(parts: &Parts<'_>) -> Vec<Limit> {
             name: "dimensions".to_string(),
             operation: Some(u as u32),
             used: d.len() as u64,
-            max: crate::fold::plan::MAX_DIMENSIONS as u64,
+            max: crate::artifact::abi::DIMENSIONS.into(),
         })
         .collect()
 }

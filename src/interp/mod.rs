@@ -137,8 +137,12 @@ fn any_value(set: &PolicySet, test: &Values, class: Option<Class>, value: &Value
             let value = at_width(class, *register);
             values.iter().any(|interval| (interval.first..=interval.last).contains(&value))
         }
+        (Values::AnyBit(masks), Value::Int(register)) => {
+            let value = at_width(class, *register);
+            masks.iter().any(|mask| value & mask != 0)
+        }
         (Values::Path(_) | Values::Text(_) | Values::Prefix(_) | Values::Postfix(_), Value::Int(_))
-        | (Values::Intervals(_), Value::Text(_))
+        | (Values::Intervals(_) | Values::AnyBit(_), Value::Text(_))
         | (_, Value::Unreadable) => false,
     }
 }

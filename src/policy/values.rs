@@ -1,6 +1,8 @@
 //! What a condition compares with: one variant for each kind of table, so that a condition exists only if it can be
 //! compiled. The same type says what a condition, a predicate and a dimension compare with.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexSet;
 
 use super::{StrId, Strings};
@@ -19,6 +21,8 @@ pub enum Values {
     Postfix(Vec<StrId>),
     /// Ascending and apart from each other.
     Intervals(Vec<Interval>),
+    /// Ascending, each once, none 0. A condition has one at most: a bit of any of its masks is a bit of all together.
+    AnyBit(Vec<u64>),
 }
 
 /// The numbers from `first` to `last`, both in it. A number is its bits at the width of its type, extended to 64 bits
@@ -58,6 +62,12 @@ impl Values {
         Values::Intervals(apart)
     }
 
+    /// A bit of any of `masks`.
+    pub fn any_bit(masks: impl IntoIterator<Item = u64>) -> Values {
+        let together = masks.into_iter().fold(0, |all, mask| all | mask);
+        Values::AnyBit(if together == 0 { vec![] } else { vec![together] })
+    }
+
     /// What classifies a value for them.
     pub const fn table(&self) -> Table {
         match self {
@@ -66,6 +76,7 @@ impl Values {
             Values::Prefix(_) => Table::Prefix,
             Values::Postfix(_) => Table::Postfix,
             Values::Intervals(_) => Table::Intervals,
+            Values::AnyBit(_) => Table::AnyBit,
         }
     }
 
@@ -75,7 +86,7 @@ impl Values {
             Values::Path(texts) | Values::Text(texts) | Values::Prefix(texts) | Values::Postfix(texts) => {
                 Some(texts)
             }
-            Values::Intervals(_) => None,
+            Values::Intervals(_) | Values::AnyBit(_) => None,
         }
     }
 
@@ -85,6 +96,7 @@ impl Values {
                 texts.len()
             }
             Values::Intervals(intervals) => intervals.len(),
+            Values::AnyBit(masks) => masks.len(),
         }
     }
 
@@ -108,17 +120,20 @@ impl Values {
             Values::Prefix(_) => Values::Prefix(texts()),
             Values::Postfix(_) => Values::Postfix(texts()),
             Values::Intervals(_) => {
-                let mut all: Vec<Interval> = parts
-                    .iter()
-                    .flat_map(|part| match part {
-                        Values::Intervals(intervals) => intervals.as_slice(),
-                        Values::Path(_) | Values::Text(_) | Values::Prefix(_) | Values::Postfix(_) => &[],
-                    })
-                    .copied()
-                    .collect();
-                all.sort_unstable();
-                all.dedup();
-                Values::Intervals(all)
+                let intervals = parts.iter().flat_map(|part| match part {
+                    Values::Intervals(intervals) => intervals.clone(),
+                    _ => vec![],
+                });
+                let all: BTreeSet<Interval> = intervals.collect();
+                Values::Intervals(all.into_iter().collect())
+            }
+            Values::AnyBit(_) => {
+                let masks = parts.iter().flat_map(|part| match part {
+                    Values::AnyBit(masks) => masks.clone(),
+                    _ => vec![],
+                });
+                let all: BTreeSet<u64> = masks.collect();
+                Values::AnyBit(all.into_iter().collect())
             }
         }
     }
@@ -132,6 +147,8 @@ impl Values {
             (Table::Prefix, true) => "does not begin with",
             (Table::Postfix, false) => "ends with",
             (Table::Postfix, true) => "does not end with",
+            (Table::AnyBit, false) => "has a bit of",
+            (Table::AnyBit, true) => "has no bit of",
         };
         let text = |id: &StrId| String::from_utf8_lossy(strings.get(*id)).into_owned();
         let mut values: Vec<String> = match self {
@@ -139,6 +156,7 @@ impl Values {
                 texts.iter().map(text).collect()
             }
             Values::Intervals(intervals) => intervals.iter().map(Interval::to_string).collect(),
+            Values::AnyBit(masks) => masks.iter().map(|mask| format!("{mask:#x}")).collect(),
         };
         values.sort();
         format!("{verb} {{{}}}", values.join(", "))

@@ -69,7 +69,8 @@ impl MatchKind {
             MatchKind::Text => Some(Table::Text),
             MatchKind::Prefix => Some(Table::Prefix),
             MatchKind::Suffix => Some(Table::Postfix),
-            MatchKind::Substring | MatchKind::AddressPrefix | MatchKind::AnyBit | MatchKind::Computed => None,
+            MatchKind::AnyBit => Some(Table::AnyBit),
+            MatchKind::Substring | MatchKind::AddressPrefix | MatchKind::Computed => None,
         }
     }
 }

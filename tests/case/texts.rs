@@ -141,6 +141,7 @@ fn family(table: Table) -> &'static str {
         Table::Prefix => "prefix",
         Table::Postfix => "postfix",
         Table::Intervals => "int",
+        Table::AnyBit => "any bit",
     }
 }
 
@@ -184,7 +185,11 @@ fn spell(dimension: &DecodedDimension, atom: u32) -> String {
         (_, None) => "any other".to_string(),
         (atoms, Some(i)) if i as u32 == atoms.count() => "unreadable".to_string(),
         (Atoms::Strings(v), Some(_)) => v.get(atom).map_or("?".into(), |s| s.escape_ascii().to_string()),
-        (Atoms::Ints(v), Some(i)) => v.get(i).map_or("?".into(), |&n| (n as i64).to_string()),
+        (Atoms::Masks(v), Some(_)) => {
+            let has = v.iter().enumerate().filter(|(i, _)| atom >> i & 1 == 1);
+            has.map(|(_, mask)| format!("{mask:#x}")).collect::<Vec<_>>().join(" and ")
+        }
+        (Atoms::Pieces(v), Some(i)) => v.get(i).map_or("?".into(), ToString::to_string),
     }
 }
 

@@ -7,6 +7,8 @@
 
 mod bytes;
 mod case;
+#[path = "../conditions.rs"]
+mod conditions;
 mod facts;
 mod guest;
 mod initramfs;

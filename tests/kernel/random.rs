@@ -13,8 +13,11 @@ use tetrafold::platform::{Preempt, Target};
 use tetrafold::policy::PolicySet;
 use tetrafold::policy::phases::ResolveOptions;
 use tetrafold::source::Sources;
+use tetrafold::vocab::Vocabulary as _;
+use tetrafold::vocab::arg_type::ArgType;
 
 use crate::case;
+use crate::conditions::{Pools, condition};
 use crate::generate::Random;
 use crate::guest::errno_name;
 use crate::script::{self, Act, Step};
@@ -94,7 +97,8 @@ const SECTIONS: [(&str, &[Hook]); 2] = [
         ],
     ),
 ];
-const INTS: [i64; 6] = [0, 1, 2, 3, 7, 77];
+const POOLS: Pools<'static> =
+    Pools { texts: &PATHS, prefixes: &PREFIXES, suffixes: &POSTFIXES, numbers: &[0, 1, 2, 3, 7, 77, -1] };
 
 fn pick<'a>(random: &mut Random, from: &[&'a str]) -> &'a str {
     from[random.below(from.len())]
@@ -143,7 +147,9 @@ fn hook(random: &mut Random, hook: &Hook, out: &mut String) {
         out.push_str("    - matchArgs:\n");
         for _ in 0..1 + random.below(2) {
             let (index, ty) = args[random.below(args.len())];
-            let (operator, values) = condition(random, ty);
+            let ty = ArgType::parse(ty).expect("a type");
+            let (operator, values) = condition(ty, &POOLS, &mut |n| random.below(n));
+            let values = values.iter().map(|value| format!("\"{value}\"")).collect::<Vec<_>>().join(", ");
             let _ = writeln!(out, "      - {{index: {index}, operator: {operator}, values: [{values}]}}");
         }
         let actions: &[&str] = match (random.below(7), hook.overrides) {
@@ -159,24 +165,6 @@ fn hook(random: &mut Random, hook: &Hook, out: &mut String) {
             let _ = writeln!(out, "      - {action}");
         }
     }
-}
-
-fn condition(random: &mut Random, ty: &str) -> (&'static str, String) {
-    if ty.contains("int") || ty == "size_t" {
-        let values: Vec<String> =
-            (0..1 + random.below(2)).map(|_| format!("\"{}\"", INTS[random.below(INTS.len())])).collect();
-        return (pick(random, &["Equal", "NotEqual"]), values.join(", "));
-    }
-    let operator =
-        pick(random, &["Equal", "Equal", "NotEqual", "Prefix", "NotPrefix", "Postfix", "NotPostfix"]);
-    let pool: &[&str] = match operator.trim_start_matches("Not") {
-        "Prefix" => &PREFIXES,
-        "Postfix" => &POSTFIXES,
-        _ => &PATHS,
-    };
-    let count = 1 + random.below(if operator.starts_with("Not") { 6 } else { 3 });
-    let values: Vec<String> = (0..count).map(|_| format!("\"{}\"", pick(random, pool))).collect();
-    (operator, values.join(", "))
 }
 
 /// Cgroups of a node, and what runs in them.

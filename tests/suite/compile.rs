@@ -13,7 +13,6 @@ use tetrafold::platform::Target;
 use tetrafold::policy::PolicySet;
 use tetrafold::policy::phases::ResolveOptions;
 use tetrafold::source::Sources;
-use tetrafold::vocab::arg_type::{ArgType, Class};
 
 /// Everything that a compile makes.
 pub struct Compiled {
@@ -96,7 +95,7 @@ impl Compiled {
         } else {
             judge::set_of_cgroup(manifest, node.bytes(), CGROUP).expect("the cgroup was entered")
         };
-        let args = arguments(operation, event);
+        let args = arguments(event);
         let acts = judge::judge(manifest, &self.built.files, node.bytes(), set, operation, &args).unwrap();
         let (value, sigkill) = judge::verdict(&acts);
         let hits =
@@ -117,31 +116,15 @@ impl Compiled {
     }
 }
 
-fn arguments<'a>(
-    operation: &tetrafold::artifact::manifest::Operation,
-    event: &'a Event,
-) -> Vec<Argument<'a>> {
+fn arguments(event: &Event) -> Vec<Argument<'_>> {
     event
         .args
         .iter()
-        .enumerate()
-        .map(|(i, value)| match value {
+        .map(|value| match value {
             Value::Unreadable => Argument::Unreadable,
             Value::Text(text) => Argument::Text(text),
-            Value::Int(register) => {
-                let declared = operation.args.iter().find(|a| a.index as usize == i);
-                let ty = declared.and_then(|a| ArgType::ALL.iter().find(|t| t.name() == a.ty));
-                Argument::Int(match ty.and_then(|t| t.class()) {
-                    Some(Class::Int { bytes, signed }) => widen(*register, bytes, signed),
-                    Some(Class::Text | Class::Path) | None => *register,
-                })
-            }
+            Value::Int(register) => Argument::Int(*register),
         })
         .collect()
 }
-
-/// As the stencil `int_lookup`.
-fn widen(register: u64, bytes: u8, signed: bool) -> u64 {
-    let unused = 64 - u32::from(bytes) * 8;
-    if signed { ((register << unused) as i64 >> unused) as u64 } else { register << unused >> unused }
 }

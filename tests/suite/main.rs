@@ -8,5 +8,7 @@ mod integrations;
 mod layering;
 mod properties;
 mod published_schema;
+#[path = "../conditions.rs"]
+mod conditions;
 mod random;
 mod ways;

@@ -148,6 +148,7 @@ fn holds_host(scope: u32) -> bool {
 fn fixture(policies: Vec<Lists>, pods: u32) -> Fixture {
     let dimension = |d: usize, rows, merges_unreadable| Dimension {
         subject: Subject::Argument(d as u32),
+        integer: None,
         family: Table::Path,
         atoms: ATOMS[d],
         root: 0,

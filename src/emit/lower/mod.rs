@@ -19,7 +19,7 @@ use lists::ListCode;
 use numbering::Numbering;
 use tables::blob::{Blob, Region};
 use tables::trie::Direction;
-use tables::{TableError, automaton, ints, trie};
+use tables::{TableError, automaton, intervals, masks, trie};
 
 /// One operation, ready to be written.
 #[derive(Clone, Debug)]
@@ -33,10 +33,23 @@ pub struct LoweredUnit {
 #[derive(Clone, Debug)]
 pub struct LoweredDimension {
     pub table: Table,
+    pub lookup: Lookup,
     /// Reference of its table.
     pub root: u32,
     /// Number of values: atoms are `0..=count + 1`.
     pub count: u32,
+}
+
+/// How a program finds the atom of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lookup {
+    /// The stencil takes a register.
+    Register(&'static str),
+    /// From the leaf up, without a copy; leaves at the first unknown component, so that it cannot tell "other" from
+    /// "cannot be read".
+    Walk,
+    /// The stencil takes a text that was built before.
+    Text(&'static str),
 }
 
 /// What one scope adds to a set, at one operation.
@@ -80,32 +93,38 @@ fn lower_dimension(
     dimension: &Dimension,
 ) -> Result<(LoweredDimension, Numbering), TableError> {
     let text = |s: &StrId| set.strings.get(*s);
-    let (root, numbering) = match &dimension.values {
-        Values::Intervals(intervals) => {
-            let values: Vec<u64> = intervals.iter().map(|i| i.first).collect();
-            (ints::build(blob, &values)?.root, Numbering::of_pieces(intervals.clone()))
+    let (lookup, root, numbering) = match &dimension.values {
+        Values::Intervals(values) => {
+            let pieces = intervals::pieces(values);
+            let name = if intervals::are_points(&pieces) { "int_lookup" } else { "interval_lookup" };
+            let root = intervals::build(blob, &pieces)?;
+            (Lookup::Register(name), root, Numbering::of_pieces(pieces))
+        }
+        Values::AnyBit(values) => {
+            let root = masks::build(blob, values)?;
+            (Lookup::Register("mask_lookup"), root, Numbering::of_masks(values.clone()))
         }
         Values::Path(values) => {
             let paths: Vec<&[u8]> = values.iter().map(text).collect();
             let table = automaton::build(blob, &paths)?;
             let ids = values.iter().zip(&table.ids).filter_map(|(&s, id)| id.ok().map(|id| (s, id)));
-            (table.root, Numbering::of_strings(ids, table.count))
+            (Lookup::Walk, table.root, Numbering::of_strings(ids, table.count))
         }
         Values::Text(values) => {
             let (root, sorted) = build_trie(blob, set, values, Direction::Forward)?;
             let ids = sorted.iter().enumerate().map(|(i, (s, _))| (*s, i as u32 + 1));
-            (root, Numbering::of_strings(ids, values.len() as u32))
+            (Lookup::Text("trie_equal"), root, Numbering::of_strings(ids, values.len() as u32))
         }
         Values::Prefix(values) => {
             let (root, sorted) = build_trie(blob, set, values, Direction::Forward)?;
-            (root, Numbering::of_prefixes(&sorted))
+            (Lookup::Text("trie_prefix"), root, Numbering::of_prefixes(&sorted))
         }
         Values::Postfix(values) => {
             let (root, sorted) = build_trie(blob, set, values, Direction::Backward)?;
-            (root, Numbering::of_prefixes(&sorted))
+            (Lookup::Text("trie_postfix"), root, Numbering::of_prefixes(&sorted))
         }
     };
-    Ok((LoweredDimension { table: dimension.table(), root, count: numbering.count }, numbering))
+    Ok((LoweredDimension { table: dimension.table(), lookup, root, count: numbering.count }, numbering))
 }
 
 /// The trie of `values`, and these with their bytes as they are read, in order: numbers must not depend on the order in
@@ -137,19 +156,11 @@ fn scope_code(lists: Vec<(usize, ListCode)>, dimensions: &[LoweredDimension]) ->
         .map(|(d, dimension)| {
             let mut quiet = lists.iter().fold(AtomSet::all(), |all, (_, code)| all.intersect(&code.quiet[d]));
             let unreadable = dimension.count + 1;
-            if merges_unreadable(dimension.table) && !quiet.contains(unreadable) {
+            if dimension.lookup == Lookup::Walk && !quiet.contains(unreadable) {
                 quiet.set(0, false);
             }
             quiet
         })
         .collect();
     ScopeCode { needs, quiet, lists }
-}
-
-/// The walk leaves at the first unknown component, so that it cannot tell "other" from "cannot be read".
-pub fn merges_unreadable(table: Table) -> bool {
-    match table {
-        Table::Path => true,
-        Table::Text | Table::Prefix | Table::Postfix | Table::Intervals => false,
-    }
 }

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
+use super::tables;
 use crate::policy::{Interval, StrId, Values};
 
 /// The atoms of one dimension: 0 is any other value, `1..=count` are values, then the one that cannot be read.
@@ -11,6 +12,8 @@ pub struct Numbering {
     pub count: u32,
     /// Atom `i + 1` is `pieces[i]`; ascending and apart from each other.
     pieces: Vec<Interval>,
+    /// Bit `i` of an atom is `masks[i]`.
+    masks: Vec<u64>,
     /// The values whose tests are true for an atom: of a prefix trie, a value holds for itself and for all
     /// longer ones below it, which are numbered in a row.
     strings: IndexMap<StrId, std::ops::Range<u32>, FxBuildHasher>,
@@ -20,6 +23,10 @@ impl Numbering {
     /// No condition's interval ends inside a piece.
     pub fn of_pieces(pieces: Vec<Interval>) -> Numbering {
         Numbering { count: pieces.len() as u32, pieces, ..Numbering::default() }
+    }
+
+    pub fn of_masks(masks: Vec<u64>) -> Numbering {
+        Numbering { count: tables::masks::atoms(masks.len()), masks, ..Numbering::default() }
     }
 
     /// Each value is its own atom. Values that nothing can equal have none.
@@ -59,6 +66,11 @@ impl Numbering {
                 texts.iter().flat_map(|&text| self.atoms_under(text)).collect()
             }
             Values::Intervals(intervals) => intervals.iter().flat_map(|&i| self.atoms_within(i)).collect(),
+            Values::AnyBit(masks) => {
+                let bits = self.masks.iter().enumerate().filter(|(_, mask)| masks.contains(mask));
+                let bits = bits.fold(0, |bits, (i, _)| bits | 1u32 << i);
+                (1..=self.count).filter(|atom| atom & bits != 0).collect()
+            }
         }
     }
 

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{LoweredDimension, merges_unreadable};
+use super::{LoweredDimension, Lookup};
 use crate::artifact::abi;
 use crate::bpf::{Place, Step};
 use crate::fold::ir::{Attach, AttachKind, Operation, Program, Subject, SubjectId};
@@ -16,7 +16,6 @@ use crate::fold::plan::Unit;
 use crate::platform::Arch;
 use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::attach::{self, Param};
-use crate::vocab::condition::Table;
 
 /// Rows of operations whose dimensions name more values than this may be lists.
 pub const MAX_BITS_VALUES: u32 = 4094;
@@ -191,8 +190,7 @@ impl Body<'_> {
         let lowered = &self.dimensions[d];
         let subject = self.operation.subject(dimension.subject);
         let text = self.unit.texts.iter().position(|&t| t == dimension.subject);
-        let trie = trie_lookup(lowered.table);
-        if trie.is_some() {
+        if matches!(lowered.lookup, Lookup::Text(_)) {
             self.claim();
         }
         let end = (!dimension.always).then(|| self.place());
@@ -201,16 +199,16 @@ impl Body<'_> {
         }
         let (param, root, unreadable) =
             (i64::from(subject.param), i64::from(lowered.root), i64::from(lowered.count + 1));
-        match lowered.table {
-            Table::Intervals => {
-                self.step("int_lookup", &[param, root, d as i64, int_type(subject)], None);
+        match lowered.lookup {
+            Lookup::Register(name) => {
+                self.step(name, &[param, root, d as i64, int_type(subject)], None);
             }
-            Table::Path => {
+            Lookup::Walk => {
                 let name = if self.typed(subject) { "walk_typed" } else { "walk_probed" };
                 self.step(name, &[param, root, d as i64, unreadable], None);
             }
-            Table::Text | Table::Prefix | Table::Postfix => {
-                let number = text.expect("a trie has a text subject");
+            Lookup::Text(name) => {
+                let number = text.expect("a text is looked up of a text subject");
                 if !self.built[number] {
                     if self.denies {
                         self.step("wait_for_slot", &[], Some(BUSY));
@@ -219,11 +217,7 @@ impl Body<'_> {
                     self.build_text(dimension.subject, number);
                     self.built[number] = dimension.always;
                 }
-                self.step(
-                    trie.expect("a trie has a lookup"),
-                    &[number as i64, root, d as i64, unreadable],
-                    None,
-                );
+                self.step(name, &[number as i64, root, d as i64, unreadable], None);
             }
         }
         let leave = if self.claimed { RELEASE } else { Place::ALLOW };
@@ -252,7 +246,7 @@ impl Body<'_> {
         if matches!(subject.ty.class(), Some(Class::Path)) {
             // The dimension whose atom must be of the same moment.
             let walk = self.unit.dimensions.iter().zip(self.dimensions);
-            let walk = walk.enumerate().find(|(_, (d, l))| d.subject == id && l.table == Table::Path);
+            let walk = walk.enumerate().find(|(_, (d, l))| d.subject == id && l.lookup == Lookup::Walk);
             immediates.extend(walk.map_or([0, 0], |(d, (_, lowered))| [i64::from(lowered.root), d as i64]));
         }
         self.step(name, &immediates, None);
@@ -267,7 +261,7 @@ impl Body<'_> {
             }
         }
         for (d, lowered) in self.dimensions.iter().enumerate() {
-            if merges_unreadable(lowered.table) {
+            if lowered.lookup == Lookup::Walk {
                 let subject = self.unit.dimensions[d].subject;
                 let number = self.unit.texts.iter().position(|&t| t == subject).expect("a path is a text");
                 self.step("refine", &[d as i64, i64::from(lowered.count + 1), number as i64], None);
@@ -316,16 +310,6 @@ impl Body<'_> {
 
 fn is_integer(subject: &Subject) -> bool {
     matches!(subject.ty.class(), Some(Class::Int { .. }))
-}
-
-/// The stencil that searches a trie, which needs the text itself.
-fn trie_lookup(table: Table) -> Option<&'static str> {
-    match table {
-        Table::Text => Some("trie_equal"),
-        Table::Prefix => Some("trie_prefix"),
-        Table::Postfix => Some("trie_postfix"),
-        Table::Path | Table::Intervals => None,
-    }
 }
 
 fn reader(ty: ArgType, typed: bool) -> Option<&'static str> {

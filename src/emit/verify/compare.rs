@@ -8,9 +8,10 @@
 use indexmap::IndexMap;
 
 use super::read::{Atoms, DecodedAct, DecodedList, DecodedOperation, DecodedRule, DecodedScope, Row};
+use crate::artifact::manifest::Integer;
 use crate::fold::opt::Omission;
 use crate::policy::{Condition, Hook, Interval, Mode, PolicySet, ScopeId, Selector, Source, StrId, Values};
-use crate::vocab::arg_type::ArgType;
+use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::condition::Table;
 
 /// A difference between policies and artifact: always a fault of the compiler.
@@ -36,11 +37,13 @@ pub struct Claim<'a> {
 /// Which atom each value of the policies is, in one dimension, as the tables spell it.
 struct Spelling {
     table: Table,
-    param: u8,
     count: u32,
     /// Each [`StrId`] with each atom for which a test for that value holds, ascending.
     strings: Vec<(u32, u32)>,
-    ints: IndexMap<u64, u32>,
+    /// Of atom i + 1.
+    pieces: Vec<Interval>,
+    /// Of bit i of an atom.
+    masks: Vec<u64>,
 }
 
 impl Spelling {
@@ -48,12 +51,29 @@ impl Spelling {
         let from = self.strings.partition_point(|(other, _)| *other < value);
         self.strings[from..].iter().take_while(move |(other, _)| *other == value).map(|(_, atom)| *atom)
     }
+
+    /// The pieces that the interval is made of. Each number of it has to be in one, and no number beside it.
+    fn atoms_within(&self, interval: Interval) -> Result<std::ops::Range<u32>, Difference> {
+        let from = self.pieces.partition_point(|piece| piece.last < interval.first);
+        let to = self.pieces.partition_point(|piece| piece.first <= interval.last);
+        let mut wanted = Some(interval.first);
+        for piece in &self.pieces[from..to.max(from)] {
+            if wanted != Some(piece.first) || piece.last > interval.last {
+                return Err((format!("the numbers {interval}"), format!("a piece {piece}")));
+            }
+            wanted = piece.last.checked_add(1);
+        }
+        if wanted != interval.last.checked_add(1) {
+            return Err((format!("the numbers {interval}"), "no piece for some of them".to_string()));
+        }
+        Ok(from as u32 + 1..to as u32 + 1)
+    }
 }
 
 /// Compares every list of `operation` with its claim.
 pub fn compare(set: &PolicySet, operation: &DecodedOperation, claims: &[Claim<'_>]) -> Vec<Mismatch> {
     let spellings: Vec<Spelling> =
-        operation.dimensions.iter().map(|d| spell(set, d.table, d.param, &d.atoms)).collect();
+        operation.dimensions.iter().map(|d| spell(set, d.table, &d.atoms)).collect();
     let mut found = vec![];
     let mut at: IndexMap<u32, (&DecodedScope, &DecodedList)> = IndexMap::new();
     for scope in &operation.scopes {
@@ -97,18 +117,17 @@ fn mismatch(
     }
 }
 
-fn spell(set: &PolicySet, table: Table, param: u8, atoms: &Atoms) -> Spelling {
+fn spell(set: &PolicySet, table: Table, atoms: &Atoms) -> Spelling {
     let mut spelling =
-        Spelling { table, param, count: atoms.count(), strings: vec![], ints: IndexMap::new() };
+        Spelling { table, count: atoms.count(), strings: vec![], pieces: vec![], masks: vec![] };
     match atoms {
-        Atoms::Ints(values) => {
-            spelling.ints = values.iter().enumerate().map(|(i, &v)| (v, i as u32 + 1)).collect();
-        }
+        Atoms::Pieces(pieces) => spelling.pieces.clone_from(pieces),
+        Atoms::Masks(masks) => spelling.masks.clone_from(masks),
         Atoms::Strings(values) => {
             for (i, bytes) in values.iter().enumerate() {
                 let atom = i as u32 + 1;
                 match table {
-                    Table::Path | Table::Text | Table::Intervals => {
+                    Table::Path | Table::Text | Table::Intervals | Table::AnyBit => {
                         if let Some(StrId(s)) = set.strings.find(bytes) {
                             spelling.strings.push((s, atom));
                         }
@@ -248,7 +267,7 @@ impl Checker<'_> {
             if filters.is_empty() && rows.is_empty() {
                 continue;
             }
-            let named: Vec<Vec<u32>> = filters.iter().map(|f| self.named(d, f)).collect();
+            let named: Vec<Vec<u32>> = filters.iter().map(|f| self.named(d, f)).collect::<Result<_, _>>()?;
             for atom in self.witnesses(d, named.iter().flatten().copied(), &rows) {
                 let wanted =
                     filters.iter().zip(&named).all(|(f, named)| self.holds(d, f, named, enforces, atom));
@@ -275,10 +294,15 @@ impl Checker<'_> {
 
     fn dimension(&self, filter: &Condition) -> Result<usize, Difference> {
         let table = filter.values.table();
-        let param = self.subject(filter).0;
-        self.spellings
+        let (param, ty) = self.subject(filter);
+        let integer = match ty.class() {
+            Some(Class::Int { bytes, signed }) if !table.holds_texts() => Some(Integer { bytes, signed }),
+            Some(_) | None => None,
+        };
+        self.operation
+            .dimensions
             .iter()
-            .position(|s| s.param == param && s.table == table)
+            .position(|d| d.param == param && d.table == table && d.integer == integer)
             .ok_or_else(|| (format!("a {table:?} test on argument {param}"), "no such dimension".to_string()))
     }
 
@@ -299,19 +323,28 @@ impl Checker<'_> {
     }
 
     /// The atoms for which some value of `filter` holds, ascending.
-    fn named(&self, d: usize, filter: &Condition) -> Vec<u32> {
+    fn named(&self, d: usize, filter: &Condition) -> Result<Vec<u32>, Difference> {
         let s = &self.spellings[d];
-        let mut out: Vec<u32> = match &filter.values {
-            Values::Intervals(values) => {
-                values.iter().filter_map(|v| s.ints.get(&v.first).copied()).collect()
+        let mut out: Vec<u32> = vec![];
+        match &filter.values {
+            Values::Intervals(intervals) => {
+                for interval in intervals {
+                    out.extend(s.atoms_within(*interval)?);
+                }
             }
-            Values::Path(values)
-            | Values::Text(values)
-            | Values::Prefix(values)
-            | Values::Postfix(values) => values.iter().flat_map(|v| s.atoms_of(*v)).collect(),
-        };
+            Values::AnyBit(masks) => {
+                for mask in masks {
+                    let bit = s.masks.iter().position(|m| m == mask);
+                    let bit = bit.ok_or_else(|| (format!("the mask {mask:#x}"), "no such mask".to_string()))?;
+                    out.extend((1..=s.count).filter(|atom| atom >> bit & 1 == 1));
+                }
+            }
+            Values::Path(values) | Values::Text(values) | Values::Prefix(values) | Values::Postfix(values) => {
+                out.extend(values.iter().flat_map(|v| s.atoms_of(*v)));
+            }
+        }
         out.sort_unstable();
-        out
+        Ok(out)
     }
 
     fn holds(&self, d: usize, filter: &Condition, named: &[u32], enforces: bool, atom: u32) -> bool {
@@ -360,6 +393,7 @@ impl Checker<'_> {
                 .collect();
             match &f.values {
                 Values::Intervals(values) => values.iter().all(|v| others.iter().any(|g| apart(*v, g))),
+                Values::AnyBit(masks) => masks.is_empty(),
                 Values::Path(values)
                 | Values::Text(values)
                 | Values::Prefix(values)
@@ -392,8 +426,8 @@ impl Checker<'_> {
             (Postfix(_), Postfix(w)) => !some(w, &|w| v.ends_with(w) || w.ends_with(v)),
             (Prefix(_), Path(_) | Text(_) | Postfix(_))
             | (Postfix(_), Path(_) | Text(_) | Prefix(_))
-            | (Values::Intervals(_), _)
-            | (_, Values::Intervals(_)) => false,
+            | (Values::Intervals(_) | Values::AnyBit(_), _)
+            | (_, Values::Intervals(_) | Values::AnyBit(_)) => false,
         }
     }
 
@@ -419,7 +453,8 @@ impl Checker<'_> {
         let i = atom as usize - 1;
         match &dimension.atoms {
             Atoms::Strings(v) => v.get(atom).map(|b| format!("`{}`", String::from_utf8_lossy(b))),
-            Atoms::Ints(v) => v.get(i).map(ToString::to_string),
+            Atoms::Pieces(v) => v.get(i).map(ToString::to_string),
+            Atoms::Masks(v) => Some(bits_of(v, atom)),
         }
         .unwrap_or_else(|| "a value that cannot be read".to_string())
     }
@@ -447,4 +482,10 @@ fn apart(v: Interval, g: &Condition) -> bool {
         true => others.iter().any(|w| w.first <= v.first && v.last <= w.last),
         false => others.iter().all(|w| w.last < v.first || v.last < w.first),
     }
+}
+
+/// The masks of an atom.
+fn bits_of(masks: &[u64], atom: u32) -> String {
+    let has = masks.iter().enumerate().filter(|(i, _)| atom >> i & 1 == 1);
+    has.map(|(_, mask)| format!("{mask:#x}")).collect::<Vec<_>>().join(" and ")
 }

@@ -3,7 +3,8 @@
 use super::decode::{self, Step, Tables, Values};
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
-use crate::artifact::manifest::{AttachKind, Dimension, Manifest, Operation, Role, Subject, Table};
+use crate::artifact::manifest::{AttachKind, Dimension, Integer, Manifest, Operation, Role, Subject, Table};
+use crate::policy::Interval;
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
 
 /// Everything about one operation that decides verdicts.
@@ -19,6 +20,7 @@ pub struct DecodedOperation {
 pub struct DecodedDimension {
     pub param: u8,
     pub table: Table,
+    pub integer: Option<Integer>,
     pub atoms: Atoms,
 }
 
@@ -26,14 +28,18 @@ pub struct DecodedDimension {
 #[derive(Clone, Debug)]
 pub enum Atoms {
     Strings(Values),
-    Ints(Vec<u64>),
+    /// Ascending and apart from each other.
+    Pieces(Vec<Interval>),
+    /// Bit `i` of an atom is mask `i`.
+    Masks(Vec<u64>),
 }
 
 impl Atoms {
     pub fn count(&self) -> u32 {
         match self {
             Atoms::Strings(v) => v.len() as u32,
-            Atoms::Ints(v) => v.len() as u32,
+            Atoms::Pieces(v) => v.len() as u32,
+            Atoms::Masks(v) => (1 << v.len()) - 1,
         }
     }
 }
@@ -121,10 +127,11 @@ fn dimension(tables: &Tables<'_>, d: &Dimension) -> Result<DecodedDimension, Str
         Table::Path => tables.paths(d.root, d.atoms).map(Atoms::Strings),
         Table::Text | Table::Prefix => tables.texts(d.root, d.atoms, false).map(Atoms::Strings),
         Table::Postfix => tables.texts(d.root, d.atoms, true).map(Atoms::Strings),
-        Table::Intervals => tables.ints(d.root, d.atoms).map(Atoms::Ints),
+        Table::Intervals => tables.pieces(d.root, d.atoms).map(Atoms::Pieces),
+        Table::AnyBit => tables.masks(d.root, d.atoms).map(Atoms::Masks),
     };
     let atoms = atoms.map_err(|e| e.to_string())?;
-    Ok(DecodedDimension { param: param as u8, table: d.family, atoms })
+    Ok(DecodedDimension { param: param as u8, table: d.family, integer: d.integer, atoms })
 }
 
 struct ScopeReader<'a> {

@@ -50,9 +50,6 @@ pub struct Dimension {
     pub always: bool,
 }
 
-/// More dimensions than the frame of a program holds are refused.
-pub const MAX_DIMENSIONS: usize = 16;
-
 /// `None` if a limit is exceeded (`TF06xx`).
 pub fn factor(program: &Program, diags: &mut Diagnostics) -> Option<Plan> {
     let mut scopes_of = vec![IndexMap::<ScopeId, Vec<usize>>::new(); program.operations.len()];
@@ -110,7 +107,7 @@ fn dimensions(program: &Program, id: OperationId, scopes: &IndexMap<ScopeId, Vec
 /// Registers are free, a walk costs a few hundred instructions, text has to be built.
 fn reading_cost(table: Table) -> u8 {
     match table {
-        Table::Intervals => 0,
+        Table::Intervals | Table::AnyBit => 0,
         Table::Path => 1,
         Table::Text | Table::Prefix | Table::Postfix => 2,
     }

@@ -107,7 +107,9 @@ impl Counts {
                     }
                 }
                 ValueKind::Typed
-                | ValueKind::Number
+                | ValueKind::Above
+                | ValueKind::Below
+                | ValueKind::Bits
                 | ValueKind::Range
                 | ValueKind::Set
                 | ValueKind::Prefix
@@ -223,7 +225,7 @@ fn resolve_one<'v, 'c: 'v>(
     // Of a selector that stands alone, whole values can only stand twice, which their number tells.
     let is_plain = |count: usize| match &values {
         Values::Path(ids) | Values::Text(ids) => ids.len() == count,
-        Values::Prefix(_) | Values::Postfix(_) | Values::Intervals(_) => false,
+        Values::Prefix(_) | Values::Postfix(_) | Values::Intervals(_) | Values::AnyBit(_) => false,
     };
     if let Given::Listed(list) = given
         && !(hook.has_one_selector && is_plain(list.items.len()))

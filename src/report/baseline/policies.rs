@@ -57,7 +57,7 @@ fn tetragon_hook(set: &PolicySet, hook: &Hook) -> TetragonHook {
         Values::Prefix(values) => Some(ValueTable::Prefixes(count(values))),
         Values::Postfix(values) => Some(ValueTable::Postfixes(count(values))),
         // Up to four stand in the selector itself; more Tetragon refuses.
-        Values::Intervals(_) => None,
+        Values::Intervals(_) | Values::AnyBit(_) => None,
     };
     TetragonHook {
         kind,

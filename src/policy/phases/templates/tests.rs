@@ -91,7 +91,7 @@ fn findings_of_a_template_come_once() {
     let text = (0..5).fold(template, |text, i| text + &of_app(&format!("b{i}"), &format!("a{i}"), ""));
     let (_, diags) = run(&text, &ResolveOptions::default());
     let found: Vec<String> = diags.iter().map(|d| d.code.to_string()).filter(|c| c != "TF0501").collect();
-    assert_eq!(found, ["TF0199", "TF0704", "TF0721"]);
+    assert_eq!(found, ["TF0704", "TF0199", "TF0721"]);
 }
 
 /// A namespace forbids what it forbids in a namespaced policy, and only then.

@@ -43,7 +43,9 @@ impl<'v> Compared<'v> {
             (ValueKind::Prefix, _) => Part::Start,
             (ValueKind::Postfix, _) => Part::End,
             (
-                ValueKind::Number
+                ValueKind::Above
+                | ValueKind::Below
+                | ValueKind::Bits
                 | ValueKind::Range
                 | ValueKind::Set
                 | ValueKind::SubString

@@ -138,7 +138,7 @@ fn payload(hook: &HookCx<'_, '_>, filter: &ArgFilter<'_>, cx: &Cx<'_>) -> usize 
     match op.value.value_kind() {
         // Strings and paths: eleven tables.
         ValueKind::Typed if width == 0 => 44,
-        ValueKind::Typed | ValueKind::Number => width * count,
+        ValueKind::Typed | ValueKind::Above | ValueKind::Below | ValueKind::Bits => width * count,
         ValueKind::Range => 2 * width * count,
         ValueKind::SubString | ValueKind::FileType | ValueKind::Expression => 4 * count,
         ValueKind::Set

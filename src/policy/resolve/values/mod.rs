@@ -54,11 +54,17 @@ pub fn resolve(
         (MatchKind::Intervals, ValueKind::Typed, FilterClass::Int { bytes, signed }) => {
             return int::equal(op.value, ty, bytes, signed, values, cx);
         }
-        (MatchKind::Intervals, ValueKind::Range, FilterClass::Int { bytes, .. }) => {
-            other::check_ranges(op.value, ty, bytes, values, cx);
+        (MatchKind::Intervals, ValueKind::Above | ValueKind::Below, FilterClass::Int { bytes, signed }) => {
+            return int::beyond(op, ty, bytes, signed, values, cx);
+        }
+        (MatchKind::Intervals, ValueKind::Range, FilterClass::Int { bytes, signed }) => {
+            return int::ranges(op, ty, bytes, signed, values, cx);
         }
         (MatchKind::Intervals, ValueKind::Set, FilterClass::Int { bytes, signed }) => {
-            set::check(hook, ty, bytes, signed, values, cx);
+            return set::resolve(hook, ty, bytes, signed, values, cx);
+        }
+        (MatchKind::AnyBit, _, FilterClass::Int { bytes, signed }) => {
+            return int::masks(op, ty, bytes, signed, values, cx);
         }
         (MatchKind::Intervals | MatchKind::AnyBit, form, _) => match form {
             ValueKind::Port => network::check_ports(values, cx),
@@ -76,7 +82,9 @@ pub fn resolve(
                 }
             }
             ValueKind::Typed
-            | ValueKind::Number
+            | ValueKind::Above
+            | ValueKind::Below
+            | ValueKind::Bits
             | ValueKind::Range
             | ValueKind::Set
             | ValueKind::Prefix
@@ -102,7 +110,9 @@ fn is_text(kind: ValueKind, class: FilterClass) -> bool {
     match kind {
         ValueKind::Prefix | ValueKind::Postfix | ValueKind::SubString => true,
         ValueKind::Typed => !matches!(class, FilterClass::Int { .. } | FilterClass::CapSet),
-        ValueKind::Number
+        ValueKind::Above
+        | ValueKind::Below
+        | ValueKind::Bits
         | ValueKind::Range
         | ValueKind::Set
         | ValueKind::Port
