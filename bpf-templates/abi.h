@@ -151,7 +151,7 @@ struct event {
 	u64 cgroup;
 	u32 pid, tid;
 	u32 entries;      /* number of u64 ACT words behind the text area */
-	u32 pad;
+	u32 point;        /* position of the hooked function among the targets of the operation */
 	u64 args[EVENT_ARGS]; /* registers of integer arguments; 0 for others */
 };
 #define EVENT_POLICY 1

@@ -31,7 +31,7 @@ INLINE void header(struct event *e, struct frame *f, u32 kind, u32 arg, u64 oper
 	e->cgroup = get_current_cgroup_id();
 	e->pid = id >> 32;
 	e->tid = id;
-	e->pad = 0;
+	e->point = 0;
 }
 
 /* A further text; comes before `post`. */
@@ -57,8 +57,7 @@ STENCIL(post_text)(struct frame *f, u64 operation, u64 arg, u64 number)
 	return 0;
 }
 
-/* The event, if a policy wants one.  `arg`: of the text, NO_TEXT if there is none; `integers`: bit k: args[k] is one. */
-STENCIL(post)(struct frame *f, u64 operation, u64 arg, u64 integers)
+INLINE u64 send(struct frame *f, u64 operation, u64 arg, u64 integers, u64 is_of_several)
 {
 	struct slot *slot = f->slot;
 	if (!slot)
@@ -78,6 +77,8 @@ STENCIL(post)(struct frame *f, u64 operation, u64 arg, u64 integers)
 	OPAQUE(area);
 	struct event *e = (void *)slot->texts[0].bytes + TEXT_MAX - area - sizeof(*e);
 	header(e, f, EVENT_POLICY, arg, operation, area);
+	if (is_of_several)
+		e->point = get_attach_cookie((void *)f->ctx);
 	e->flags = flags;
 	e->text_len = len;
 	OPAQUE(entries);
@@ -97,6 +98,17 @@ STENCIL(post)(struct frame *f, u64 operation, u64 arg, u64 integers)
 	if (ringbuf_output(&events, e, sizeof(*e) + area + entries * 8, 0))
 		count_lost();
 	return 0;
+}
+
+/* The event, if a policy wants one.  `arg`: of the text, NO_TEXT if there is none; `integers`: bit k: args[k] is one. */
+STENCIL(post)(struct frame *f, u64 operation, u64 arg, u64 integers)
+{
+	return send(f, operation, arg, integers, 0);
+}
+/* At one of several functions: each is attached with its number as cookie, which the stub's tail call leaves alone. */
+STENCIL(post_of_several)(struct frame *f, u64 operation, u64 arg, u64 integers)
+{
+	return send(f, operation, arg, integers, 1);
 }
 
 STENCIL(kill)(struct frame *f)

@@ -87,7 +87,7 @@ layout! {
     set_block, 8 { NEEDS = 0, CODE = 4, QUIET = 8 }
     event, 88 {
         KIND = 0, ARG = 2, FLAGS = 3, GENERATION = 4, OPERATION = 8, TEXT_LEN = 12, TEXT_AREA = 14, KEY = 16,
-        CGROUP = 24, PID = 32, TID = 36, ENTRIES = 40, PAD = 44, ARGS = 48,
+        CGROUP = 24, PID = 32, TID = 36, ENTRIES = 40, POINT = 44, ARGS = 48,
     }
 }
 

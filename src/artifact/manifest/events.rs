@@ -16,7 +16,7 @@ const FIELDS: [(&str, u32, u32); 14] = [
     ("pid", 4, 1),
     ("tid", 4, 1),
     ("entries", 4, 1),
-    ("pad", 4, 1),
+    ("point", 4, 1),
     ("args", 8, 5),
 ];
 

@@ -137,7 +137,7 @@ impl Body<'_> {
             _ => return false,
         };
         self.operation.attach.kind == AttachKind::Lsm
-            && attach::lsm_hook(&self.operation.attach.target)
+            && attach::lsm_hook(&self.operation.attach.targets[0])
                 .is_some_and(|h| h.params.get(subject.param as usize) == Some(&declared))
     }
 
@@ -229,7 +229,9 @@ impl Body<'_> {
             self.step("post_text", &[operation, param, number as i64], None);
         }
         let first = if self.unit.texts.is_empty() { NO_TEXT } else { self.text_param(0) };
-        self.step("post", &[operation, first, self.integers()], None);
+        // One function needs no number: it is position 0.
+        let post = if self.operation.attach.targets.len() > 1 { "post_of_several" } else { "post" };
+        self.step(post, &[operation, first, self.integers()], None);
         self.step("kill", &[], None);
         self.step("release", &[], None);
         self.step("verdict", &[], None);

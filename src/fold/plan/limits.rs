@@ -37,7 +37,7 @@ fn check_readings(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bo
             of_unit.clone().find(declares).or_else(|| of_unit.clone().next()).expect("a unit has lists").span
         };
         diags.push(report::different_readings(
-            &operation.attach.target,
+            &operation.attach.shown(),
             param,
             [subjects[0].ty.name(), other.ty.name()],
             [place(subjects[0]), place(*other)],
@@ -52,8 +52,8 @@ fn check_selectors(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> b
     let mut fine = true;
     for list in lists.filter(|l| l.first_selector as usize + MAX_SELECTORS_OF_A_HOOK > 256) {
         fine = false;
-        let target = &program.operations[unit.operation.0 as usize].attach.target;
-        diags.push(report::too_many_selectors(target, list.span));
+        let target = program.operations[unit.operation.0 as usize].attach.shown();
+        diags.push(report::too_many_selectors(&target, list.span));
     }
     fine
 }
@@ -76,7 +76,7 @@ fn check_verifier(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bo
     }
     let list = unit.scopes.values().flatten().next().expect("a unit has lists");
     diags.push(report::too_many_text_tests(
-        &operation.attach.target,
+        &operation.attach.shown(),
         [texts, tests, most],
         program.lists[*list].span,
     ));

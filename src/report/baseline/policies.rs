@@ -95,6 +95,7 @@ mod tests {
         let hook = Hook {
             scope: None,
             call: HookCall::Lsm { hook: "file_open".into() },
+            entry: 0,
             args: vec![],
             selectors: vec![
                 selector(vec![Test::Equal(vec![short, long]), Test::Int(vec![1])], None),

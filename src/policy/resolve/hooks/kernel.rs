@@ -53,9 +53,11 @@ pub fn kprobe(
     let Some(call) = kprobe.call else { return };
     let names = function_names(policy, kprobe, call, syscall, cx);
     check_arguments(kprobe, &names, syscall, hooks_return, cx);
+    let entry = into.last().map_or(0, |last| last.hook.entry + 1);
     for name in names {
         let hook = Hook {
             call: HookCall::Kprobe { function: name, syscall },
+            entry,
             scope: None,
             args: args.compiled.clone(),
             selectors: selectors.all.clone(),
@@ -218,7 +220,7 @@ fn function_name(call: Text<'_>, syscall: bool, skip: bool, cx: &mut Cx<'_>) -> 
     Some(format!("{X86_64_PREFIX}{name}"))
 }
 
-pub fn lsm(policy: &PolicyCx<'_, '_>, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Option<Written> {
+pub fn lsm(policy: &PolicyCx<'_, '_>, entry: u32, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Option<Written> {
     let args = args::resolve(HookKind::Lsm, lsm.args.as_ref(), lsm.incomplete, cx);
     args::check_count(lsm.args.as_ref(), None, cx);
     let none = Args::default();
@@ -245,6 +247,7 @@ pub fn lsm(policy: &PolicyCx<'_, '_>, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Opt
     let call = HookCall::Lsm { hook: name.value.to_string() };
     let hook = Hook {
         call,
+        entry,
         scope: None,
         args: args.compiled,
         selectors: selectors.all,

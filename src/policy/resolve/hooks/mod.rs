@@ -72,8 +72,8 @@ pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Writte
     for fentry in spec.fentries.iter().flat_map(|list| &list.items) {
         kernel::kprobe(&policy, HookKind::Fentry, fentry, &mut vec![], cx);
     }
-    for lsm in spec.lsmhooks.iter().flat_map(|list| &list.items) {
-        hooks.extend(kernel::lsm(&policy, lsm, cx));
+    for (entry, lsm) in (0..).zip(spec.lsmhooks.iter().flat_map(|list| &list.items)) {
+        hooks.extend(kernel::lsm(&policy, entry, lsm, cx));
     }
     for hook in spec.tracepoints.iter().flat_map(|list| &list.items) {
         tracepoint::check(&policy, hook, cx);
