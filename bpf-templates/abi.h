@@ -164,6 +164,8 @@ struct event {
 	u64 key;       /* ktime; joins the records of one event */
 	u64 cgroup;
 	u32 pid, tid;
+	u32 point;     /* position of the hooked function among the targets of the operation */
+	u32 pad;
 	u64 args[EVENT_ARGS]; /* integer arguments, each extended by its type to 64 bits; 0 for others */
 };
 #define EVENT_POLICY 1

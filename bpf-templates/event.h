@@ -63,6 +63,8 @@ INLINE void header(struct event *e, struct frame *f, u32 kind, u32 arg, u32 flag
 	e->cgroup = get_current_cgroup_id();
 	e->pid = id >> 32;
 	e->tid = id;
+	e->point = 0;
+	e->pad = 0;
 }
 
 /* A further text; comes before `post`. */
@@ -92,7 +94,7 @@ STENCIL(post_text)(struct frame *f, u64 operation, u64 arg, u64 number)
  * int_lookup takes it, in the INTEGER_BITS bits from k * INTEGER_BITS on, 0 if it is none.
  */
 #define INTEGER_BITS 6
-STENCIL(post)(struct frame *f, u64 operation, u64 arg, u64 integers)
+INLINE u64 send(struct frame *f, u64 operation, u64 arg, u64 integers, u64 is_of_several)
 {
 	struct slot *slot = f->slot;
 	if (!slot)
@@ -116,6 +118,8 @@ STENCIL(post)(struct frame *f, u64 operation, u64 arg, u64 integers)
 	if (entries > EVENT_ENTRIES)
 		entries = EVENT_ENTRIES;
 	header(e, f, EVENT_POLICY, arg, flags, operation, len, entries);
+	if (is_of_several)
+		e->point = get_attach_cookie((void *)f->ctx);
 #pragma clang loop unroll(full)
 	for (int k = 0; k < EVENT_ARGS; k++) {
 		u64 value = 0, type = integers >> k * INTEGER_BITS;
@@ -128,6 +132,16 @@ STENCIL(post)(struct frame *f, u64 operation, u64 arg, u64 integers)
 	if (ringbuf_output(&events, e, sizeof(*e) + len + entries * 8, 0))
 		count_lost();
 	return 0;
+}
+
+STENCIL(post)(struct frame *f, u64 operation, u64 arg, u64 integers)
+{
+	return send(f, operation, arg, integers, 0);
+}
+/* At one of several functions: each is attached with its number as cookie, which the stub's tail call leaves alone. */
+STENCIL(post_of_several)(struct frame *f, u64 operation, u64 arg, u64 integers)
+{
+	return send(f, operation, arg, integers, 1);
 }
 
 STENCIL(kill)(struct frame *f)

@@ -36,6 +36,7 @@ static u64 (*jiffies64)(void) = (void *)118;
 static u64 (*get_current_ancestor_cgroup_id)(int level) = (void *)123;
 static long (*ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
 static struct task_struct *(*get_current_task_btf)(void) = (void *)158;
+static u64 (*get_attach_cookie)(void *ctx) = (void *)174;
 static long (*loop)(u32 rounds, void *callback, void *state, u64 flags) = (void *)181;
 
 #define CORE __attribute__((preserve_access_index))

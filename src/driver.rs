@@ -126,7 +126,7 @@ pub fn emit(
             let list = plan.units[unit].scopes.values().flatten().next().expect("a unit has lists");
             let operation = &program.operations[plan.units[unit].operation.0 as usize];
             diags.push(report::tables_too_large(
-                &operation.attach.target,
+                &operation.attach.shown(),
                 &error.to_string(),
                 program.lists[*list].span,
             ));
@@ -162,10 +162,10 @@ fn check_objects(built: &Built, folded: &Folded, kernels: &[Kernel], diags: &mut
     }
     for ((operation, members), on) in &lacking {
         let unit = &folded.plan.units[*operation as usize];
-        let name = &folded.program.operations[unit.operation.0 as usize].attach.target;
+        let name = folded.program.operations[unit.operation.0 as usize].attach.shown();
         let list = unit.scopes.values().flatten().next();
         let span = list.map(|list| folded.program.lists[*list].span);
-        diags.push(report_kernels::missing_members(name, members, kernel::listed(on), span));
+        diags.push(report_kernels::missing_members(&name, members, kernel::listed(on), span));
     }
     diags.len() == before
 }

@@ -13,10 +13,11 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use libbpf_rs::{
-    MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject, RingBuffer, RingBufferBuilder,
+    MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject, ProgramAttachType, RingBuffer,
+    RingBufferBuilder,
 };
 use tetrafold::artifact::abi;
-use tetrafold::artifact::manifest::{Manifest, Map, Program, Role, Step};
+use tetrafold::artifact::manifest::{LinkKind, Manifest, Map, Program, Role, Step, Way};
 use tetrafold::artifact::node::{Node, NodeError, Workload, Write};
 use tetrafold::artifact::read::Artifact;
 
@@ -46,7 +47,9 @@ impl Generation {
         let mut shared = Shared::default();
         let mut bodies = BTreeMap::new();
         for program in chosen(&artifact.manifest, Role::Body) {
-            bodies.insert(program.operation, shared.load(artifact, program)?);
+            let operation = artifact.manifest.operation(program.operation).ok_or("a body without an operation")?;
+            let way = requirements::way(&operation.attach)?;
+            bodies.insert(program.operation, shared.load(artifact, program, way)?);
         }
         let node_map = shared.take(NODE)?;
         let ring_map = shared.take(EVENTS)?;
@@ -124,14 +127,20 @@ pub fn chosen(manifest: &Manifest, role: Role) -> impl Iterator<Item = &Program>
 pub struct Shared(BTreeMap<String, MapHandle>);
 
 impl Shared {
-    /// Loads the program's object, its maps filled from their images.
-    pub fn load(&mut self, artifact: &Artifact, program: &Program) -> Outcome<Object> {
+    /// Loads the program's object, its maps filled from their images. Stub and body are loaded for the same `way` of
+    /// attaching: a program array holds programs of one attach type.
+    pub fn load(&mut self, artifact: &Artifact, program: &Program, way: &Way) -> Outcome<Object> {
         let failed = |what: &str| format!("{} ({}): {what}", program.name, program.object.path);
         let bytes = artifact.content(&program.object);
         let mut open: OpenObject = ObjectBuilder::default()
             .name("tetrafold")?
             .open_memory(bytes)
             .map_err(|e| failed(&e.to_string()))?;
+        if way.link == LinkKind::KprobeMulti {
+            for mut program in open.progs_mut() {
+                program.set_attach_type(ProgramAttachType::KprobeMulti);
+            }
+        }
         let mut frozen = Vec::new();
         for mut map in open.maps_mut() {
             let declared = declared_name(&map.name().to_string_lossy());

@@ -1,7 +1,8 @@
 //! What stays in force when the loader goes: links, slots, counters, and what of the generation must be found again.
 //!
-//! `<folder>/<operation>-link` is the attached stub of an operation, `lsm-file_open-link` for one; other pins are maps,
-//! by the names that the manifest gives. A stub stays attached from the first generation to the last; a generation comes into force by one
+//! `<folder>/<operation>-link` is the attached stub of an operation, `lsm-file_open-link` for one; where each of several
+//! functions has a link of its own, they are `-link0` and so on. Other pins are maps, by the names that the manifest
+//! gives. A stub stays attached from the first generation to the last; a generation comes into force by one
 //! update of the stub's slot. The slot is filled before the stub is attached. Operations that a new artifact does not
 //! have are taken off after all others have been switched.
 
@@ -10,12 +11,12 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use libbpf_rs::query::{LinkInfo, ProgInfoIter, ProgInfoQueryOptions, ProgramInfo};
-use libbpf_rs::{Link, MapCore, MapHandle, MapType, Object};
+use libbpf_rs::{KprobeMultiOpts, KprobeOpts, Link, MapCore, MapHandle, MapType, Object, ProgramMut};
 use std::os::fd::AsFd;
-use tetrafold::artifact::manifest::{AttachKind, Manifest, Map, Operation, Program, Role};
+use tetrafold::artifact::manifest::{Attach, LinkKind, Manifest, Map, Operation, Program, Role};
 use tetrafold::artifact::read::Artifact;
 
-use crate::Outcome;
+use crate::{Outcome, requirements};
 use crate::generation::{Generation, Shared, chosen, set_slot};
 
 pub struct Pins {
@@ -32,7 +33,8 @@ pub struct Pins {
 /// The attached program of one operation.
 struct Stub {
     operation: String,
-    link: Link,
+    /// One for all targets, or one each.
+    links: Vec<Link>,
     program: u32,
     slots: MapHandle,
     /// Counts tail calls that failed.
@@ -109,13 +111,21 @@ impl Pins {
 
     /// An earlier run's stub of the operation, if there is one and it is not known yet.
     fn find_stub(&mut self, operation: &Operation) -> Outcome<()> {
-        let name = link_name(&operation.name);
-        if !self.earlier.contains(&name) || self.stubs.iter().any(|stub| stub.operation == operation.name) {
+        if self.stubs.iter().any(|stub| stub.operation == operation.name) {
             return Ok(());
         }
-        let failed = |what: String| format!("{}: {what}", self.folder.join(&name).display());
-        let link = Link::open(self.folder.join(&name)).map_err(|e| failed(e.to_string()))?;
-        let program = LinkInfo::from_fd(link.as_fd())?.prog_id;
+        // In whatever way the earlier run attached it.
+        let names = [1, operation.attach.targets.len()].map(|count| link_names(&operation.name, count));
+        let Some(names) = names.into_iter().find(|names| self.earlier.contains(&names[0])) else {
+            return Ok(());
+        };
+        let failed = |what: String| format!("{}: {what}", self.folder.join(&names[0]).display());
+        let open = |name: &String| {
+            let path = self.folder.join(name);
+            Link::open(&path).map_err(|e| format!("{}: {e}", path.display()))
+        };
+        let links = names.iter().map(open).collect::<Result<Vec<Link>, String>>()?;
+        let program = LinkInfo::from_fd(links[0].as_fd())?.prog_id;
         let maps = program_info(program, true).map(|info| info.map_ids).unwrap_or_default();
         let (mut slots, mut missed) = (None, None);
         for id in maps {
@@ -128,7 +138,7 @@ impl Pins {
         let slots = slots.ok_or_else(|| failed("not the link of a stub".into()))?;
         self.stubs.push(Stub {
             operation: operation.name.clone(),
-            link,
+            links,
             program,
             slots,
             missed,
@@ -145,7 +155,8 @@ impl Pins {
         generation: &Generation,
     ) -> Outcome<()> {
         let failed = |what: String| format!("{}: {what}", program.name);
-        let object = Shared::default().load(artifact, program)?;
+        let way = requirements::way(&operation.attach)?;
+        let object = Shared::default().load(artifact, program, way)?;
         let of_type = |wanted: fn(&MapHandle) -> bool| {
             object.maps().filter_map(|map| MapHandle::try_from(&map).ok()).find(wanted)
         };
@@ -167,18 +178,15 @@ impl Pins {
             }
         }
         let stub = object.progs_mut().next().ok_or_else(|| failed("no program".into()))?;
-        let attached = match program.attach.kind {
-            AttachKind::Lsm => stub.attach_lsm(),
-            AttachKind::Kprobe => stub.attach_kprobe(false, &program.attach.target),
-            AttachKind::FmodRet => stub.attach_trace(),
-        };
-        let mut link = attached.map_err(|e| failed(format!("cannot be attached: {e}")))?;
-        let name = link_name(&operation.name);
-        link.pin(self.folder.join(&name)).map_err(|e| failed(format!("pin {name}: {e}")))?;
-        self.made.insert(name);
+        let mut links = attached(&stub, &operation.attach, way.link)
+            .map_err(|e| failed(format!("cannot be attached: {e}")))?;
+        for (link, name) in links.iter_mut().zip(link_names(&operation.name, way.links as usize)) {
+            link.pin(self.folder.join(&name)).map_err(|e| failed(format!("pin {name}: {e}")))?;
+            self.made.insert(name);
+        }
         let id = libbpf_rs::Program::id_from_fd(stub.as_fd())?;
         let operation = operation.name.clone();
-        self.stubs.push(Stub { operation, link, program: id, slots, missed, _object: Some(object) });
+        self.stubs.push(Stub { operation, links, program: id, slots, missed, _object: Some(object) });
         Ok(())
     }
 
@@ -230,9 +238,9 @@ impl Pins {
 
     /// Leaves everything to a successor: nothing is detached when this process ends.
     pub fn leave(&mut self) {
-        for stub in &mut self.stubs {
+        for link in self.stubs.iter_mut().flat_map(|stub| &mut stub.links) {
             // Else dropping the link of a kprobe would disable it, pinned or not.
-            stub.link.disconnect();
+            link.disconnect();
         }
     }
 
@@ -265,8 +273,35 @@ fn stem(operation: &str) -> String {
     operation.replace(':', "-")
 }
 
-fn link_name(operation: &str) -> String {
-    format!("{}-link", stem(operation))
+/// Of `count` links.
+fn link_names(operation: &str, count: usize) -> Vec<String> {
+    match count {
+        1 => vec![format!("{}-link", stem(operation))],
+        _ => (0..count).map(|n| format!("{}-link{n}", stem(operation))).collect(),
+    }
+}
+
+/// Attaches a stub to all targets; where there are several, each position is the cookie that events show.
+fn attached(stub: &ProgramMut<'_>, attach: &Attach, link: LinkKind) -> libbpf_rs::Result<Vec<Link>> {
+    let cookies = 0..attach.targets.len() as u64;
+    match link {
+        LinkKind::Lsm => Ok(vec![stub.attach_lsm()?]),
+        LinkKind::FmodRet => Ok(vec![stub.attach_trace()?]),
+        LinkKind::Kprobe => attach
+            .targets
+            .iter()
+            .zip(cookies)
+            .map(|(target, cookie)| {
+                let options = KprobeOpts { cookie, ..KprobeOpts::default() };
+                stub.attach_kprobe_with_opts(false, target, options)
+            })
+            .collect(),
+        LinkKind::KprobeMulti => {
+            let (symbols, cookies) = (attach.targets.clone(), cookies.collect());
+            let options = KprobeMultiOpts { symbols, cookies, ..KprobeMultiOpts::default() };
+            Ok(vec![stub.attach_kprobe_multi_with_opts(options)?])
+        }
+    }
 }
 
 fn program_info(id: u32, with_maps: bool) -> Option<ProgramInfo> {

@@ -95,9 +95,9 @@ layout! {
     }
     cgroup_slot, 16 { ID = 0, VALUE = 8, PAD = 12 }
     set_block, 8 { NEEDS = 0, CODE = 4, QUIET = 8 }
-    event, 80 {
+    event, 88 {
         KIND = 0, ARG = 2, FLAGS = 3, GENERATION = 4, OPERATION = 8, TEXT_LEN = 12, ENTRIES = 14, KEY = 16,
-        CGROUP = 24, PID = 32, TID = 36, ARGS = 40,
+        CGROUP = 24, PID = 32, TID = 36, POINT = 40, PAD = 44, ARGS = 48,
     }
 }
 

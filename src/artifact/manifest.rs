@@ -23,7 +23,7 @@ pub use super::table::Table;
 pub use check::ManifestError;
 pub use policies::*;
 
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 /// Name of the file in the artifact's folder.
 pub const FILE_NAME: &str = "manifest.json";
 /// `tool.name` of every manifest; how a folder is recognised as an artifact.
@@ -112,16 +112,22 @@ pub enum Feature {
     /// /proc/kallsyms has the addresses of `rename_lock` and `mount_lock`, which the loader writes into the node
     /// region ([`super::node::Locks`]).
     PathLocks,
+    /// One link takes many kprobes (5.18, CONFIG_FPROBE, which Debian's 6.1 lacks): `bpf_kprobe_multi_link_attach` is
+    /// in /proc/kallsyms, and all targets are in available_filter_functions.
+    KprobeMulti,
 }
 
-/// What several policies have in common: a hook and the arguments read there.
+/// What several policies have in common: attach points and the arguments read there. The same decision lists hold at
+/// all its attach points.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Operation {
     /// Stands in every event.
     pub number: u32,
-    /// For people, such as `lsm:bprm_check_security`.
+    /// For people and for pins, such as `lsm:bprm_check_security`. Another set of targets has another name, so that
+    /// what is attached under a name has the targets of that name, in their order.
     pub name: String,
+    pub attach: Attach,
     /// Arguments that the program reads; events carry them at these positions.
     pub args: Vec<OperationArg>,
     /// What one dimension decides stands in one bit of a set block's `needs`: at most 32.
@@ -209,14 +215,11 @@ pub struct Program {
     pub symbol: String,
     #[serde(rename = "type")]
     pub ty: ProgramType,
-    pub attach: Attach,
     /// Slot of the PROG_ARRAY that a body is reached through; absent for a stub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<u32>,
     /// Loaders that can take the object.
     pub loaders: Vec<Loader>,
-    /// Other ways to hook the operation, best first, and why this one was taken.
-    pub alternatives: Vec<Alternative>,
     pub forecast: Forecast,
 }
 
@@ -237,13 +240,45 @@ pub enum ProgramType {
     Tracing,
 }
 
+/// What the stub of an operation is attached to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Attach {
     pub kind: AttachKind,
-    /// Kernel function, or LSM hook without prefix.
-    pub target: String,
+    /// Kernel functions, or the LSM hook without prefix; ascending, each once. If there are several, each has to be
+    /// attached with its position here as its cookie, which events carry as `point`.
+    pub targets: Vec<String>,
+    /// Best first; a loader takes the first whose needs the node meets.
+    pub ways: Vec<Way>,
 }
+
+/// A way to attach a stub to all targets of its operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Way {
+    pub link: LinkKind,
+    /// Links that the loader makes: one for all targets, or one each.
+    pub links: u32,
+    /// `BPF_*` number that stub *and* body have to be loaded with; absent where the section says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_attach_type: Option<u32>,
+    pub needs: Vec<Feature>,
+    pub reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkKind {
+    Lsm,
+    FmodRet,
+    /// A perf event and a link for each target.
+    Kprobe,
+    /// One link for all targets.
+    KprobeMulti,
+}
+
+/// `BPF_TRACE_KPROBE_MULTI` (Linux 6.12, include/uapi/linux/bpf.h).
+pub const TRACE_KPROBE_MULTI: u32 = 42;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -259,16 +294,6 @@ pub enum Loader {
     Libbpf,
     Aya,
     CiliumEbpf,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Alternative {
-    pub attach: Attach,
-    /// Name of the program that a loader may take instead; absent if it was not made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub program: Option<String>,
-    pub reason: String,
 }
 
 /// Kernel memory on the target's kernel and CPU count.

@@ -40,6 +40,17 @@ pub fn allowlists(policies: u32, distinct: u32, listed: u32) -> Sample {
     let operation = Operation {
         number: OPERATION,
         name: "lsm:bprm_check_security".into(),
+        attach: Attach {
+            kind: AttachKind::Lsm,
+            targets: vec!["bprm_check_security".into()],
+            ways: vec![Way {
+                link: LinkKind::Lsm,
+                links: 1,
+                expected_attach_type: None,
+                needs: vec![Feature::BpfLsm],
+                reason: "the hook itself".into(),
+            }],
+        },
         args: vec![OperationArg { index: 0, ty: "linux_binprm".into() }],
         dimensions: vec![dimension],
         tables: files.add(FileKind::Image, tables_image()),
@@ -140,10 +151,8 @@ fn program(name: &str, role: Role, files: &mut Files) -> Program {
         section: "lsm/bprm_check_security".into(),
         symbol: "bprm_check_security".into(),
         ty: ProgramType::Lsm,
-        attach: Attach { kind: AttachKind::Lsm, target: "bprm_check_security".into() },
         slot: (role == Role::Body).then_some(0),
         loaders: vec![Loader::Libbpf, Loader::Aya],
-        alternatives: vec![],
         forecast: Forecast::default(),
     }
 }

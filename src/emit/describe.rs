@@ -29,21 +29,38 @@ pub struct Parts<'a> {
     pub assembled: &'a [Assembled],
 }
 
-/// ELF section of a program, by which libbpf knows its type and target.
-pub fn section(attach: &ir::Attach) -> String {
-    format!("{}/{}", attach.kind.name(), attach.target)
+/// ELF section of a program, by which libbpf knows its type and target. Of several targets it names none: a loader
+/// that attaches by sections alone must not take one for all.
+pub fn section(attach: &ir::AttachSet) -> String {
+    match &attach.targets[..] {
+        [target] => format!("{}/{target}", attach.kind.name()),
+        _ => attach.kind.name().to_string(),
+    }
 }
 
 /// A C identifier; the kernel shows its first 15 bytes.
-pub fn symbol(attach: &ir::Attach, role: &str) -> String {
-    let target: String =
-        attach.target.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    format!("{role}_{target}")
+pub fn symbol(attach: &ir::AttachSet, role: &str) -> String {
+    let targets = targets_name(attach);
+    let targets: String = targets.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    format!("{role}_{targets}")
 }
 
 /// Stands in names of maps, programs and pins.
-fn operation_name(attach: &ir::Attach) -> String {
-    format!("{}-{}", attach.kind.name(), attach.target)
+fn operation_name(attach: &ir::AttachSet) -> String {
+    format!("{}-{}", attach.kind.name(), targets_name(attach))
+}
+
+/// The target; of several, the first, the number of the others, and a digest of all: `__x64_sys_close+3-1f0c9a2b`.
+/// What is attached outlives an artifact, and an event names its function by the position among the targets: another
+/// set needs another name.
+fn targets_name(attach: &ir::AttachSet) -> String {
+    match &attach.targets[..] {
+        [target] => target.clone(),
+        targets => {
+            let digest = Digest::of(targets.join(" ").as_bytes()).to_string();
+            format!("{}+{}-{}", targets[0], targets.len() - 1, &digest[..8])
+        }
+    }
 }
 
 pub fn dimensions(program: &ir::Program, unit: &Unit, lowered: &LoweredUnit) -> Vec<Dimension> {
@@ -142,7 +159,7 @@ fn target_of(target: &platform::Target) -> Target {
     }
 }
 
-fn attaches<'a>(parts: &'a Parts<'_>) -> impl Iterator<Item = &'a ir::Attach> {
+fn attaches<'a>(parts: &'a Parts<'_>) -> impl Iterator<Item = &'a ir::AttachSet> {
     parts.plan.units.iter().map(|u| &parts.program.operations[u.operation.0 as usize].attach)
 }
 
@@ -189,7 +206,8 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
         args.dedup_by_key(|a| a.index);
         out.push(Operation {
             number: u as u32,
-            name: format!("{}:{}", operation.attach.kind.name(), operation.attach.target),
+            name: format!("{}:{}", operation.attach.kind.name(), targets_name(&operation.attach)),
+            attach: attach(&operation.attach),
             args,
             dimensions: parts.dimensions[u].clone(),
             tables: assembled.tables.clone(),
@@ -200,11 +218,39 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
     out
 }
 
+fn attach(set: &ir::AttachSet) -> Attach {
+    let links = set.targets.len() as u32;
+    let way = |link, needs, reason: &str| Way {
+        link,
+        links: if link == LinkKind::Kprobe { links } else { 1 },
+        expected_attach_type: (link == LinkKind::KprobeMulti).then_some(TRACE_KPROBE_MULTI),
+        needs: vec![needs],
+        reason: reason.to_string(),
+    };
+    let (kind, ways) = match set.kind {
+        ir::AttachKind::Lsm => {
+            (AttachKind::Lsm, vec![way(LinkKind::Lsm, Feature::BpfLsm, "the hook itself")])
+        }
+        ir::AttachKind::FmodRet => {
+            let way = way(LinkKind::FmodRet, Feature::NoFullPreemption, "no LSM hook means the same");
+            (AttachKind::FmodRet, vec![way])
+        }
+        ir::AttachKind::Kprobe => {
+            let single = way(LinkKind::Kprobe, Feature::Kprobes, "every kernel with kprobes has it");
+            let multi = way(LinkKind::KprobeMulti, Feature::KprobeMulti, "one link for all targets");
+            (AttachKind::Kprobe, if links > 1 { vec![multi, single] } else { vec![single] })
+        }
+    };
+    Attach { kind, targets: set.targets.clone(), ways }
+}
+
 fn programs(parts: &Parts<'_>) -> Vec<Program> {
     let mut out = vec![];
     for (u, (assembled, attach)) in parts.assembled.iter().zip(attaches(parts)).enumerate() {
         let (ty, loaders) = match attach.kind {
             ir::AttachKind::Lsm => (ProgramType::Lsm, vec![Loader::Libbpf, Loader::Aya, Loader::CiliumEbpf]),
+            // Of the three, libbpf alone sets cookies.
+            ir::AttachKind::Kprobe if attach.targets.len() > 1 => (ProgramType::Kprobe, vec![Loader::Libbpf]),
             ir::AttachKind::Kprobe => {
                 (ProgramType::Kprobe, vec![Loader::Libbpf, Loader::Aya, Loader::CiliumEbpf])
             }
@@ -218,17 +264,8 @@ fn programs(parts: &Parts<'_>) -> Vec<Program> {
             section: section(attach),
             symbol: if role == Role::Stub { bpf::STUB.to_string() } else { symbol(attach, word) },
             ty,
-            attach: Attach {
-                kind: match attach.kind {
-                    ir::AttachKind::Lsm => AttachKind::Lsm,
-                    ir::AttachKind::Kprobe => AttachKind::Kprobe,
-                    ir::AttachKind::FmodRet => AttachKind::FmodRet,
-                },
-                target: attach.target.clone(),
-            },
             slot: (role == Role::Body).then_some(0),
             loaders: loaders.clone(),
-            alternatives: vec![],
             forecast: Forecast::default(),
         };
         out.push(program(Role::Stub, "stub"));
@@ -339,7 +376,7 @@ fn conflicts(parts: &Parts<'_>) -> Vec<Conflict> {
     for found in parts.set.contradictions.iter().flat_map(|c| &c.described) {
         let (winner, loser) = (found.winner, found.loser);
         let mut lists = parts.program.lists.iter();
-        let list = lists.find(|list| (list.policy, list.hook) == (winner.policy, winner.hook));
+        let list = lists.find(|list| list.policy == winner.policy && list.hooks.contains(&winner.hook));
         let unit = list.and_then(|list| parts.plan.units.iter().position(|u| u.operation == list.operation));
         let Some(unit) = unit else { continue };
         out.push(Conflict {
@@ -355,7 +392,8 @@ fn conflicts(parts: &Parts<'_>) -> Vec<Conflict> {
 }
 
 fn hook(parts: &Parts<'_>, policy: &policy::Policy, list: &ir::List, operation: u32) -> PolicyHook {
-    let hook = &policy.hooks[list.hook];
+    // They differ in the function alone.
+    let hook = &policy.hooks[list.hooks[0]];
     PolicyHook {
         operation,
         source: parts.sources.place(hook.span).to_string(),

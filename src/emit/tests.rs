@@ -37,6 +37,7 @@ fn allowlist(set: &mut PolicySet, sources: &mut Sources, name: &str, paths: &[&s
         hooks: vec![Hook {
             scope: None,
             call: HookCall::Lsm { hook: "bprm_creds_for_exec".into() },
+            entry: 0,
             args: vec![Arg { index: 0, ty: ArgType::LinuxBinprm, label: None, span }],
             selectors: vec![Selector {
                 conditions: vec![Condition {

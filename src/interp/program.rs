@@ -13,7 +13,7 @@ pub fn run_plan(set: &PolicySet, program: &Program, plan: &Plan, event: &Event) 
     let mut verdict = Verdict::default();
     let mut lists: Vec<usize> = vec![];
     for unit in &plan.units {
-        if program.operations[unit.operation.0 as usize].attach == event.attach {
+        if program.operations[unit.operation.0 as usize].attach.position(&event.attach).is_some() {
             for (scope, of_scope) in &unit.scopes {
                 if applies(&set.scopes[scope.0 as usize], &event.workload) {
                     lists.extend(of_scope);
@@ -25,6 +25,8 @@ pub fn run_plan(set: &PolicySet, program: &Program, plan: &Plan, event: &Event) 
     for l in lists {
         let list = &program.lists[l];
         let operation = &program.operations[list.operation.0 as usize];
+        let Some(at) = operation.attach.position(&event.attach) else { continue };
+        let hook = list.hooks[at];
         let holds = |p| predicate_holds(set, operation, operation.predicate(p), event);
         let Some(rule) = list.rules.iter().find(|r| r.predicates.iter().all(|&p| holds(p))) else { continue };
         if rule.outcome.is_quiet() {
@@ -39,10 +41,10 @@ pub fn run_plan(set: &PolicySet, program: &Program, plan: &Plan, event: &Event) 
         let policy = &set.policies[list.policy];
         verdict.hits.push(Hit {
             policy: policy.identity.clone(),
-            hook: list.hook,
+            hook,
             selector: rule.selector,
             post: rule.outcome.post,
-            shown: policy.hooks[list.hook].selectors[rule.selector as usize].actions.shown,
+            shown: policy.hooks[hook].selectors[rule.selector as usize].actions.shown,
         });
     }
     verdict

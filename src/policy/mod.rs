@@ -151,6 +151,8 @@ pub enum RequirementOp {
 #[derive(Clone, Debug)]
 pub struct Hook {
     pub call: HookCall,
+    /// The entry of the policy's section that it is written in, from 0. The functions of a `list:` share one.
+    pub entry: u32,
     /// The workloads that it is for, where these are not all of the policy's: a hook whose selectors have
     /// `matchWorkloads` stands once for each combination of them, with the selectors that apply there.
     pub scope: Option<ScopeId>,

@@ -10,7 +10,7 @@
 //! Source: `include/linux/lsm_hook_defs.h` and `security/security.c` of Linux 6.1 and 6.12.
 
 /// What a parameter of a known hook is, as far as readers care.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Param {
     LinuxBinprm,
     File,

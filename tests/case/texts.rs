@@ -18,7 +18,7 @@ pub fn plan(set: &PolicySet, folded: &Folded) -> String {
     let mut out = String::new();
     for (u, unit) in folded.plan.units.iter().enumerate() {
         let operation = &folded.program.operations[unit.operation.0 as usize];
-        let _ = writeln!(out, "unit {u}  {} {}", operation.attach.kind.name(), operation.attach.target);
+        let _ = writeln!(out, "unit {u}  {} {}", operation.attach.kind.name(), operation.attach.shown());
         for (d, dimension) in unit.dimensions.iter().enumerate() {
             let subject = operation.subject(dimension.subject);
             let values = dimension.values.len();
@@ -40,7 +40,9 @@ pub fn plan(set: &PolicySet, folded: &Folded) -> String {
             for &l in lists {
                 let list = &folded.program.lists[l];
                 let identity = &set.policies[list.policy].identity;
-                let _ = writeln!(out, "    {} hook {}  {:?}", identity.name, list.hook, list.reason);
+                let hooks: Vec<String> = list.hooks.iter().map(usize::to_string).collect();
+                let hooks = hooks.join(",");
+                let _ = writeln!(out, "    {} hook {}  {:?}", identity.name, hooks, list.reason);
             }
         }
     }

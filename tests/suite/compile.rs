@@ -1,6 +1,7 @@
 //! From YAML text to a proved artifact, as the command line does it, without files.
 
 use tetrafold::artifact::judge::Argument;
+use tetrafold::artifact::manifest::Operation;
 use tetrafold::artifact::node::{Node, Workload as NodeWorkload};
 use tetrafold::artifact::scope::{self, Container};
 use tetrafold::artifact::scope_block::ScopeBlocks;
@@ -73,9 +74,11 @@ impl Compiled {
     pub fn judge(&self, event: &Event) -> Judged {
         let manifest = &self.built.manifest;
         let nothing = Judged { hits: vec![], value: 0, sigkill: false };
-        let kind = event.attach.kind.name();
-        let name = format!("{kind}:{}", event.attach.target);
-        let Some(operation) = manifest.operations.iter().find(|o| o.name == name) else { return nothing };
+        let kind = format!("{}:", event.attach.kind.name());
+        let is_hooked = |o: &&Operation| {
+            o.name.starts_with(&kind) && o.attach.targets.contains(&event.attach.target)
+        };
+        let Some(operation) = manifest.operations.iter().find(is_hooked) else { return nothing };
         let workloads = match &event.workload {
             Workload::Host => vec![],
             Workload::Container { namespace, labels, name, repo } => {
@@ -109,7 +112,7 @@ impl Compiled {
         for hit in &verdict.hits {
             let rank = self.set.policies.iter().position(|p| p.identity == hit.policy).unwrap();
             let list =
-                self.folded.program.lists.iter().find(|l| l.policy == rank && l.hook == hit.hook).unwrap();
+                self.folded.program.lists.iter().find(|l| l.policy == rank && l.hooks.contains(&hit.hook)).unwrap();
             hits.push((rank as u32, list.first_selector + u32::from(hit.selector), hit.post));
         }
         Judged { hits, value: verdict.value, sigkill: verdict.sigkill }
@@ -126,5 +129,4 @@ fn arguments(event: &Event) -> Vec<Argument<'_>> {
             Value::Int(register) => Argument::Int(*register),
         })
         .collect()
-}
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use tetrafold::fold::ir::Operation;
+use tetrafold::fold::ir::{Attach, Operation};
 use tetrafold::interp::{Event, Value, Workload};
 use tetrafold::vocab::arg_type::{ArgType, Class};
 use tetrafold::vocab::attach::{EQUIVALENTS, LSM_HOOKS, Param, lsm_hook};
@@ -250,7 +250,9 @@ pub fn event(rng: &mut Rng, operation: &Operation) -> Event {
             Some(Class::Text | Class::Path) => Value::Text(text(rng)),
         };
     }
-    Event { attach: operation.attach.clone(), args, workload: place(rng) }
+    let points: Vec<Attach> = operation.attach.points().collect();
+    let attach = points[rng.below(points.len())].clone();
+    Event { attach, args, workload: place(rng) }
 }
 
 fn int(rng: &mut Rng) -> u64 {

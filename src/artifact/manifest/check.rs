@@ -82,6 +82,7 @@ impl Manifest {
             ensure(operation.dimensions.len() <= DIMENSIONS_MAX, place("dimensions"), || {
                 format!("{} are more than {DIMENSIONS_MAX}", operation.dimensions.len())
             })?;
+            check_attach(&operation.attach).map_err(|reason| error(place("attach"), reason))?;
             for dimension in &operation.dimensions {
                 ensure(dimension.atoms <= u32::MAX - 2, place("dimensions"), || {
                     "there is no number left for what cannot be read".into()
@@ -100,12 +101,6 @@ impl Manifest {
             ensure((program.role == Role::Body) == program.slot.is_some(), place("slot"), || {
                 "a body has a slot, a stub has none".into()
             })?;
-            for alternative in &program.alternatives {
-                let Some(name) = &alternative.program else { continue };
-                ensure(self.program(name).is_some(), place("alternatives"), || {
-                    format!("there is no program `{name}`")
-                })?;
-            }
         }
         Ok(())
     }
@@ -250,6 +245,35 @@ fn check_file(file: &FileRef, kind: FileKind, place: impl FnOnce() -> String) ->
         return Ok(());
     }
     Err(error(place(), format!("`{}` is not the name that follows from the digest", file.path)))
+}
+
+fn check_attach(attach: &Attach) -> Result<(), String> {
+    let targets = &attach.targets;
+    if targets.is_empty() || !targets.is_sorted_by(|a, b| a < b) {
+        return Err("targets are not in ascending order, each once".into());
+    }
+    if targets.len() > 1 && attach.kind != AttachKind::Kprobe {
+        return Err("only kprobes have several targets".into());
+    }
+    if attach.ways.is_empty() {
+        return Err("there is no way to attach it".into());
+    }
+    for way in &attach.ways {
+        let (kind, links) = match way.link {
+            LinkKind::Lsm => (AttachKind::Lsm, 1),
+            LinkKind::FmodRet => (AttachKind::FmodRet, 1),
+            LinkKind::Kprobe => (AttachKind::Kprobe, targets.len()),
+            LinkKind::KprobeMulti => (AttachKind::Kprobe, 1),
+        };
+        if kind != attach.kind || links != way.links as usize {
+            return Err(format!("{:?} with {} links is no way to attach it", way.link, way.links));
+        }
+        let ty = (way.link == LinkKind::KprobeMulti).then_some(TRACE_KPROBE_MULTI);
+        if way.expected_attach_type != ty {
+            return Err(format!("{:?} has another attach type", way.link));
+        }
+    }
+    Ok(())
 }
 
 fn check_ascending(place: &str, numbers: impl Iterator<Item = u32>) -> Result<(), ManifestError> {

@@ -3,7 +3,7 @@
 use super::{EntryField, EventField, Events};
 
 /// name, bytes, count; in order, without gaps (`bpf-templates/abi.h`, `struct event`).
-const FIELDS: [(&str, u32, u32); 12] = [
+const FIELDS: [(&str, u32, u32); 14] = [
     ("kind", 2, 1),
     ("arg", 1, 1),
     ("flags", 1, 1),
@@ -15,6 +15,8 @@ const FIELDS: [(&str, u32, u32); 12] = [
     ("cgroup", 8, 1),
     ("pid", 4, 1),
     ("tid", 4, 1),
+    ("point", 4, 1),
+    ("pad", 4, 1),
     ("args", 8, 5),
 ];
 

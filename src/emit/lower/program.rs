@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::{LoweredDimension, Lookup};
 use crate::artifact::abi;
 use crate::bpf::{Place, Step};
-use crate::fold::ir::{Attach, AttachKind, Operation, Program, Subject, SubjectId};
+use crate::fold::ir::{AttachKind, Operation, Program, Subject, SubjectId};
 use crate::fold::plan::Unit;
 use crate::platform::Arch;
 use crate::vocab::arg_type::{ArgType, Class};
@@ -144,15 +144,10 @@ impl Body<'_> {
         self.steps.push(Step::LoadContext { offset, arg: param });
     }
 
-    /// The parameter that shows whether overlayfs makes this call on a layer, and the stencil that looks at it. Only
-    /// where the VFS asks security modules: there it asked about the overlay's own file first, while another function
-    /// may be one that layers alone come to (`ext4_file_open`).
+    /// The parameter that shows whether overlayfs makes this call on a layer, and the stencil that looks at it.
     fn file_of_layer(&self) -> Option<(u8, &'static str)> {
-        let Attach { kind, target, .. } = &self.operation.attach;
-        let is_lsm = *kind == AttachKind::Lsm;
-        if !is_lsm && !target.starts_with("security_") {
-            return None;
-        }
+        let known = self.operation.attach.points().next()?.layer_parameter()?;
+        let is_lsm = self.operation.attach.kind == AttachKind::Lsm;
         let declared = || {
             self.operation.subjects.iter().find_map(|s| match s.ty {
                 ArgType::File => Some((s.param, Param::File)),
@@ -160,7 +155,6 @@ impl Body<'_> {
                 _ => None,
             })
         };
-        let known = attach::file_param(target);
         let (param, what) = known.or_else(declared)?;
         let name = match (what, is_lsm && known.is_some()) {
             (Param::File, true) => "overlay_of_file_typed",
@@ -181,7 +175,7 @@ impl Body<'_> {
             _ => return false,
         };
         self.operation.attach.kind == AttachKind::Lsm
-            && attach::lsm_hook(&self.operation.attach.target)
+            && attach::lsm_hook(&self.operation.attach.targets[0])
                 .is_some_and(|h| h.params.get(subject.param as usize) == Some(&declared))
     }
 
@@ -274,7 +268,9 @@ impl Body<'_> {
             self.step("post_text", &[operation, param, number as i64], None);
         }
         let first = if self.unit.texts.is_empty() { NO_TEXT } else { self.text_param(0) };
-        self.step("post", &[operation, first, self.integers()], None);
+        // One function needs no number: it is position 0.
+        let post = if self.operation.attach.targets.len() > 1 { "post_of_several" } else { "post" };
+        self.step(post, &[operation, first, self.integers()], None);
         self.step("kill", &[], None);
         self.step("release", &[], None);
         self.step("verdict", &[], None);

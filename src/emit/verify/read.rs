@@ -11,6 +11,7 @@ use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
 #[derive(Clone, Debug)]
 pub struct DecodedOperation {
     pub kind: String,
+    /// The attach point that is compared; of an operation that was just decoded, all of them.
     pub target: String,
     pub dimensions: Vec<DecodedDimension>,
     pub scopes: Vec<DecodedScope>,
@@ -99,11 +100,9 @@ pub fn operation(
     operation: &Operation,
     files: &Files,
 ) -> Result<DecodedOperation, String> {
-    let body = manifest
-        .programs
-        .iter()
-        .find(|p| p.operation == operation.number && p.role == Role::Body)
-        .ok_or("the operation has no program")?;
+    if !manifest.programs.iter().any(|p| p.operation == operation.number && p.role == Role::Body) {
+        return Err("the operation has no program".to_string());
+    }
     let file = |file: &FileRef| files.get(file).ok_or_else(|| format!("there is no file {}", file.path));
     let tables = Tables::open(file(&operation.tables)?).map_err(|e| e.to_string())?;
     let dimensions: Vec<DecodedDimension> =
@@ -113,12 +112,13 @@ pub fn operation(
         .map_err(|e| e.to_string())?;
     let mut reader = ScopeReader { manifest, operation: operation.number, blocks: &blocks };
     let scopes = blocks.scopes().map(|s| reader.scope(s)).collect::<Result<_, _>>()?;
-    let kind = match body.attach.kind {
+    let kind = match operation.attach.kind {
         AttachKind::Kprobe => "kprobe",
         AttachKind::Lsm => "lsm",
         AttachKind::FmodRet => "fmod_ret",
     };
-    Ok(DecodedOperation { kind: kind.to_string(), target: body.attach.target.clone(), dimensions, scopes })
+    let target = operation.attach.targets.join(", ");
+    Ok(DecodedOperation { kind: kind.to_string(), target, dimensions, scopes })
 }
 
 fn dimension(tables: &Tables<'_>, d: &Dimension) -> Result<DecodedDimension, String> {

@@ -1,24 +1,25 @@
 //! A policy set as ordered rules: the form that is rewritten and planned.
 //!
-//! Turns a [`PolicySet`] into operations (what is attached and which arguments are read there) and decision
-//! lists (one per hook of a policy). Assumes only what the set's type says. Guarantees: equal operations,
+//! Turns a [`PolicySet`] into operations (attach points that the same lists decide, and the arguments that are
+//! read there) and decision lists (one per hook as written and operation). Assumes only what the set's type says. Guarantees: equal operations,
 //! subjects and predicates have equal ids; the order of rules inside a list is the policy's; lists stand in
 //! order of policy identity, then of the hook. Refuses (and this is the only place) what cannot be attached
 //! with the meaning asked for: [`attach`].
 
 mod attach;
+mod group;
 mod text;
 
 use indexmap::{IndexMap, IndexSet};
 
 use crate::diag::Diagnostics;
 use crate::platform::Target;
-use crate::policy::{Actions, Condition, Hook, Mode, PolicySet, ScopeId, Source, Values};
+use crate::policy::{Actions, Condition, Hook, Mode, PolicySet, ScopeId, Selector, Source, Values};
 use crate::source::Span;
 use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::condition::Projection;
 
-pub use attach::{Attach, AttachKind, AttachReason, Choice, choose};
+pub use attach::{Attach, AttachKind, AttachReason, AttachSet, Choice, choose};
 
 /// Index into [`Program::operations`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,10 +42,10 @@ pub struct Program {
     pub lists: Vec<List>,
 }
 
-/// What is attached, and everything that any policy reads or tests there.
+/// Attach points that the same lists decide, and everything that any policy reads or tests there.
 #[derive(Clone, Debug)]
 pub struct Operation {
-    pub attach: Attach,
+    pub attach: AttachSet,
     pub subjects: IndexSet<Subject>,
     pub predicates: IndexSet<Predicate>,
 }
@@ -68,13 +69,14 @@ pub struct Predicate {
     pub unreadable: bool,
 }
 
-/// One hook of one policy: the first rule that matches decides.
+/// One hook of one policy as written, at the attach points of one operation: the first rule that matches decides.
 #[derive(Clone, Debug)]
 pub struct List {
     /// Index into [`PolicySet::policies`]; also the rank that decides between overrides.
     pub policy: usize,
-    /// Index into the policy's hooks.
-    pub hook: usize,
+    /// Indexes into the policy's hooks, one for each target of the operation, in their order. They differ in the
+    /// function alone.
+    pub hooks: Vec<usize>,
     pub operation: OperationId,
     pub scope: ScopeId,
     /// Number that events give the hook's first selector: selectors of one policy are counted over its
@@ -122,45 +124,23 @@ impl Outcome {
 
 /// Restates `set`. Hooks that cannot be attached with their meaning are refused (`TF05xx`) and left out.
 pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Program {
-    let mut attaches: IndexSet<Attach> = IndexSet::new();
     let mut program = Program::default();
-    for (p, policy) in set.policies.iter().enumerate() {
+    for (o, group) in group::groups(set, target, diags).into_iter().enumerate() {
+        let mut op =
+            Operation { attach: group.attach, subjects: IndexSet::new(), predicates: IndexSet::new() };
         let mut selectors: IndexMap<usize, u32> = IndexMap::new();
-        for (h, hook) in policy.hooks.iter().enumerate() {
-            let Some(choice) = choose(hook, target, diags) else { continue };
-            let operation = attaches.insert_full(choice.attach.clone()).0;
-            if operation == program.operations.len() {
-                program.operations.push(Operation {
-                    attach: choice.attach.clone(),
-                    subjects: IndexSet::new(),
-                    predicates: IndexSet::new(),
-                });
-            }
-            let op = &mut program.operations[operation];
-            let subjects = declare_subjects(op, hook, &choice);
-            let rules = hook
-                .selectors
-                .iter()
-                .enumerate()
-                .map(|(s, selector)| {
-                    let enforces = selector.actions.enforces();
-                    let mut predicates: Vec<PredicateId> = selector
-                        .conditions
-                        .iter()
-                        .map(|c| intern_predicate(op, &subjects, c, enforces))
-                        .collect();
-                    predicates.sort_unstable();
-                    predicates.dedup();
-                    Rule { predicates, outcome: outcome(&selector.actions, policy.mode), selector: s as u8 }
-                })
-                .collect();
-            let counted = selectors.entry(operation).or_default();
+        for group::Written { policy: p, hooks, choice } in group.written {
+            let policy = &set.policies[p];
+            let hook = &policy.hooks[hooks[0]];
+            let subjects = declare_subjects(&mut op, hook, &choice);
+            let rules = rules(&mut op, hook, &subjects, policy.mode);
+            let counted = selectors.entry(p).or_default();
             let first_selector = *counted;
             *counted += hook.selectors.len() as u32;
             program.lists.push(List {
                 policy: p,
-                hook: h,
-                operation: OperationId(operation as u32),
+                hooks,
+                operation: OperationId(o as u32),
                 scope: hook.scope.unwrap_or(policy.scope),
                 first_selector,
                 params: hook.args.iter().map(|a| choice.param(a.index)).collect(),
@@ -170,8 +150,25 @@ pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Progr
                 span: hook.span,
             });
         }
+        program.operations.push(op);
     }
+    program.lists.sort_by_key(|l| (l.policy, l.hooks.iter().min().copied(), l.operation));
     program
+}
+
+fn rules(op: &mut Operation, hook: &Hook, subjects: &[SubjectId], mode: Mode) -> Vec<Rule> {
+    let rule = |(s, selector): (usize, &Selector)| {
+        let enforces = selector.actions.enforces();
+        let mut predicates: Vec<PredicateId> = selector
+            .conditions
+            .iter()
+            .map(|condition| intern_predicate(op, subjects, condition, enforces))
+            .collect();
+        predicates.sort_unstable();
+        predicates.dedup();
+        Rule { predicates, outcome: outcome(&selector.actions, mode), selector: s as u8 }
+    };
+    hook.selectors.iter().enumerate().map(rule).collect()
 }
 
 fn declare_subjects(op: &mut Operation, hook: &Hook, choice: &Choice) -> Vec<SubjectId> {

@@ -12,7 +12,7 @@ impl Program {
         let mut out = String::new();
         for (o, operation) in self.operations.iter().enumerate() {
             let a = &operation.attach;
-            let _ = writeln!(out, "operation {o}  {} {}", a.kind.name(), a.target);
+            let _ = writeln!(out, "operation {o}  {} {}", a.kind.name(), a.targets.join(", "));
             for list in self.lists.iter().filter(|l| l.operation.0 as usize == o) {
                 let policy = &set.policies[list.policy];
                 let _ = writeln!(

@@ -41,7 +41,7 @@ fn check_readings(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bo
             of_unit.clone().find(declares).or_else(|| of_unit.clone().next()).expect("a unit has lists").span
         };
         diags.push(report::different_readings(
-            &operation.attach.target,
+            &operation.attach.shown(),
             param,
             [subjects[0].ty.name(), other.ty.name()],
             [place(subjects[0]), place(*other)],
@@ -56,8 +56,8 @@ fn check_selectors(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> b
     let mut fine = true;
     for list in lists.filter(|l| l.first_selector as usize + MAX_SELECTORS_OF_A_HOOK > 256) {
         fine = false;
-        let target = &program.operations[unit.operation.0 as usize].attach.target;
-        diags.push(report::too_many_selectors(target, list.span));
+        let target = program.operations[unit.operation.0 as usize].attach.shown();
+        diags.push(report::too_many_selectors(&target, list.span));
     }
     fine
 }
@@ -78,7 +78,7 @@ fn check_dimensions(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> 
     let Some((users, dimension)) = rarest else { return true };
     let subject = operation.subject(dimension.subject);
     diags.push(report::too_many_dimensions(
-        &operation.attach.target,
+        &operation.attach.shown(),
         [unit.dimensions.len(), most],
         (subject.param, subject.ty, dimension.table().name()),
         &users,
@@ -101,7 +101,7 @@ fn check_masks(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool 
             predicate.subject == dimension.subject && predicate.values.table() == Table::AnyBit
         });
         let most = MASKS_MAX as usize;
-        diags.push(report::too_many_masks(&operation.attach.target, param, [masks.len(), most], &users));
+        diags.push(report::too_many_masks(&operation.attach.shown(), param, [masks.len(), most], &users));
     }
     fine
 }
@@ -134,7 +134,7 @@ fn check_verifier(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bo
     }
     let list = unit.scopes.values().flatten().next().expect("a unit has lists");
     diags.push(report::too_many_text_tests(
-        &operation.attach.target,
+        &operation.attach.shown(),
         [texts, tests, most],
         program.lists[*list].span,
     ));

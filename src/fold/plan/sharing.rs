@@ -72,7 +72,7 @@ impl SharingGraph {
                 Part::Scope(s) => format!("scope {s}"),
                 Part::Unit(u) => {
                     let attach = &program.operations[plan.units[u].operation.0 as usize].attach;
-                    format!("{} {}", attach.kind.name(), attach.target)
+                    format!("{} {}", attach.kind.name(), attach.shown())
                 }
                 Part::Dimension(u, d) => {
                     let dimension = &plan.units[u].dimensions[d];

@@ -64,6 +64,7 @@ mod tests {
         };
         let hook = Hook {
             call: HookCall::Lsm { hook: "file_open".into() },
+            entry: 0,
             scope: None,
             args: vec![],
             selectors: (0..workloads.len()).map(selector).collect(),

@@ -105,6 +105,7 @@ mod tests {
         let hook = Hook {
             scope: None,
             call: HookCall::Lsm { hook: "file_open".into() },
+            entry: 0,
             args: vec![],
             selectors: vec![
                 selector(vec![Values::Path(vec![short, long]), Values::numbers([1])], None),

@@ -24,6 +24,7 @@ fn add(set: &mut PolicySet, name: &str, scope: Scope, values: &[i32]) {
         scope,
         hooks: vec![Hook {
             call: HookCall::Lsm { hook: "file_open".into() },
+            entry: 0,
             scope: None,
             args: vec![],
             selectors,

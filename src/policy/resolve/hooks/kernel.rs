@@ -24,6 +24,7 @@ const FOREIGN_PREFIXES: [&str; 2] = ["__arm64_", "__ia32_"];
 pub fn kprobe(
     policy: &PolicyCx<'_, '_>,
     kind: HookKind,
+    entry: u32,
     kprobe: &Kprobe<'_>,
     cx: &mut Cx<'_>,
 ) -> Vec<Result<Written, Reported>> {
@@ -59,6 +60,7 @@ pub fn kprobe(
     let written = |name: Result<String, Reported>| {
         let hook = Hook {
             call: HookCall::Kprobe { function: name?, syscall },
+            entry,
             scope: None,
             args: args.compiled.clone(),
             selectors: selectors.all.clone()?,
@@ -213,7 +215,12 @@ fn function_name(call: Text<'_>, syscall: bool, skip: bool, cx: &mut Cx<'_>) -> 
     Ok(format!("{X86_64_PREFIX}{name}"))
 }
 
-pub fn lsm(policy: &PolicyCx<'_, '_>, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Result<Written, Reported> {
+pub fn lsm(
+    policy: &PolicyCx<'_, '_>,
+    entry: u32,
+    lsm: &LsmHook<'_>,
+    cx: &mut Cx<'_>,
+) -> Result<Written, Reported> {
     let args = args::resolve(HookKind::Lsm, lsm.args.as_ref(), lsm.incomplete, cx);
     args::check_count(lsm.args.as_ref(), None, cx);
     let none = Args::default();
@@ -240,6 +247,7 @@ pub fn lsm(policy: &PolicyCx<'_, '_>, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Res
     let call = HookCall::Lsm { hook: name.value.to_string() };
     let hook = Hook {
         call,
+        entry,
         scope: None,
         args: args.compiled,
         selectors: selectors.all?,

@@ -34,15 +34,15 @@ pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Result<Vec
     tetragon::check_mode(spec, cx);
     check_loader(kind, spec, cx);
     let mut hooks: Vec<Result<Written, Reported>> = Vec::new();
-    for kprobe in spec.kprobes.iter().flat_map(|list| &list.items) {
-        hooks.extend(kernel::kprobe(&policy, HookKind::Kprobe, kprobe, cx));
+    for (entry, kprobe) in (0..).zip(spec.kprobes.iter().flat_map(|list| &list.items)) {
+        hooks.extend(kernel::kprobe(&policy, HookKind::Kprobe, entry, kprobe, cx));
     }
     check_hooked_twice(&hooks, spec, cx);
-    for fentry in spec.fentries.iter().flat_map(|list| &list.items) {
-        _ = kernel::kprobe(&policy, HookKind::Fentry, fentry, cx);
+    for (entry, fentry) in (0..).zip(spec.fentries.iter().flat_map(|list| &list.items)) {
+        _ = kernel::kprobe(&policy, HookKind::Fentry, entry, fentry, cx);
     }
-    for lsm in spec.lsmhooks.iter().flat_map(|list| &list.items) {
-        hooks.push(kernel::lsm(&policy, lsm, cx));
+    for (entry, lsm) in (0..).zip(spec.lsmhooks.iter().flat_map(|list| &list.items)) {
+        hooks.push(kernel::lsm(&policy, entry, lsm, cx));
     }
     for hook in spec.tracepoints.iter().flat_map(|list| &list.items) {
         tracepoint::check(&policy, hook, cx);
