@@ -176,9 +176,11 @@ fn of_opens(documents: &str) -> String {
     documents.replace("\"bprm_check_security\"", "\"file_open\"").replace("\"linux_binprm\"", "\"file\"")
 }
 
-pub fn host() -> ExitCode {
+/// `only`: one of the hooks; all of them if it is empty.
+pub fn host(only: &str) -> ExitCode {
     let mut failed = false;
-    for (lsm, hook) in [(false, "bprm_creds_for_exec"), (true, "bprm_check_security"), (true, "file_open")] {
+    let hooks = [(false, "bprm_creds_for_exec"), (true, "bprm_check_security"), (true, "file_open")];
+    for (lsm, hook) in hooks.into_iter().filter(|(_, hook)| only.is_empty() || *hook == only) {
         for series in vm::SERIES {
             if let Err(why) = measure(series, lsm, hook) {
                 eprintln!("kernel {series}, {hook}: {why}");
@@ -282,8 +284,7 @@ fn measure_all(port: &Port, plan: &Plan) -> Result<(), String> {
         }
         let stubs = attached_programs()?;
         for event in &run.events {
-            let measured =
-                cost(&stubs, event).map(|(gross, calls)| (gross - empty * calls).round() as i64);
+            let measured = cost(&stubs, event).map(|(gross, calls)| (gross - empty * calls).round() as i64);
             let (net, error) = measured.map_or_else(|why| (None, Some(why)), |net| (Some(net), None));
             port.data("measure", json!({"run": run.name, "event": event.name, "net": net, "error": error}));
         }

@@ -259,13 +259,15 @@ fn descriptor(act: &Act) -> io::Result<RawFd> {
     }
 }
 
-/// A directory in a layer, as fanotify hands it out: the mark is on the inode, the descriptor has overlayfs's mount.
+/// A directory in a layer, as fanotify hands it out when it is read: the mark is on the inode, the descriptor has
+/// overlayfs's mount.
 fn layer(act: &Act) -> io::Result<RawFd> {
     let of_layer = text(act.path.rsplit_once('/').map_or("/", |(directory, _)| directory));
     // SAFETY: a NUL-terminated path that outlives the call; flags alone.
     let listener = unsafe {
-        let listener = checked(libc::fanotify_init(libc::FAN_CLASS_NOTIF, libc::O_RDONLY as u32))?;
-        let (add, mask) = (libc::FAN_MARK_ADD, libc::FAN_OPEN | libc::FAN_ONDIR);
+        let listener =
+            checked(libc::fanotify_init(libc::FAN_CLASS_NOTIF | libc::FAN_NONBLOCK, libc::O_RDONLY as u32))?;
+        let (add, mask) = (libc::FAN_MARK_ADD, libc::FAN_ACCESS | libc::FAN_ONDIR);
         checked(libc::fanotify_mark(listener, add, mask, libc::AT_FDCWD, of_layer.as_ptr()))?;
         listener
     };
