@@ -127,4 +127,3 @@ fn arguments(event: &Event) -> Vec<Argument<'_>> {
         })
         .collect()
 }
-}
