@@ -26,7 +26,8 @@ pub enum Table {
 }
 
 impl Table {
-    pub const ALL: &[Table] = &[Table::Path, Table::Text, Table::Prefix, Table::Postfix, Table::Intervals, Table::AnyBit];
+    pub const ALL: &[Table] =
+        &[Table::Path, Table::Text, Table::Prefix, Table::Postfix, Table::Intervals, Table::AnyBit];
 
     /// The test, as people say it.
     pub const fn name(self) -> &'static str {

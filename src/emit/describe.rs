@@ -3,7 +3,7 @@
 //! Names follow from what is attached, never from a policy, so that they stay the same from build to build.
 
 use super::assemble::{Assembled, RING_BYTES};
-use super::lower::{LoweredUnit, Lookup, program::rows_may_be_lists};
+use super::lower::{Lookup, LoweredUnit, program::rows_may_be_lists};
 use crate::artifact::digest::Digest;
 use crate::artifact::manifest::*;
 use crate::bpf;

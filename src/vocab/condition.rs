@@ -8,8 +8,19 @@
 //! Whether a condition compiles is no flag. A kind has a [`Table`] or has none, a type has a reader or has none; both
 //! are named by types that exist only together with the code that builds, reads and proves them.
 //!
-//! To add an operator of an existing kind: its row in [`super::operator`] and its cells here.
-//! To add a match kind: its table here and in [`crate::artifact::table`], then follow the compiler.
+//! # From phase to phase
+//! - here: operator and class of type to projection and match kind;
+//! - `policy::Condition`: a source, a projection and `policy::Values`, which has a variant for each table;
+//! - `fold::ir::Predicate`: the same on a parameter of what is attached, each once;
+//! - `fold::plan::Dimension`: a source with its type, a projection and the values of all predicates;
+//! - `emit::lower`: these values as a table, numbered (atoms), with the stencil that looks them up;
+//! - [`crate::artifact`]: the table in the manifest and in bytes, its simulation, and `emit::verify` that reads it back.
+//!
+//! # To add
+//! - an operator of an existing kind: its row in [`super::operator`], its cells here, and how its values are read
+//!   (`policy::resolve::values`);
+//! - a match kind: its table here and in [`crate::artifact::table`], a variant of `policy::Values`, a builder in
+//!   `emit::lower::tables`, a decoder in `emit::verify::decode`, a stencil; then follow the compiler.
 //!
 //! Source: what Tetragon 4fbfe2d does: `pkg/selectors/kernel.go` decides what loads, the filter functions of
 //! `bpf/process/types/basic.h` decide what then happens. Counts and lengths of values are not here ([`super::limit`]).

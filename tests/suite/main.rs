@@ -2,13 +2,13 @@
 
 mod command_line;
 mod compile;
+#[path = "../conditions.rs"]
+mod conditions;
 mod determinism;
 mod equality;
 mod integrations;
 mod layering;
 mod properties;
 mod published_schema;
-#[path = "../conditions.rs"]
-mod conditions;
 mod random;
 mod ways;

@@ -96,7 +96,9 @@ fn hooks() -> Vec<HookKind> {
     let functions = EQUIVALENTS.iter().map(|row| HookKind {
         section: "kprobes",
         yaml: format!("call: {}\n    syscall: false", row.function),
-        args: number(row.params.iter().map(|&p| ty(&lsm_hook(row.hook).unwrap().params[p as usize])).collect()),
+        args: number(
+            row.params.iter().map(|&p| ty(&lsm_hook(row.hook).unwrap().params[p as usize])).collect(),
+        ),
         overrides: true,
     });
     let other = |yaml: &str, args: &[(u8, Option<ArgType>)]| HookKind {

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{LoweredDimension, Lookup};
+use super::{Lookup, LoweredDimension};
 use crate::artifact::abi;
 use crate::bpf::{Place, Step};
 use crate::fold::ir::{AttachKind, Operation, Program, Subject, SubjectId};

@@ -335,11 +335,15 @@ impl Checker<'_> {
             Values::AnyBit(masks) => {
                 for mask in masks {
                     let bit = s.masks.iter().position(|m| m == mask);
-                    let bit = bit.ok_or_else(|| (format!("the mask {mask:#x}"), "no such mask".to_string()))?;
+                    let bit =
+                        bit.ok_or_else(|| (format!("the mask {mask:#x}"), "no such mask".to_string()))?;
                     out.extend((1..=s.count).filter(|atom| atom >> bit & 1 == 1));
                 }
             }
-            Values::Path(values) | Values::Text(values) | Values::Prefix(values) | Values::Postfix(values) => {
+            Values::Path(values)
+            | Values::Text(values)
+            | Values::Prefix(values)
+            | Values::Postfix(values) => {
                 out.extend(values.iter().flat_map(|v| s.atoms_of(*v)));
             }
         }

@@ -4,8 +4,8 @@ use super::decode::{self, Step, Tables, Values};
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
 use crate::artifact::manifest::{AttachKind, Dimension, Integer, Manifest, Operation, Role, Subject, Table};
-use crate::policy::Interval;
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
+use crate::policy::Interval;
 
 /// Everything about one operation that decides verdicts.
 #[derive(Clone, Debug)]

@@ -32,7 +32,9 @@ mod tests {
         let root = build(&mut blob, &[0b11, 0b110, 1 << 63]).unwrap();
         let region = blob.finish();
         let tables = Tables::open(&region.bytes).unwrap();
-        for (value, atom) in [(0, 0), (1, 0b1), (2, 0b11), (4, 0b10), (8, 0), (u64::MAX, 0b111), (1 << 63, 0b100)] {
+        for (value, atom) in
+            [(0, 0), (1, 0b1), (2, 0b11), (4, 0b10), (8, 0), (u64::MAX, 0b111), (1 << 63, 0b100)]
+        {
             assert_eq!(tables.masks(root, value), Ok(atom), "{value:#x}");
         }
         assert_eq!((atoms(0), atoms(3)), (0, 7));

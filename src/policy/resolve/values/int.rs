@@ -270,7 +270,9 @@ mod tests {
     #[test]
     fn an_order_is_that_in_which_tetragon_compares() {
         let edges: [i64; 12] = [0, 1, -1, 127, 128, 255, 256, -128, 32767, 65535, 1 << 31, -(1 << 31)];
-        for (bytes, signed) in [(1, true), (1, false), (2, true), (2, false), (4, true), (4, false), (8, true), (8, false)] {
+        for (bytes, signed) in
+            [(1, true), (1, false), (2, true), (2, false), (4, true), (4, false), (8, true), (8, false)]
+        {
             let order = Order::of(bytes, signed);
             for register in edges.map(|edge| edge as u64) {
                 let unused = 64 - 8 * u32::from(bytes);
@@ -278,7 +280,8 @@ mod tests {
                     (true, 4 | 8) => i128::from((register << unused) as i64 >> unused),
                     _ => i128::from(register << unused >> unused),
                 };
-                for (first, last) in edges.iter().flat_map(|a| edges.map(|b| (i128::from(*a), i128::from(b)))) {
+                for (first, last) in edges.iter().flat_map(|a| edges.map(|b| (i128::from(*a), i128::from(b))))
+                {
                     let expected = first <= compared && compared <= last;
                     let found = holds(&order, first, last, bytes, signed, register);
                     assert_eq!(found, expected, "{bytes} {signed} {first}..={last} {register:#x}");
