@@ -77,7 +77,7 @@ pub(super) fn input(policies: usize) -> Input {
         maps: vec![map("open_tables", Owner::Static, data(3_000), 20)],
         objects: vec![],
         policies: vec![policies - 1],
-        overlap: Tally::default(),
+        overlap: Overlap::default(),
     };
     Input {
         kernel: KernelProfile::of(KernelVersion::new(6, 12)).unwrap(),

@@ -187,7 +187,7 @@ fn a_failure_leaves_what_was_there() {
 fn a_killed_run_is_finished_or_undone_by_the_next() {
     let (first, second, third) = (with_report(3, b"1\n"), with_report(7, b"22\n"), with_report(2, REPORT));
     for has_old in [false, true] {
-        for steps in 0..6 {
+        for steps in 0..6_usize {
             let folder = tempfile::tempdir().unwrap();
             let out = folder.path().join("out");
             if has_old {

@@ -12,7 +12,7 @@ use crate::vocab::operator::Operator;
 
 pub fn equal(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx<'_>) -> Option<Test> {
     let ids = intern_all(values, cx, |value, cx| {
-        // Tetragon: only `string` values lose their trailing NULs, and one of nothing else crashes the loader.
+        // Tetragon: only `string` values lose their trailing NULs, and one of nothing else has no meaning.
         let bytes = if ty == ArgType::String { trim_nuls(value.value) } else { value.value.as_bytes() };
         if ty == ArgType::String && bytes.is_empty() {
             cx.report(codes::empty_value(op.name(), value.span));
