@@ -322,7 +322,7 @@ fn play(port: &Port, set: &Set) -> Result<(), String> {
         }
         .map_err(|e| e.to_string())?;
     }
-    let mut loader = Loader::start(port, &set.artifact, workloads, false)?;
+    let mut loader = Loader::start(port, &set.artifact, workloads, &[])?;
     if let Err(why) = loader.wait_for(|line| line == "ready") {
         return Err(format!("{why}: {:?}", loader.end()));
     }

@@ -48,11 +48,15 @@ pub fn prove(
     manifest: &Manifest,
     files: &Files,
 ) -> Result<(), Disproof> {
-    let mut found = identity::compare(set, manifest);
+    let scopes = identity::scopes(set, manifest);
+    let mut found = identity::compare(set, manifest, &scopes);
     let mut claims = claims(set, program, certificate);
     for operation in &manifest.operations {
         match read::operation(manifest, operation, files) {
-            Ok(decoded) => {
+            Ok(mut decoded) => {
+                for scope in &mut decoded.scopes {
+                    scope.scope = scopes.get(&scope.scope).map_or(u32::MAX, |id| id.0);
+                }
                 let key = (decoded.kind.clone(), decoded.target.clone());
                 let claims = claims.remove(&key).unwrap_or_default();
                 found.extend(compare::compare(set, &decoded, &claims));

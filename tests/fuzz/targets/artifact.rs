@@ -38,7 +38,7 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
     let sources = driver::read(&input, &mut POLICIES.join("\n---\n").as_bytes(), &mut diags);
     let set = driver::policies(&sources, &input, &mut diags).set.expect("the policies are valid");
     let folded = driver::fold(&set, &target, &[], &mut diags).expect("the policies can be compiled");
-    let built = driver::emit(&sources, &set, &folded, &target, &[], &mut diags);
+    let built = driver::emit(&sources, &set, &folded, &target, &[], None, &mut diags);
     let mut built = built.expect("no fault").expect("no limit");
     built.manifest.report_sha256 = Digest::of(b"{}");
     built
