@@ -99,7 +99,7 @@ fn compile_all(folder: &Path, output: &Path) {
     let sources = driver::read(&input, &mut std::io::empty(), &mut diags);
     let set = driver::policies(&sources, &input, &mut diags).set.expect("the set is valid");
     let folded = driver::fold(&set, &target, &[], &mut diags).expect("the set can be compiled");
-    let mut built = driver::emit(&sources, &set, &folded, &target, &[], &mut diags).unwrap().unwrap();
+    let mut built = driver::emit(&sources, &set, &folded, &target, &[], None, &mut diags).unwrap().unwrap();
     let report = measure::report(&set, &built, &target).unwrap();
     measure::complete(&mut built.manifest, &report);
     write::write(output, &built.manifest.to_json(), report.to_json().as_bytes(), &built.files).unwrap();

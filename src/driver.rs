@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
+use crate::artifact::manifest::Manifest;
 use crate::bpf;
 use crate::diag::kernels as report_kernels;
 use crate::diag::{Diagnostics, documents, target as report};
@@ -107,7 +108,7 @@ impl std::fmt::Display for Fault {
     }
 }
 
-/// Shared parts to proved bytes. `Ok(None)` if a limit is exceeded.
+/// Shared parts to proved bytes. Numbers are kept from `previous`. `Ok(None)` if a limit is exceeded.
 ///
 /// # Errors
 /// Only for faults of the compiler itself.
@@ -117,10 +118,11 @@ pub fn emit(
     folded: &Folded,
     target: &Target,
     kernels: &[Kernel],
+    previous: Option<&Manifest>,
     diags: &mut Diagnostics,
 ) -> Result<Option<Built>, Fault> {
     let Folded { program, certificate, plan } = folded;
-    let built = match assemble::run(sources, set, program, plan, target) {
+    let built = match assemble::run(sources, set, program, plan, target, previous) {
         Ok(built) => built,
         Err(AssembleError::Tables { unit, error }) => {
             let list = plan.units[unit].scopes.values().flatten().next().expect("a unit has lists");
@@ -161,7 +163,7 @@ fn check_objects(built: &Built, folded: &Folded, kernels: &[Kernel], diags: &mut
         }
     }
     for ((operation, members), on) in &lacking {
-        let unit = &folded.plan.units[*operation as usize];
+        let Some(unit) = built.numbers.unit(*operation).and_then(|u| folded.plan.units.get(u)) else { continue };
         let name = folded.program.operations[unit.operation.0 as usize].attach.shown();
         let list = unit.scopes.values().flatten().next();
         let span = list.map(|list| folded.program.lists[*list].span);

@@ -37,26 +37,50 @@ pub struct Generation {
     pub node_map: MapHandle,
     pub ring_map: MapHandle,
     ring: RingBuffer<'static>,
+    /// Operations that this kernel does not take.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// An operation that is not loaded or not attached; its policies do nothing on this node.
+pub struct LeftOut {
+    pub operation: u32,
+    pub why: String,
 }
 
 impl Generation {
-    pub fn load(artifact: &Artifact, number: u32, workloads: &[Workload]) -> Outcome<Generation> {
+    /// An operation that this kernel does not take is left out; `strict`: is an error.
+    pub fn load(
+        artifact: &Artifact,
+        number: u32,
+        workloads: &[Workload],
+        strict: bool,
+    ) -> Outcome<Generation> {
         let manifest = &artifact.manifest;
         let locks = requirements::locks(manifest)?;
         let node = Node::new(manifest, artifact.scope_blocks.clone(), number, workloads, locks)?;
         let mut shared = Shared::default();
-        let mut bodies = BTreeMap::new();
+        let (mut bodies, mut left_out) = (BTreeMap::new(), Vec::new());
         for program in chosen(&artifact.manifest, Role::Body) {
             let operation = artifact.manifest.operation(program.operation).ok_or("a body without an operation")?;
-            let way = requirements::way(&operation.attach)?;
-            bodies.insert(program.operation, shared.load(artifact, program, way)?);
+            let loaded =
+                requirements::way(&operation.attach).and_then(|way| shared.load(artifact, program, way));
+            match loaded {
+                Ok(object) => drop(bodies.insert(program.operation, object)),
+                Err(error) if strict => return Err(error),
+                Err(error) => {
+                    left_out.push(LeftOut { operation: program.operation, why: error.to_string() });
+                }
+            }
+        }
+        if let (true, Some(LeftOut { why, .. })) = (bodies.is_empty(), left_out.first()) {
+            return Err(format!("no operation can be loaded; the first: {why}").into());
         }
         let node_map = shared.take(NODE)?;
         let ring_map = shared.take(EVENTS)?;
         let region = Region::map(&node_map, artifact.manifest.node.bytes)?;
         region.fill(node.bytes());
         let ring = printed(&ring_map, artifact, number)?;
-        Ok(Generation { number, bodies, node, region, node_map, ring_map, ring })
+        Ok(Generation { number, bodies, node, region, node_map, ring_map, ring, left_out })
     }
 
     /// What the operation's stub is to call.

@@ -16,8 +16,8 @@ use std::os::fd::AsFd;
 use tetrafold::artifact::manifest::{Attach, LinkKind, Manifest, Map, Operation, Program, Role};
 use tetrafold::artifact::read::Artifact;
 
+use crate::generation::{Generation, LeftOut, Shared, chosen, set_slot};
 use crate::{Outcome, requirements};
-use crate::generation::{Generation, Shared, chosen, set_slot};
 
 pub struct Pins {
     folder: PathBuf,
@@ -92,16 +92,38 @@ impl Pins {
     }
 
     /// Lets every operation's stub call the new bodies; stubs that are missing are loaded, attached and pinned.
-    pub fn put_in_force(&mut self, artifact: &Artifact, generation: &Generation) -> Outcome<()> {
+    ///
+    /// An operation whose body is not loaded keeps what an earlier generation has in force, if it has. One that cannot be
+    /// attached is left out; `strict`: is an error.
+    pub fn put_in_force(
+        &mut self,
+        artifact: &Artifact,
+        generation: &mut Generation,
+        strict: bool,
+    ) -> Outcome<()> {
         let manifest = &artifact.manifest;
         for program in chosen(manifest, Role::Stub) {
             let operation = manifest.operation(program.operation).ok_or("a stub without an operation")?;
             self.find_stub(operation)?;
-            let body = generation.body(operation.number)?;
-            match self.stubs.iter().find(|stub| stub.operation == operation.name) {
-                Some(stub) => set_slot(&stub.slots, body).map_err(|e| format!("{}: {e}", operation.name))?,
-                None => self.attach(artifact, program, operation, generation)?,
+            if generation.left_out.iter().any(|left| left.operation == operation.number) {
+                continue;
             }
+            let body = generation.body(operation.number)?;
+            let attached = match self.stubs.iter().find(|stub| stub.operation == operation.name) {
+                Some(stub) => Ok(set_slot(&stub.slots, body).map_err(|e| format!("{}: {e}", operation.name))?),
+                None => self.attach(artifact, program, operation, generation),
+            };
+            match attached {
+                Ok(()) => {}
+                Err(error) if strict => return Err(error),
+                Err(error) => {
+                    self.take_off(&stem(&operation.name));
+                    generation.left_out.push(LeftOut { operation: operation.number, why: error.to_string() });
+                }
+            }
+        }
+        if let (true, Some(LeftOut { why, .. })) = (self.stubs.is_empty(), generation.left_out.first()) {
+            return Err(format!("no operation can be attached; the first: {why}").into());
         }
         self.retire(manifest);
         self.pin_over(&generation.ring_map, RING)?;
@@ -188,6 +210,20 @@ impl Pins {
         let operation = operation.name.clone();
         self.stubs.push(Stub { operation, links, program: id, slots, missed, _object: Some(object) });
         Ok(())
+    }
+
+    /// Whether a generation, this one or an earlier one, has the operation in force.
+    pub fn has(&self, operation: &str) -> bool {
+        self.stubs.iter().any(|stub| stub.operation == operation)
+    }
+
+    /// Removes what this run has pinned for an operation.
+    fn take_off(&mut self, stem: &str) {
+        let of_it = |pin: &&String| pin.rsplit_once('-').is_some_and(|(operation, _)| operation == stem);
+        for pin in self.made.iter().filter(of_it) {
+            let _ = std::fs::remove_file(self.folder.join(pin));
+        }
+        self.made.retain(|pin| !of_it(&pin));
     }
 
     /// Takes off what no operation of the artifact needs any more.

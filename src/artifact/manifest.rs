@@ -52,8 +52,18 @@ pub struct Manifest {
     pub load_order: Vec<LoadStep>,
     pub limits: Vec<Limit>,
     pub conflicts: Vec<Conflict>,
+    pub next_numbers: NextNumbers,
     /// Of `report.json`.
     pub report_sha256: Digest,
+}
+
+/// Numbers that a later build gives to what is new: above all that this and earlier builds have given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NextNumbers {
+    pub policy: u32,
+    pub scope: u32,
+    pub operation: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -122,7 +132,7 @@ pub enum Feature {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Operation {
-    /// Stands in every event.
+    /// Stands in every event; kept from build to build, so gaps are allowed and order means nothing.
     pub number: u32,
     /// For people and for pins, such as `lsm:bprm_check_security`. Another set of targets has another name, so that
     /// what is attached under a name has the targets of that name, in their order.

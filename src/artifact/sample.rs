@@ -89,6 +89,7 @@ pub fn allowlists(policies: u32, distinct: u32, listed: u32) -> Sample {
         ],
         limits: vec![Limit { name: "programs per trampoline".into(), operation: Some(0), used: 1, max: 38 }],
         conflicts: vec![],
+        next_numbers: NextNumbers { policy: policies, scope: policies, operation: OPERATION + 1 },
         report_sha256: Digest::of(REPORT),
     };
     Sample { manifest, files }

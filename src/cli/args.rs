@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::config::Typed;
 use super::level_args::LevelArgs;
+use crate::artifact::digest::Digest;
 use crate::driver::Input;
 use crate::platform::kernel::{self, Kernel};
 use crate::platform::{KernelVersion, OLDEST_KERNEL, Preempt, Target};
@@ -109,7 +110,7 @@ pub struct InputArgs {
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Namespace of namespaced policies that name none
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = namespace)]
     pub namespace: String,
     /// Let no policy act: each only reports what it would do
     #[arg(long)]
@@ -217,6 +218,23 @@ impl TargetArgs {
     }
 }
 
+fn digest(text: &str) -> Result<Digest, String> {
+    let hex = text.strip_prefix("sha256:").unwrap_or(text);
+    Digest::parse(hex).ok_or_else(|| "64 lowercase hexadecimal digits are wanted".to_string())
+}
+
+/// A DNS label, as Kubernetes wants it (RFC 1123).
+pub(super) fn namespace(text: &str) -> Result<String, String> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = text.as_bytes();
+    let ends = [bytes.first(), bytes.last()].into_iter().all(|b| b.is_some_and(|&b| plain(b)));
+    if ends && bytes.len() <= 63 && bytes.iter().all(|&b| plain(b) || b == b'-') {
+        return Ok(text.to_string());
+    }
+    Err("a namespace is at most 63 lowercase letters, digits and `-`, and begins and ends with one of the former"
+        .to_string())
+}
+
 pub(super) fn kernel_version(text: &str) -> Result<KernelVersion, String> {
     let version = text.split_once('.').and_then(|(major, minor)| {
         let number =
@@ -296,6 +314,12 @@ pub struct CompileArgs {
     pub target: TargetArgs,
     #[command(flatten)]
     pub budgets: BudgetArgs,
+    /// Write an in-toto statement about the artifact (SLSA v1 provenance), unsigned and without times
+    #[arg(long, value_name = "FILE")]
+    pub provenance: Option<PathBuf>,
+    /// Artifact of an earlier build, whose numbers policies, scopes and operations keep
+    #[arg(long, value_name = "DIR")]
+    pub previous: Option<PathBuf>,
     /// Folder for the artifact, made if it is missing; an older artifact there is replaced, anything else refused
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
@@ -322,6 +346,9 @@ pub struct InspectArgs {
     /// Folder of the artifact
     #[arg(value_name = "DIR")]
     pub artifact: PathBuf,
+    /// Digest that the artifact must have: the one that `compile` printed
+    #[arg(long, value_name = "HEX", value_parser = digest)]
+    pub digest: Option<Digest>,
     /// List the instructions of every program as well
     #[arg(long)]
     pub instructions: bool,
@@ -421,6 +448,16 @@ mod tests {
         assert_eq!(preempt(&[]), Preempt::Full);
         assert_eq!(preempt(&["--preempt", "voluntary"]), Preempt::Voluntary);
         assert_eq!(preempt(&["--preempt", "unknown"]), Preempt::Unknown);
+    }
+
+    #[test]
+    fn namespaces_are_those_that_kubernetes_takes() {
+        for good in ["default", "a", "0", "kube-system", &"x".repeat(63)] {
+            assert_eq!(namespace(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "A", "a_b", "a.b", "-a", "a-", "a/b", "\u{e9}", " a", &"x".repeat(64)] {
+            assert!(namespace(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! `compile`: policies to an artifact.
 
 use std::io;
+use std::path::Path;
 
 use super::args::{BudgetArgs, CompileArgs, InputArgs, TargetArgs};
 use super::config::{self, Settled};
 use super::console::{Console, NotWritten, Place};
 use super::{Status, kernels};
-use crate::artifact::read::STAGING;
+use crate::artifact::digest::Digest;
+use crate::artifact::manifest::Manifest;
+use crate::artifact::provenance;
+use crate::artifact::read::{Artifact, STAGING};
 use crate::diag::{Diagnostic, Diagnostics, files, target};
 use crate::driver;
 use crate::emit::assemble::Built;
@@ -17,12 +21,30 @@ use crate::report::{self, Budget, Budgets, Report};
 use crate::source::Sources;
 
 pub fn run(args: &CompileArgs, console: Console) -> Result<Status, NotWritten> {
-    let made = match make(&args.input, &args.target, &args.budgets, console)? {
+    let previous = match args.previous.as_deref().map(Artifact::open).transpose() {
+        Ok(previous) => previous.map(|artifact| artifact.manifest),
+        Err(error) => {
+            let folder = args.previous.as_deref().unwrap_or(&args.output).display();
+            console.text(Place::Stderr, &format!("tetrafold: {folder}: {error}\n"))?;
+            return Ok(Status::Unreadable);
+        }
+    };
+    let made = match make(&args.input, &args.target, &args.budgets, previous.as_ref(), console)? {
         Ok(made) if made.status() == Status::Done => made,
         Ok(made) => return Ok(made.status()),
         Err(status) => return Ok(status),
     };
     let manifest = made.built.manifest.to_json();
+    if let Some(file) = &args.provenance {
+        if is_inside(file, &args.output) {
+            let text = "tetrafold: --provenance names a file inside the artifact, which holds nothing but itself\n";
+            console.text(Place::Stderr, text)?;
+            return Ok(Status::WrongUsage);
+        }
+        // Before the artifact: where it cannot be written, nothing is.
+        let statement = provenance::statement(&made.built.manifest, Digest::of(&manifest));
+        console.text(Place::File(file), &statement)?;
+    }
     let written = write::write(&args.output, &manifest, made.report.to_json().as_bytes(), &made.built.files);
     let digest = match written {
         Ok(digest) => digest,
@@ -36,6 +58,13 @@ pub fn run(args: &CompileArgs, console: Console) -> Result<Status, NotWritten> {
     let text = format!("{}digest {digest}\n", summary(&made, &args.output.to_string_lossy()));
     console.text(Place::Stdout, &text)?;
     Ok(Status::Done)
+}
+
+/// As far as names tell; a link may lead anywhere.
+fn is_inside(file: &Path, folder: &Path) -> bool {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let around = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    around.canonicalize().is_ok_and(|around| around.starts_with(&folder)) || file.starts_with(&folder)
 }
 
 fn not_written(error: &WriteError) -> Diagnostic {
@@ -67,6 +96,7 @@ pub(super) fn make(
     input: &InputArgs,
     target: &TargetArgs,
     budgets: &BudgetArgs,
+    previous: Option<&Manifest>,
     console: Console,
 ) -> Result<Result<Made, Status>, NotWritten> {
     let settled = match config::settle(input, console)? {
@@ -88,7 +118,15 @@ pub(super) fn make(
     if let (Some(set), Some(folded)) = (&set, &folded)
         && !diags.blocks_compile()
     {
-        outcome = driver::emit(&sources, set, folded, &target, &input.resolve.kernels, &mut diags);
+        outcome = driver::emit(
+            &sources,
+            set,
+            folded,
+            &target,
+            &input.resolve.kernels,
+            previous,
+            &mut diags,
+        );
     }
     // Large sets are most of the memory that a run takes; the report does not look at this.
     drop(folded);

@@ -17,7 +17,7 @@ use crate::source::Sources;
 pub fn run(args: &ReportArgs, console: Console) -> Result<Status, NotWritten> {
     let made = match args.input.paths.as_slice() {
         [folder] if folder.join(manifest::FILE_NAME).is_file() => of_artifact(folder, args, console)?,
-        _ => compile::make(&args.input, &args.target, &args.budgets, console)?
+        _ => compile::make(&args.input, &args.target, &args.budgets, None, console)?
             .map(|made| (made.status(), Report { budgets: made.budgets, ..made.report })),
     };
     let (status, report) = match made {

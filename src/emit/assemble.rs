@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::describe;
+use super::numbers::Numbers;
 use super::lower::{self, LoweredUnit, program::Places};
 use super::scope_blocks;
 use crate::artifact::abi::{self, SCRATCH_SLOTS};
@@ -29,6 +30,7 @@ pub const RING_BYTES: u32 = 64 << 10;
 pub struct Built {
     pub manifest: Manifest,
     pub files: Files,
+    pub numbers: Numbers,
 }
 
 /// What cannot be assembled although the policies are valid.
@@ -60,7 +62,10 @@ pub fn run(
     program: &Program,
     plan: &Plan,
     target: &Target,
+    previous: Option<&Manifest>,
 ) -> Result<Built, AssembleError> {
+    let terms = describe::scope_terms(set);
+    let numbers = Numbers::assign(set, program, plan, &terms, previous);
     let stencils = StencilObject::embedded().map_err(|e| AssembleError::Object(e.to_string()))?;
     let mut files = Files::default();
     let mut lowered = vec![];
@@ -77,25 +82,29 @@ pub fn run(
         .collect();
     let mut blocks = vec![];
     for (u, unit) in lowered.iter().enumerate() {
-        let bytes = scope_blocks::encode(u as u32, unit, program);
+        let number = numbers.operation(u);
+        let bytes = scope_blocks::encode(number, unit, program, &numbers);
         let atoms: Vec<u32> = unit.dimensions.iter().map(|d| d.count).collect();
         let read =
-            ScopeBlocks::read(&bytes, u as u32, &atoms).map_err(|e| AssembleError::Object(e.to_string()))?;
+            ScopeBlocks::read(&bytes, number, &atoms).map_err(|e| AssembleError::Object(e.to_string()))?;
         blocks.push((files.add(FileKind::Image, bytes), read));
     }
-    let scopes = describe::scopes(set);
-    let parts: Vec<OperationBlocks<'_>> = dimensions
+    let scopes = describe::scopes(terms, &numbers);
+    // In the order of the manifest, as their heads are.
+    let order = numbers.units();
+    let parts: Vec<OperationBlocks<'_>> = order
         .iter()
-        .zip(&blocks)
-        .map(|(dimensions, (_, blocks))| OperationBlocks { dimensions, blocks })
+        .map(|&u| OperationBlocks { dimensions: &dimensions[u], blocks: &blocks[u].1 })
         .collect();
-    let (node, heads) = layout::layout(target.pods, &scopes, &parts).ok_or(AssembleError::NodeTooLarge)?;
+    let (node, ordered) = layout::layout(target.pods, &scopes, &parts).ok_or(AssembleError::NodeTooLarge)?;
+    let mut heads = vec![0; ordered.len()];
+    order.iter().zip(ordered).for_each(|(&u, head)| heads[u] = head);
     let scratch = Scratch::of(&stencils, program, plan)?;
     let kinds = attach_kinds(program, plan);
     let mut assembled = vec![];
     for (u, lowered) in lowered.into_iter().enumerate() {
         let (scope_blocks, blocks) = blocks.remove(0);
-        let places = Places { operation: u as u32, heads: heads[u], slots: scratch.slots_of(kinds[u]) };
+        let places = Places { operation: numbers.operation(u), heads: heads[u], slots: scratch.slots_of(kinds[u]) };
         let spec = body(program, plan, u, &lowered, places, &scratch, &node, target);
         let object = bpf::link(&stencils, &spec).map_err(|e| AssembleError::Object(e.to_string()))?;
         let body = files.add(FileKind::Object, object);
@@ -117,8 +126,9 @@ pub fn run(
         node,
         scratch: (scratch.slot_bytes, scratch.slots),
         assembled: &assembled,
+        numbers: &numbers,
     });
-    Ok(Built { manifest, files })
+    Ok(Built { manifest, files, numbers })
 }
 
 fn attach_kinds(program: &Program, plan: &Plan) -> Vec<AttachKind> {

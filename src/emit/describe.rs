@@ -4,6 +4,7 @@
 
 use super::assemble::{Assembled, RING_BYTES};
 use super::lower::{Lookup, LoweredUnit, program::rows_may_be_lists};
+use super::numbers::Numbers;
 use crate::artifact::digest::Digest;
 use crate::artifact::manifest::*;
 use crate::bpf;
@@ -27,6 +28,7 @@ pub struct Parts<'a> {
     /// Bytes and number of the slots of scratch memory.
     pub scratch: (u32, u32),
     pub assembled: &'a [Assembled],
+    pub numbers: &'a Numbers,
 }
 
 /// ELF section of a program, by which libbpf knows its type and target. Of several targets it names none: a loader
@@ -84,15 +86,30 @@ pub fn dimensions(program: &ir::Program, unit: &Unit, lowered: &LoweredUnit) -> 
         .collect()
 }
 
-pub fn scopes(set: &PolicySet) -> Vec<Scope> {
-    set.scopes
-        .iter()
-        .enumerate()
-        .map(|(number, scope)| Scope {
-            number: number as u32,
-            any: scope.any.iter().map(scope_term).collect(),
-        })
-        .collect()
+/// Whom each scope of the set selects.
+pub fn scope_terms(set: &PolicySet) -> Vec<Vec<ScopeTerm>> {
+    set.scopes.iter().map(|scope| scope.any.iter().map(scope_term).collect()).collect()
+}
+
+pub fn scopes(terms: Vec<Vec<ScopeTerm>>, numbers: &Numbers) -> Vec<Scope> {
+    let terms = terms.into_iter().enumerate();
+    let scope = |(id, any)| Scope { number: numbers.scope(policy::ScopeId(id as u32)), any };
+    let mut scopes: Vec<Scope> = terms.map(scope).collect();
+    scopes.sort_by_key(|scope| scope.number);
+    scopes
+}
+
+pub fn kind(kind: policy::PolicyKind) -> PolicyKind {
+    match kind {
+        policy::PolicyKind::TracingPolicy => PolicyKind::TracingPolicy,
+        policy::PolicyKind::TracingPolicyNamespaced => PolicyKind::TracingPolicyNamespaced,
+        policy::PolicyKind::TracingPolicyBinding => PolicyKind::TracingPolicyBinding,
+    }
+}
+
+/// Names the operation for people, and from build to build.
+pub fn operation_title(attach: &ir::AttachSet) -> String {
+    format!("{}:{}", attach.kind.name(), targets_name(attach))
 }
 
 fn scope_term(term: &policy::ScopeTerm) -> ScopeTerm {
@@ -133,6 +150,7 @@ pub fn manifest(parts: &Parts<'_>) -> Manifest {
         load_order: load_order(parts),
         limits: limits(parts),
         conflicts: conflicts(parts),
+        next_numbers: parts.numbers.next,
         // Known once there is a report.
         report_sha256: Digest::of(b""),
     }
@@ -205,8 +223,8 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
         args.sort_by(|a, b| (a.index, &a.ty).cmp(&(b.index, &b.ty)));
         args.dedup_by_key(|a| a.index);
         out.push(Operation {
-            number: u as u32,
-            name: format!("{}:{}", operation.attach.kind.name(), targets_name(&operation.attach)),
+            number: parts.numbers.operation(u),
+            name: operation_title(&operation.attach),
             attach: attach(&operation.attach),
             args,
             dimensions: parts.dimensions[u].clone(),
@@ -215,6 +233,7 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
             heads_offset: assembled.heads,
         });
     }
+    out.sort_by_key(|operation| operation.number);
     out
 }
 
@@ -258,7 +277,7 @@ fn programs(parts: &Parts<'_>) -> Vec<Program> {
         };
         let program = |role: Role, word: &str| Program {
             name: format!("{}-{word}", operation_name(attach)),
-            operation: u as u32,
+            operation: parts.numbers.operation(u),
             role,
             object: if role == Role::Stub { assembled.stub.clone() } else { assembled.body.clone() },
             section: section(attach),
@@ -304,7 +323,7 @@ fn maps(parts: &Parts<'_>) -> Vec<Map> {
     ];
     for (u, (assembled, attach)) in parts.assembled.iter().zip(attaches(parts)).enumerate() {
         let name = |word: &str| format!("{}-{word}", operation_name(attach));
-        let of = |m: Map| Map { operation: Some(u as u32), ..m };
+        let of = |m: Map| Map { operation: Some(parts.numbers.operation(u)), ..m };
         // Not mmapable, unlike other data sections: a value that somebody has mapped cannot be frozen.
         out.push(of(Map {
             owner: Owner::Static,
@@ -335,12 +354,8 @@ fn policies(parts: &Parts<'_>) -> Vec<Policy> {
         .map(|(rank, (policy, lists))| {
             let source = parts.sources.get(policy.file);
             Policy {
-                number: rank as u32,
-                kind: match policy.identity.kind {
-                    policy::PolicyKind::TracingPolicy => PolicyKind::TracingPolicy,
-                    policy::PolicyKind::TracingPolicyNamespaced => PolicyKind::TracingPolicyNamespaced,
-                    policy::PolicyKind::TracingPolicyBinding => PolicyKind::TracingPolicyBinding,
-                },
+                number: parts.numbers.policy(rank),
+                kind: kind(policy.identity.kind),
                 namespace: policy.identity.namespace.clone(),
                 name: policy.identity.name.clone(),
                 file: source.name.clone(),
@@ -354,11 +369,12 @@ fn policies(parts: &Parts<'_>) -> Vec<Policy> {
                     policy::Mode::Enforce => Mode::Enforce,
                     policy::Mode::Monitor => Mode::Monitor,
                 },
-                scope: policy.scope.0,
+                scope: parts.numbers.scope(policy.scope),
                 hooks: lists
                     .iter()
                     .filter_map(|list| {
-                        by_operation[list.operation.0 as usize].map(|u| hook(parts, policy, list, u as u32))
+                        by_operation[list.operation.0 as usize]
+                            .map(|u| hook(parts, policy, list, parts.numbers.operation(u)))
                     })
                     .collect(),
             }
@@ -380,8 +396,8 @@ fn conflicts(parts: &Parts<'_>) -> Vec<Conflict> {
         let unit = list.and_then(|list| parts.plan.units.iter().position(|u| u.operation == list.operation));
         let Some(unit) = unit else { continue };
         out.push(Conflict {
-            operation: unit as u32,
-            policies: vec![winner.policy as u32, loser.policy as u32],
+            operation: parts.numbers.operation(unit),
+            policies: [winner, loser].map(|side| parts.numbers.policy(side.policy)).into(),
             reason: format!(
                 "they may return {} and {}; both select {}",
                 winner.value, loser.value, found.witness
@@ -397,7 +413,7 @@ fn hook(parts: &Parts<'_>, policy: &policy::Policy, list: &ir::List, operation: 
     PolicyHook {
         operation,
         source: parts.sources.place(hook.span).to_string(),
-        scope: hook.scope.map(|scope| scope.0),
+        scope: hook.scope.map(|scope| parts.numbers.scope(scope)),
         first_selector: list.first_selector,
         selectors: hook
             .selectors
@@ -469,7 +485,7 @@ fn limits(parts: &Parts<'_>) -> Vec<Limit> {
         .enumerate()
         .map(|(u, d)| Limit {
             name: "dimensions".to_string(),
-            operation: Some(u as u32),
+            operation: Some(parts.numbers.operation(u)),
             used: d.len() as u64,
             max: crate::artifact::abi::DIMENSIONS.into(),
         })

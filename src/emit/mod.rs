@@ -3,6 +3,7 @@
 pub mod assemble;
 mod describe;
 pub mod lower;
+pub mod numbers;
 mod scope_blocks;
 pub mod verify;
 pub mod write;

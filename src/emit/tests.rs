@@ -72,7 +72,7 @@ fn an_allowlist_is_assembled_proved_and_judged() {
     let mut program = ir::build(&set, &target, &mut diags);
     let certificate = opt::run(&mut program, &set.strings, &[]);
     let plan = plan::factor(&program, &mut diags).expect("no limit is near");
-    let built = assemble::run(&sources, &set, &program, &plan, &target).unwrap();
+    let built = assemble::run(&sources, &set, &program, &plan, &target, None).unwrap();
     built.manifest.check().unwrap();
     verify::prove(&set, &program, &certificate, &built.manifest, &built.files).unwrap();
 
@@ -102,7 +102,7 @@ fn the_proof_sees_a_wrong_value_and_a_wrong_list() {
     let mut program = ir::build(&set, &target, &mut diags);
     let certificate = opt::run(&mut program, &set.strings, &[]);
     let plan = plan::factor(&program, &mut diags).unwrap();
-    let built = assemble::run(&sources, &set, &program, &plan, &target).unwrap();
+    let built = assemble::run(&sources, &set, &program, &plan, &target, None).unwrap();
     // The same artifact does not prove another set of policies.
     let (mut other, mut sources) = (PolicySet::default(), Sources::default());
     allowlist(&mut other, &mut sources, "db", &["/usr/bin/postgres", "/bin/bash"]);

@@ -50,7 +50,10 @@ pub fn report(set: &PolicySet, built: &Built, target: &Target) -> Result<Report,
     let named = named.map(|(policy, tetragon)| PolicyInput { name: policy_name(&policy.identity), tetragon });
     let policies: Vec<PolicyInput> = named.collect();
     let overlap = |operation: &manifest::Operation| {
-        let tally = tally(set, &hooks(manifest, operation));
+        let hooks = hooks(manifest, operation).into_iter();
+        let hooks: Vec<(usize, ScopeId)> =
+            hooks.filter_map(|(rank, number)| Some((rank, built.numbers.scope_id(number)?))).collect();
+        let tally = tally(set, &hooks);
         let meeting = |example: &Example| Meeting {
             policies: example.policies.map(|p| policies[p].name.clone()),
             witness: example.witness.to_string(),
@@ -162,12 +165,12 @@ fn measured(
     forecast(&input).map_err(MeasureError::Forecast)
 }
 
-/// Policies on an operation by their position, each with the scope of its hook.
-fn hooks(manifest: &Manifest, operation: &manifest::Operation) -> Vec<(usize, ScopeId)> {
+/// Policies on an operation by their position, each with the number of its hook's scope.
+fn hooks(manifest: &Manifest, operation: &manifest::Operation) -> Vec<(usize, u32)> {
     let all = manifest.policies.iter().enumerate();
     all.flat_map(|(rank, p)| p.hooks.iter().map(move |h| (rank, p.scope, h)))
         .filter(|(_, _, hook)| hook.operation == operation.number)
-        .map(|(rank, scope, hook)| (rank, ScopeId(hook.scope.unwrap_or(scope))))
+        .map(|(rank, scope, hook)| (rank, hook.scope.unwrap_or(scope)))
         .collect()
 }
 

@@ -278,7 +278,7 @@ fn measure_all(port: &Port, plan: &Plan) -> Result<(), String> {
                 guest::cgroup(rest.split(',').next().unwrap_or_default()).map_err(|e| e.to_string())?;
             }
         }
-        let mut loader = Loader::start(port, &run.artifact, workloads, false)?;
+        let mut loader = Loader::start(port, &run.artifact, workloads, &[])?;
         if let Err(why) = loader.wait_for(|line| line == "ready") {
             return Err(format!("{}: {why}: {:?}", run.name, loader.end()));
         }

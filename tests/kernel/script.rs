@@ -118,6 +118,10 @@ pub struct Load {
     pub workloads: String,
     /// With `--replace`; a loader that is running is told to go when the new one is ready, as a supervisor would.
     pub replace: bool,
+    /// With `--strict`.
+    pub strict: bool,
+    /// Names of the operations that this kernel does not take: the loader says so, counts them, and ends with 2.
+    pub lacks: Vec<String>,
     /// The loader must refuse, and its standard error must contain this.
     pub refuses: Option<String>,
 }

@@ -326,7 +326,7 @@ pub fn stage(port: &Port, set: &Set) -> Result<Loader, String> {
         }
         .map_err(|e| e.to_string())?;
     }
-    let mut loader = Loader::start(port, &set.artifact, workloads, false)?;
+    let mut loader = Loader::start(port, &set.artifact, workloads, &[])?;
     if let Err(why) = loader.wait_for(|line| line == "ready") {
         return Err(format!("{why}: {:?}", loader.end()));
     }

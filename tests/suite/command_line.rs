@@ -7,6 +7,7 @@ mod hostile;
 mod inputs;
 mod kernels;
 mod outputs;
+mod previous;
 mod same_bytes;
 
 use std::collections::BTreeMap;

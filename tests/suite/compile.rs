@@ -1,5 +1,6 @@
 //! From YAML text to a proved artifact, as the command line does it, without files.
 
+use tetrafold::artifact::manifest::Manifest;
 use tetrafold::artifact::judge::Argument;
 use tetrafold::artifact::manifest::Operation;
 use tetrafold::artifact::node::{Node, Workload as NodeWorkload};
@@ -28,6 +29,18 @@ pub struct Compiled {
 /// # Errors
 /// What was found wrong, one message a line.
 pub fn compile(texts: &[&str], target: &Target) -> Result<Compiled, String> {
+    compile_after(texts, target, None)
+}
+
+/// With numbers kept from an earlier build.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_after(
+    texts: &[&str],
+    target: &Target,
+    previous: Option<&Manifest>,
+) -> Result<Compiled, String> {
     let mut sources = Sources::default();
     for (i, text) in texts.iter().enumerate() {
         sources.add(format!("{i}.yaml"), *text);
@@ -42,7 +55,7 @@ pub fn compile(texts: &[&str], target: &Target) -> Result<Compiled, String> {
     if diags.blocks_compile() {
         return Err(said(&diags));
     }
-    let built = driver::emit(&sources, &set, &folded, target, &[], &mut diags)
+    let built = driver::emit(&sources, &set, &folded, target, &[], previous, &mut diags)
         .map_err(|fault| fault.to_string())?
         .ok_or_else(|| said(&diags))?;
     let blocks = built
@@ -113,7 +126,8 @@ impl Compiled {
             let rank = self.set.policies.iter().position(|p| p.identity == hit.policy).unwrap();
             let list =
                 self.folded.program.lists.iter().find(|l| l.policy == rank && l.hooks.contains(&hit.hook)).unwrap();
-            hits.push((rank as u32, list.first_selector + u32::from(hit.selector), hit.post));
+            let number = self.built.manifest.policies[rank].number;
+            hits.push((number, list.first_selector + u32::from(hit.selector), hit.post));
         }
         Judged { hits, value: verdict.value, sigkill: verdict.sigkill }
     }

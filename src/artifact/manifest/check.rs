@@ -32,6 +32,8 @@ impl std::error::Error for ManifestError {}
 
 /// Atoms that a program's frame holds (`bpf-templates/frame.h`).
 const DIMENSIONS_MAX: usize = 16;
+/// Leaves room for as many policies as there can be in one build.
+const NUMBERS_MAX: u32 = 1 << 31;
 /// Numbers that an ACT word can hold (`bpf-templates/abi.h`).
 const SELECTORS_MAX: usize = 256;
 
@@ -59,7 +61,20 @@ impl Manifest {
         self.check_node()?;
         self.check_scopes()?;
         self.check_policies()?;
-        self.check_references()
+        self.check_references()?;
+        self.check_next_numbers()
+    }
+
+    /// So that a build on top of this one neither gives a number twice nor runs out of them.
+    fn check_next_numbers(&self) -> Result<(), ManifestError> {
+        let NextNumbers { policy, scope, operation } = self.next_numbers;
+        let above = |next: u32, given: Option<u32>| given < Some(next).filter(|&n| n > 0) || given.is_none();
+        let holds = above(policy, self.policies.iter().map(|p| p.number).max())
+            && above(scope, self.scopes.iter().map(|s| s.number).max())
+            && above(operation, self.operations.iter().map(|o| o.number).max());
+        ensure(holds, "nextNumbers", || "a number is not above those that were given".into())?;
+        let largest = policy.max(scope).max(operation);
+        ensure(largest <= NUMBERS_MAX, "nextNumbers", || format!("more than {NUMBERS_MAX}"))
     }
 
     fn check_layouts(&self) -> Result<(), ManifestError> {

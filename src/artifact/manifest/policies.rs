@@ -9,6 +9,7 @@ use crate::digest::Digest;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Scope {
+    /// Kept from build to build, so gaps are allowed and order means nothing.
     pub number: u32,
     pub any: Vec<ScopeTerm>,
 }

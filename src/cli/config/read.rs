@@ -9,7 +9,7 @@ use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::Config;
-use crate::cli::args::{BudgetArgs, TargetArgs};
+use crate::cli::args::{BudgetArgs, TargetArgs, namespace};
 use crate::diag::levels::{Level, Named};
 use crate::diag::{Diagnostics, config as report, schema};
 use crate::source::{Sources, Span};
@@ -55,7 +55,13 @@ fn document(root: &Node<'_>, config: &mut Config, diags: &mut Diagnostics) {
     for (name, _, value) in fields(root, "a configuration", &settings, diags) {
         match name {
             "lints" => config.levels = lints(value, diags),
-            "namespace" => config.namespace = text(name, value, diags).map(str::to_string),
+            "namespace" => {
+                let Some(text) = text(name, value, diags) else { continue };
+                match namespace(text) {
+                    Ok(namespace) => config.namespace = Some(namespace),
+                    Err(why) => diags.push(report::refused_setting(name, text, &why, value.span)),
+                }
+            }
             option => {
                 let Some(text) = text(option, value, diags) else { continue };
                 match parsed(&[format!("--{option}={text}")]) {

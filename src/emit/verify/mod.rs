@@ -48,11 +48,15 @@ pub fn prove(
     manifest: &Manifest,
     files: &Files,
 ) -> Result<(), Disproof> {
-    let mut found = identity::compare(set, manifest);
+    let scopes = identity::scopes(set, manifest);
+    let mut found = identity::compare(set, manifest, &scopes);
     let mut claims = claims(set, program, certificate);
     for operation in &manifest.operations {
         match read::operation(manifest, operation, files) {
             Ok(mut decoded) => {
+                for scope in &mut decoded.scopes {
+                    scope.scope = scopes.get(&scope.scope).map_or(u32::MAX, |id| id.0);
+                }
                 // Nothing is taken from the grouping: each attach point is compared as if it were the only one.
                 for target in &operation.attach.targets {
                     decoded.target.clone_from(target);

@@ -47,7 +47,7 @@ impl Atoms {
 
 #[derive(Clone, Debug)]
 pub struct DecodedScope {
-    /// Index into the manifest's scopes.
+    /// Its number in the manifest; to be compared, it is made the set's own.
     pub scope: u32,
     pub needs: u32,
     pub quiet: Vec<Option<Row>>,

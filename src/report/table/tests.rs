@@ -72,7 +72,7 @@ fn with_budgets() -> (Report, Report) {
         report.budgets = budgets.judge(&report);
         report
     };
-    (with(3), with(1))
+    (with(5), with(1))
 }
 
 #[test]
@@ -100,6 +100,6 @@ fn csv_has_every_row_and_every_byte() {
     assert!(text.contains(&format!(",{},", report.totals.memory.memlock_bytes)));
     let (_, exceeded) = with_budgets();
     let text = csv(&exceeded);
-    assert!(text.contains("\nbudget,max-maps,,exceeded,,,,,,,,,,,1,3\n"), "{text}");
+    assert!(text.contains("\nbudget,max-maps,,exceeded,,,,,,,,,,,1,5\n"), "{text}");
     assert!(text.contains("\ncontributor,lsm:bprm_check_security,,max-maps,,,,,,,,,,,,2\n"), "{text}");
 }

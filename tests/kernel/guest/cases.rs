@@ -28,6 +28,8 @@ struct Stage<'a> {
     port: &'a Port,
     directory: String,
     loader: Option<Loader>,
+    /// Its exit status, if all goes well.
+    ends_with: i32,
     named: BTreeMap<String, Named>,
     storms: BTreeMap<String, storm::Running>,
     churns: BTreeMap<String, storm::Churning>,
@@ -40,6 +42,7 @@ impl<'a> Stage<'a> {
             port,
             directory: format!("/cases/{case}"),
             loader: None,
+            ends_with: 0,
             named: BTreeMap::new(),
             storms: BTreeMap::new(),
             churns: BTreeMap::new(),
@@ -109,8 +112,13 @@ impl<'a> Stage<'a> {
         };
         let artifact = format!("{}/{}", self.directory, named("policy", &load.policy));
         let workloads = self.use_workloads(&named("workloads", &load.workloads))?;
-        let mut new = Loader::start(self.port, &artifact, &workloads, load.replace)?;
-        let ready = new.wait_for(|line| line == "ready");
+        let options = [(load.replace, "--replace"), (load.strict, "--strict")];
+        let options: Vec<&str> = options.iter().filter(|(wanted, _)| *wanted).map(|(_, name)| *name).collect();
+        let mut new = Loader::start(self.port, &artifact, &workloads, &options)?;
+        let ready = new.wait_for(|line| line == "ready").and_then(|()| {
+            let said = |name: &String| format!("\"notLoaded\":\"{name}\"");
+            load.lacks.iter().try_for_each(|name| new.wait_for(|line| line.contains(&said(name))))
+        });
         if let Some(reason) = &load.refuses {
             if ready.is_ok() {
                 self.loader = Some(new);
@@ -129,10 +137,11 @@ impl<'a> Stage<'a> {
         if let Some(old) = self.loader.replace(new) {
             // It sees that it was replaced, and goes by itself without detaching anything.
             let (status, words) = old.end()?;
-            if !status.success() {
+            if status.code() != Some(self.ends_with) {
                 return Err(format!("the replaced loader: {status}: {words}"));
             }
         }
+        self.ends_with = if load.lacks.is_empty() { 0 } else { 2 };
         Ok(())
     }
 
@@ -176,7 +185,7 @@ impl<'a> Stage<'a> {
         let loader = self.loader.take().ok_or("no loader runs")?;
         loader.signal(libc::SIGTERM);
         let (status, words) = loader.end()?;
-        if !status.success() {
+        if status.code() != Some(self.ends_with) {
             return Err(format!("at SIGTERM the loader ended with {status}: {words}"));
         }
         let left: Vec<_> =

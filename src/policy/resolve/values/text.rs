@@ -18,7 +18,7 @@ pub fn equal(
     cx: &mut Cx<'_>,
 ) -> Result<Vec<StrId>, Reported> {
     intern_all(values, cx, |value, cx| {
-        // Tetragon: only `string` values lose their trailing NULs, and one of nothing else crashes the loader.
+        // Tetragon: only `string` values lose their trailing NULs, and one of nothing else has no meaning.
         let bytes = if ty == ArgType::String { trim_nuls(value.value) } else { value.value.as_bytes() };
         if ty == ArgType::String && bytes.is_empty() {
             return Err(cx.refuse(codes::empty_value(op.name(), value.span)));
