@@ -45,7 +45,8 @@ impl Generation {
         let mut shared = Shared::default();
         let mut bodies = BTreeMap::new();
         for program in chosen(&artifact.manifest, Role::Body) {
-            let operation = artifact.manifest.operation(program.operation).ok_or("a body without an operation")?;
+            let operation =
+                artifact.manifest.operation(program.operation).ok_or("a body without an operation")?;
             let way = requirements::way(&operation.attach)?;
             bodies.insert(program.operation, shared.load(artifact, program, way)?);
         }

@@ -16,8 +16,8 @@ use std::os::fd::AsFd;
 use tetrafold::artifact::manifest::{Attach, LinkKind, Manifest, Map, Operation, Program, Role};
 use tetrafold::artifact::read::Artifact;
 
-use crate::{Outcome, requirements};
 use crate::generation::{Generation, Shared, chosen, set_slot};
+use crate::{Outcome, requirements};
 
 pub struct Pins {
     folder: PathBuf,

@@ -90,6 +90,19 @@ fn listing(artifact: &Artifact) -> String {
 fn operations(m: &Manifest, artifact: &Artifact, out: &mut String) {
     for operation in &m.operations {
         let _ = writeln!(out, "\noperation {} {}", operation.number, operation.name);
+        for way in &operation.attach.ways {
+            let name = |value: serde_json::Value| value.as_str().unwrap_or_default().to_string();
+            let link = name(serde_json::to_value(way.link).unwrap_or_default());
+            let needs: Vec<String> =
+                way.needs.iter().map(|need| name(serde_json::to_value(need).unwrap_or_default())).collect();
+            let plural = if way.links == 1 { "" } else { "s" };
+            let _ = writeln!(out, "  attach  {link}, {} link{plural}, needs {}", way.links, needs.join(", "));
+        }
+        if operation.attach.targets.len() > 1 {
+            for (n, target) in operation.attach.targets.iter().enumerate() {
+                let _ = writeln!(out, "  target {n}: {target}");
+            }
+        }
         for program in m.programs.iter().filter(|p| p.operation == operation.number) {
             let role = match program.role {
                 Role::Stub => "stub",

@@ -12,7 +12,7 @@ use crate::emit::assemble::Built;
 use crate::memory::{
     Bytes, FunctionShape, JitedSize, KernelProfile, MapShape, MapType, ProgramShape, Refused, XlatedSize,
 };
-use crate::platform::Target;
+use crate::platform::{KernelVersion, Target};
 use crate::policy::overlap::tally::tally;
 use crate::policy::{Identity, PolicySet, ScopeId};
 
@@ -60,7 +60,7 @@ fn input(
     let operations = manifest
         .operations
         .iter()
-        .map(|operation| operation_input(set, built, operation))
+        .map(|operation| operation_input(set, built, operation, target.kernel))
         .collect::<Result<_, _>>()?;
     Ok(Input {
         kernel,
@@ -92,6 +92,7 @@ fn operation_input(
     set: &PolicySet,
     built: &Built,
     operation: &manifest::Operation,
+    kernel: KernelVersion,
 ) -> Result<OperationInput, MeasureError> {
     let manifest = &built.manifest;
     let (mut programs, mut objects) = (vec![], vec![]);
@@ -126,7 +127,19 @@ fn operation_input(
     policies.dedup();
     let overlap = tally(set, &hooks);
     let attach = operation.name.split(':').next().unwrap_or_default().to_string();
-    Ok(OperationInput { name: operation.name.clone(), attach, programs, maps, objects, policies, overlap })
+    let takes =
+        |way: &&manifest::Way| way.link != manifest::LinkKind::KprobeMulti || kernel.has_kprobe_multi();
+    Ok(OperationInput {
+        name: operation.name.clone(),
+        attach,
+        targets: operation.attach.targets.len() as u64,
+        links: operation.attach.ways.iter().find(takes).map_or(0, |way| u64::from(way.links)),
+        programs,
+        maps,
+        objects,
+        policies,
+        overlap,
+    })
 }
 
 fn program_input(program: &manifest::Program, facts: &ObjectFacts) -> Result<ProgramInput, MeasureError> {

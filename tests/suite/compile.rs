@@ -76,9 +76,8 @@ impl Compiled {
         let manifest = &self.built.manifest;
         let nothing = Judged { hits: vec![], value: 0, sigkill: false };
         let kind = format!("{}:", event.attach.kind.name());
-        let is_hooked = |o: &&Operation| {
-            o.name.starts_with(&kind) && o.attach.targets.contains(&event.attach.target)
-        };
+        let is_hooked =
+            |o: &&Operation| o.name.starts_with(&kind) && o.attach.targets.contains(&event.attach.target);
         let Some(operation) = manifest.operations.iter().find(is_hooked) else { return nothing };
         let workloads = match &event.workload {
             Workload::Host => vec![],
@@ -112,18 +111,20 @@ impl Compiled {
         let mut hits: Vec<(u32, u32, bool)> = vec![];
         for hit in &verdict.hits {
             let rank = self.set.policies.iter().position(|p| p.identity == hit.policy).unwrap();
-            let list =
-                self.folded.program.lists.iter().find(|l| l.policy == rank && l.hooks.contains(&hit.hook)).unwrap();
+            let list = self
+                .folded
+                .program
+                .lists
+                .iter()
+                .find(|l| l.policy == rank && l.hooks.contains(&hit.hook))
+                .unwrap();
             hits.push((rank as u32, list.first_selector + u32::from(hit.selector), hit.post));
         }
         Judged { hits, value: verdict.value, sigkill: verdict.sigkill }
     }
 }
 
-fn arguments<'a>(
-    operation: &Operation,
-    event: &'a Event,
-) -> Vec<Argument<'a>> {
+fn arguments<'a>(operation: &Operation, event: &'a Event) -> Vec<Argument<'a>> {
     event
         .args
         .iter()

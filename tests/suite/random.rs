@@ -62,6 +62,8 @@ const POSTFIXES: &[&str] = &["cat", "at", "/cat", ".conf", "_config", "server", 
 const PREFIXES: &[&str] =
     &["/etc", "/etc/", "/etc/ssh", "/usr", "/usr/bin/c", "/opt/app/", "/", "/tmp/123456"];
 const INTS: &[i64] = &[0, 1, 2, -1, 7, 4096, 2147483647];
+/// Beside openat, which hooks name by itself, too: lists overlap in part.
+const CALLS: &[&str] = &["sys_openat2", "sys_readlinkat", "sys_unlinkat"];
 const APPS: &[&str] = &["shop", "db", "web"];
 const NAMESPACES: &[&str] = &["default", "prod"];
 
@@ -117,6 +119,14 @@ const HOOKS: &[(&str, HookKind)] = &[
     (
         "kprobes",
         HookKind {
+            yaml: "call: \"list:calls\"",
+            args: &[(1, "string"), (2, "int32"), (0, "uint32")],
+            overrides: false,
+        },
+    ),
+    (
+        "kprobes",
+        HookKind {
             yaml: "call: vfs_write\n    syscall: false",
             args: &[(0, "file"), (2, "size_t")],
             overrides: false,
@@ -150,6 +160,14 @@ fn policy(rng: &mut Rng, number: usize, out: &mut String) {
         );
     }
     let section = rng.pick(HOOKS).0;
+    if section == "kprobes" {
+        let calls: Vec<&str> = CALLS.iter().copied().filter(|_| rng.chance(60)).collect();
+        let _ = writeln!(
+            out,
+            "  lists:\n  - {{name: calls, type: syscalls, values: [sys_openat, {}]}}",
+            calls.join(", ")
+        );
+    }
     let _ = writeln!(out, "  {section}:");
     let hooks: Vec<&HookKind> = HOOKS.iter().filter(|h| h.0 == section).map(|h| &h.1).collect();
     let first = rng.below(hooks.len());

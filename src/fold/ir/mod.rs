@@ -175,11 +175,8 @@ pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Progr
 fn rules(op: &mut Operation, hook: &Hook, subjects: &[SubjectId], mode: Mode) -> Vec<Rule> {
     let rule = |(s, selector): (usize, &Selector)| {
         let enforces = selector.actions.enforces();
-        let mut predicates: Vec<PredicateId> = selector
-            .filters
-            .iter()
-            .map(|f| intern_predicate(op, subjects[f.arg], f, enforces))
-            .collect();
+        let mut predicates: Vec<PredicateId> =
+            selector.filters.iter().map(|f| intern_predicate(op, subjects[f.arg], f, enforces)).collect();
         predicates.sort_unstable();
         predicates.dedup();
         Rule { predicates, outcome: outcome(&selector.actions, mode), selector: s as u8 }
