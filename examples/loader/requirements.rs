@@ -48,9 +48,8 @@ fn takes_many_kprobes(targets: &[String]) -> Result<(), String> {
     };
     has(*KERNEL.get_or_init(has_symbol), "the kernel has no kprobe.multi")?;
     let lists = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
-    let list = lists.iter().find_map(|at| {
-        std::fs::read_to_string(format!("{at}/available_filter_functions")).ok()
-    });
+    let list =
+        lists.iter().find_map(|at| std::fs::read_to_string(format!("{at}/available_filter_functions")).ok());
     // Where it cannot be read, the kernel itself refuses a function that it does not know.
     let Some(list) = list else { return Ok(()) };
     let known: BTreeSet<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();

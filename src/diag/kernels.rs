@@ -53,8 +53,10 @@ pub fn untyped_function(
     span: Span,
 ) -> Diagnostic {
     let does = if may_be_missing { "leaves out" } else { "refuses" };
-    let message =
-        format!("Tetragon {does} the {what} `{}`, which exists and is not in the kernel's types", shown(name));
+    let message = format!(
+        "Tetragon {does} the {what} `{}`, which exists and is not in the kernel's types",
+        shown(name)
+    );
     let diagnostic = warned(Code::NO_FUNCTION, on, message).label(span, "exists without types");
     let diagnostic = match body {
         Some(body) => diagnostic

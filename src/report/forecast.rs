@@ -46,7 +46,8 @@ pub fn forecast(input: &Input) -> Result<Report, ForecastError> {
             rows.add(input, Some(&operation.name), &operation.programs, &operation.maps, &operation.objects)?;
         let policies = operation.policies.len() as u64;
         let overlap = Some(operation.overlap.clone());
-        rows.operations.push(OperationRow { attach: operation.attach.clone(), policies, overlap, ..own });
+        let (attach, targets, links) = (operation.attach.clone(), operation.targets, operation.links);
+        rows.operations.push(OperationRow { attach, targets, links, policies, overlap, ..own });
     }
     let shared = rows.add(input, None, &input.shared_programs, &input.shared_maps, &input.shared_objects)?;
     if !(input.shared_programs.is_empty() && input.shared_maps.is_empty() && input.shared_objects.is_empty())
@@ -118,6 +119,8 @@ impl Rows {
             policies: 0,
             programs: programs.len() as u64,
             hidden_functions: programs.iter().map(|p| p.hidden_functions).sum(),
+            targets: 0,
+            links: 0,
             maps: maps.len() as u64,
             entries: maps.iter().map(|m| m.entries).fold(0, u64::saturating_add),
             overlap: None,
@@ -172,6 +175,7 @@ fn totals(input: &Input, operations: &[OperationRow]) -> Totals {
         operations: input.operations.len() as u64,
         programs: sum(|o| o.programs),
         hidden_functions: sum(|o| o.hidden_functions),
+        links: sum(|o| o.links),
         maps: sum(|o| o.maps),
         entries: sum(|o| o.entries),
         memory: operations.iter().map(|o| o.memory).sum(),

@@ -38,6 +38,9 @@ pub struct OperationInput {
     pub name: String,
     /// `lsm`, `fmod_ret`, `kprobe`.
     pub attach: String,
+    /// Functions or LSM hooks that it is attached to, and links by which.
+    pub targets: u64,
+    pub links: u64,
     pub programs: Vec<ProgramInput>,
     pub maps: Vec<MapInput>,
     pub objects: Vec<ObjectInput>,

@@ -149,7 +149,7 @@ fn measured(
     let kernel = KernelProfile::of(node.kernel).map_err(MeasureError::Kernel)?;
     let operations = manifest.operations.iter().zip(overlaps);
     let operations =
-        operations.map(|(o, overlap)| operation_input(manifest, files, o, overlap)).collect::<Result<_, _>>()?;
+        operations.map(|(o, overlap)| operation_input(manifest, files, o, overlap, node.kernel)).collect::<Result<_, _>>()?;
     let shared = manifest.maps.iter().filter(|m| m.operation.is_none());
     let input = Input {
         kernel,
@@ -187,6 +187,7 @@ fn operation_input(
     files: &Files,
     operation: &manifest::Operation,
     overlap: Overlap,
+    kernel: KernelVersion,
 ) -> Result<OperationInput, MeasureError> {
     let (mut programs, mut objects) = (vec![], vec![]);
     for program in manifest.programs.iter().filter(|p| p.operation == operation.number) {
@@ -211,7 +212,19 @@ fn operation_input(
     let mut policies: Vec<usize> = hooks(manifest, operation).iter().map(|(rank, _)| *rank).collect();
     policies.dedup();
     let attach = operation.name.split(':').next().unwrap_or_default().to_string();
-    Ok(OperationInput { name: operation.name.clone(), attach, programs, maps, objects, policies, overlap })
+    let takes =
+        |way: &&manifest::Way| way.link != manifest::LinkKind::KprobeMulti || kernel.has_kprobe_multi();
+    Ok(OperationInput {
+        name: operation.name.clone(),
+        attach,
+        targets: operation.attach.targets.len() as u64,
+        links: operation.attach.ways.iter().find(takes).map_or(0, |way| u64::from(way.links)),
+        programs,
+        maps,
+        objects,
+        policies,
+        overlap,
+    })
 }
 
 fn program_input(program: &manifest::Program, facts: &ObjectFacts) -> Result<ProgramInput, MeasureError> {

@@ -132,6 +132,8 @@ pub struct Totals {
     pub programs: u64,
     /// Functions that the kernel keeps as programs of their own and lists nowhere; their memory is charged.
     pub hidden_functions: u64,
+    /// Links that attach the programs, in the best way that a kernel of the target's series has.
+    pub links: u64,
     pub maps: u64,
     /// Values in all maps.
     pub entries: u64,
@@ -147,6 +149,10 @@ pub struct OperationRow {
     pub policies: u64,
     pub programs: u64,
     pub hidden_functions: u64,
+    /// Functions or LSM hooks that it is attached to.
+    pub targets: u64,
+    /// Links that attach the programs, in the best way that a kernel of the target's series has.
+    pub links: u64,
     pub maps: u64,
     pub entries: u64,
     /// Absent for what all operations share.

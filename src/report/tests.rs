@@ -56,6 +56,8 @@ pub(super) fn input(policies: usize) -> Input {
     let exec = OperationInput {
         name: "lsm:bprm_check_security".into(),
         attach: "lsm".into(),
+        targets: 1,
+        links: 1,
         programs: vec![
             program("exec_stub", Role::Stub, &[12], Some(120)),
             program("exec_body", Role::Body, &[300, 80, 120, 40, 90], Some(6000)),
@@ -73,6 +75,8 @@ pub(super) fn input(policies: usize) -> Input {
     let open = OperationInput {
         name: "lsm:file_open".into(),
         attach: "lsm".into(),
+        targets: 1,
+        links: 1,
         programs: vec![program("open_body", Role::Body, &[500], None), alternative],
         maps: vec![map("open_tables", Owner::Static, data(3_000), 20)],
         objects: vec![],

@@ -8,6 +8,7 @@ mod determinism;
 mod equality;
 mod integrations;
 mod layering;
+mod lists;
 mod properties;
 mod published_schema;
 mod random;

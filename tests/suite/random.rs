@@ -66,6 +66,8 @@ const PREFIXES: &[&str] =
     &["/etc", "/etc/", "/etc/ssh", "/usr", "/usr/bin/c", "/opt/app/", "/", "/tmp/123456"];
 const INTS: &[i64] = &[0, 1, 2, -1, 7, 4096, 2147483647];
 const POOLS: Pools<'static> = Pools { texts: PATHS, prefixes: PREFIXES, suffixes: POSTFIXES, numbers: INTS };
+/// Beside openat, which hooks name by itself, too: lists overlap in part.
+const CALLS: &[&str] = &["sys_openat2", "sys_readlinkat", "sys_unlinkat"];
 const APPS: &[&str] = &["shop", "db", "web"];
 const NAMESPACES: &[&str] = &["default", "prod"];
 
@@ -110,6 +112,7 @@ fn hooks() -> Vec<HookKind> {
     let others = [
         other("call: fd_install\n    syscall: false", &[(0, None), (1, Some(ArgType::File))]),
         other("call: sys_openat", &[(1, Some(ArgType::String)), (2, None), (0, None)]),
+        other("call: \"list:calls\"", &[(1, Some(ArgType::String)), (2, None), (0, None)]),
         other("call: vfs_write\n    syscall: false", &[(0, Some(ArgType::File)), (2, None)]),
     ];
     lsm.chain(functions).chain(others).collect()
@@ -144,6 +147,14 @@ fn policy(rng: &mut Rng, few: &[HookKind], number: usize, out: &mut String) {
         );
     }
     let section = rng.pick(few).section;
+    if section == "kprobes" {
+        let calls: Vec<&str> = CALLS.iter().copied().filter(|_| rng.chance(60)).collect();
+        let _ = writeln!(
+            out,
+            "  lists:\n  - {{name: calls, type: syscalls, values: [sys_openat, {}]}}",
+            calls.join(", ")
+        );
+    }
     let _ = writeln!(out, "  {section}:");
     let hooks: Vec<&HookKind> = few.iter().filter(|h| h.section == section).collect();
     let first = rng.below(hooks.len());

@@ -107,6 +107,16 @@ fn tables(artifact: &Artifact) -> Vec<Table> {
         let scopes = blocks.scopes().count();
         vec![o.number.to_string(), o.name.clone(), o.tables.bytes.to_string(), scopes.to_string()]
     });
+    let ways = m.operations.iter().flat_map(|o| {
+        o.attach.ways.iter().map(|way| {
+            let needs = way.needs.iter().map(word).collect::<Vec<_>>().join(" ");
+            vec![o.name.clone(), word(&way.link), way.links.to_string(), needs]
+        })
+    });
+    let several = m.operations.iter().filter(|o| o.attach.targets.len() > 1);
+    let targets = several.flat_map(|o| {
+        (0..).zip(&o.attach.targets).map(|(n, target): (u32, _)| vec![o.name.clone(), n.to_string(), target.clone()])
+    });
     let dimensions = m.operations.iter().flat_map(|o| {
         o.dimensions.iter().enumerate().map(|(d, dimension)| {
             let Subject::Argument(index) = dimension.subject;
@@ -136,6 +146,8 @@ fn tables(artifact: &Artifact) -> Vec<Table> {
     });
     vec![
         Table { title: "operations", columns: &["number", "operation", "table bytes", "scopes"], rows: operations.collect() },
+        Table { title: "attach", columns: &["operation", "link", "links", "needs"], rows: ways.collect() },
+        Table { title: "targets", columns: &["operation", "position", "function"], rows: targets.collect() },
         Table {
             title: "dimensions",
             columns: &["operation", "dimension", "subject", "family", "values"],

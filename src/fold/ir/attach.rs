@@ -48,11 +48,8 @@ impl AttachSet {
     }
 
     pub fn points(&self) -> impl Iterator<Item = Attach> {
-        let point = |target: &String| Attach {
-            kind: self.kind,
-            target: target.clone(),
-            syscall: self.syscall,
-        };
+        let point =
+            |target: &String| Attach { kind: self.kind, target: target.clone(), syscall: self.syscall };
         self.targets.iter().map(point)
     }
 

@@ -28,7 +28,9 @@ const BUILD_IDS: KernelVersion = KernelVersion::new(5, 19);
 enum Lack {
     Function,
     /// See [`Found::Untyped`].
-    Types { body: Option<String> },
+    Types {
+        body: Option<String>,
+    },
 }
 
 fn found(found: Option<Found<'_>>) -> Answer<Lack> {

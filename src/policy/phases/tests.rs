@@ -303,7 +303,9 @@ fn a_system_call_without_types_is_not_said_to_be_missing() {
     };
     let help = Some("for Tetragon, write `call: __do_sys_getppid` with `syscall: false`".to_string());
     let refuses = |what, name| {
-        format!("on x.btf: Tetragon refuses the {what} `{name}`, which exists and is not in the kernel's types")
+        format!(
+            "on x.btf: Tetragon refuses the {what} `{name}`, which exists and is not in the kernel's types"
+        )
     };
     assert_eq!(about("call: sys_getppid"), (true, refuses("syscall", "sys_getppid"), help.clone()));
     let function = "__x64_sys_getppid";

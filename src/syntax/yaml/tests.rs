@@ -99,7 +99,8 @@ fn a_character_is_not_escaped_by_halves() {
     let help = Some("write `😀`, or `\\U0001F600`".to_string());
     assert_eq!(found(r#"a: "x \\ é \ud83d\ude00 y""#), [(r"\ud83d\ude00".to_string(), help.clone())]);
     assert_eq!(found(r#"{"a": ["\uD83D\uDE00"]}"#), [(r"\uD83D\uDE00".to_string(), help)]);
-    for accepted in [r#""\\ud83d\\ude00""#, r"'\ud83d\ude00'", r#""\U0001F600\u00e9\ud7ff\ue000""#, r"\ud83d"] {
+    for accepted in [r#""\\ud83d\\ude00""#, r"'\ud83d\ude00'", r#""\U0001F600\u00e9\ud7ff\ue000""#, r"\ud83d"]
+    {
         assert_eq!(found(accepted), [], "{accepted}");
     }
     for half in [r#""\ud83d""#, r#""\ude00""#, r#""\ud83d\u0041""#, r#""\U0000d83d""#] {

@@ -307,6 +307,7 @@ fn syscall_number(name: &str) -> Option<libc::c_long> {
         "socket" => libc::SYS_socket,
         "close" => libc::SYS_close,
         "getpid" => libc::SYS_getpid,
+        "getppid" => libc::SYS_getppid,
         "chmod" => libc::SYS_chmod,
         "chown" => libc::SYS_chown,
         "chroot" => libc::SYS_chroot,
