@@ -3,8 +3,8 @@
 //! Names follow from what is attached, never from a policy, so that they stay the same from build to build.
 
 use super::assemble::{Assembled, RING_BYTES};
-use super::numbers::Numbers;
 use super::lower::{LoweredUnit, Matcher, program::rows_may_be_lists};
+use super::numbers::Numbers;
 use crate::artifact::digest::Digest;
 use crate::artifact::manifest::*;
 use crate::bpf;

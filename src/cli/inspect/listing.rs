@@ -135,7 +135,11 @@ fn tables(artifact: &Artifact) -> Vec<Table> {
         vec![p.number.to_string(), name, p.scope.to_string(), hooks, p.file.clone()]
     });
     vec![
-        Table { title: "operations", columns: &["number", "operation", "table bytes", "scopes"], rows: operations.collect() },
+        Table {
+            title: "operations",
+            columns: &["number", "operation", "table bytes", "scopes"],
+            rows: operations.collect(),
+        },
         Table {
             title: "dimensions",
             columns: &["operation", "dimension", "subject", "family", "values"],
