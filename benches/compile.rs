@@ -80,6 +80,7 @@ fn count(node: &Node) -> usize {
 fn input(folder: &Path) -> Input {
     Input {
         paths: vec![folder.to_path_buf()],
+        exclude: Default::default(),
         threads: 1,
         allow_empty: false,
         resolve: ResolveOptions::default(),

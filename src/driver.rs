@@ -24,6 +24,7 @@ use crate::platform::kernel::{self, Kernel};
 use crate::platform::types::KernelTypes;
 use crate::policy::PolicySet;
 use crate::policy::phases::{ResolveOptions, Resolver};
+use crate::source::ignore::Ignore;
 use crate::source::{Sources, discover};
 use crate::syntax;
 
@@ -32,6 +33,8 @@ use crate::syntax;
 pub struct Input {
     /// Files, folders, `-`.
     pub paths: Vec<PathBuf>,
+    /// Files that are not looked for in folders.
+    pub exclude: Ignore,
     /// Changes no output.
     pub threads: usize,
     /// A set without any policy is meant.
@@ -41,7 +44,7 @@ pub struct Input {
 
 /// Paths to texts.
 pub fn read(input: &Input, stdin: &mut dyn Read, diags: &mut Diagnostics) -> Sources {
-    discover::load(&input.paths, stdin, input.threads, diags)
+    discover::load(&input.paths, &input.exclude, stdin, input.threads, diags)
 }
 
 /// The policies of a run.
@@ -163,7 +166,9 @@ fn check_objects(built: &Built, folded: &Folded, kernels: &[Kernel], diags: &mut
         }
     }
     for ((operation, members), on) in &lacking {
-        let Some(unit) = built.numbers.unit(*operation).and_then(|u| folded.plan.units.get(u)) else { continue };
+        let Some(unit) = built.numbers.unit(*operation).and_then(|u| folded.plan.units.get(u)) else {
+            continue;
+        };
         let name = folded.program.operations[unit.operation.0 as usize].attach.shown();
         let list = unit.scopes.values().flatten().next();
         let span = list.map(|list| folded.program.lists[*list].span);

@@ -110,7 +110,9 @@ impl Pins {
             }
             let body = generation.body(operation.number)?;
             let attached = match self.stubs.iter().find(|stub| stub.operation == operation.name) {
-                Some(stub) => Ok(set_slot(&stub.slots, body).map_err(|e| format!("{}: {e}", operation.name))?),
+                Some(stub) => {
+                    Ok(set_slot(&stub.slots, body).map_err(|e| format!("{}: {e}", operation.name))?)
+                }
                 None => self.attach(artifact, program, operation, generation),
             };
             match attached {

@@ -193,7 +193,8 @@ mod tests {
         assert!(!file.is_canonical(FileKind::Image));
         assert!(!file.holds(b"elF") && !file.holds(b"elf "));
         assert!(is_content_name(&file.path));
-        for other in ["", "objects/", "manifest.json", &file.path[1..], &file.path.replace("objects", "maps")] {
+        for other in ["", "objects/", "manifest.json", &file.path[1..], &file.path.replace("objects", "maps")]
+        {
             assert!(!is_content_name(other), "{other}");
         }
         let outside = FileRef { path: format!("objects/../{}", file.path), ..file };

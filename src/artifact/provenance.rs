@@ -23,10 +23,11 @@ pub fn statement(manifest: &Manifest, digest: Digest) -> String {
     let policies = manifest.policies.iter().map(|p| (p.file.as_str(), p.name.as_str(), p.sha256));
     let templates = manifest.policies.iter().filter_map(|p| p.template.as_ref());
     let templates = templates.map(|t| (t.file.as_str(), t.name.as_str(), t.sha256));
-    let sources: BTreeMap<(&str, &str, Digest), ()> = policies.chain(templates).map(|key| (key, ())).collect();
-    let sources = sources.into_keys().map(|(file, name, sha256)| {
-        json!({"name": format!("{file}#{name}"), "digest": {"sha256": sha256}})
-    });
+    let sources: BTreeMap<(&str, &str, Digest), ()> =
+        policies.chain(templates).map(|key| (key, ())).collect();
+    let sources = sources
+        .into_keys()
+        .map(|(file, name, sha256)| json!({"name": format!("{file}#{name}"), "digest": {"sha256": sha256}}));
     let mut external = json!({"target": manifest.target});
     external["policies"] = manifest.policies.len().into();
     let statement = json!({

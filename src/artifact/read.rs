@@ -283,11 +283,7 @@ fn check_list(
 
 /// A file that gets its place behind the manifest: the one that fits, wherever it is on its way. What does not fit
 /// is given too, for the caller to say why.
-fn read_settled(
-    folder: &Path,
-    file: &str,
-    fits: impl Fn(&[u8]) -> bool,
-) -> Result<Vec<u8>, ArtifactError> {
+fn read_settled(folder: &Path, file: &str, fits: impl Fn(&[u8]) -> bool) -> Result<Vec<u8>, ArtifactError> {
     let staging = folder.join(STAGING);
     for place in [folder, &staging] {
         if let Some(bytes) = read_file(place, file, None).ok().filter(|bytes| fits(bytes)) {

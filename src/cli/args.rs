@@ -1,6 +1,6 @@
 //! What can be typed. Help texts, completions and man pages come from here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -19,7 +19,10 @@ const EXIT_STATUS: &str = "Exit status:
   2  wrong usage
   3  input or output cannot be read or written
   4  a budget is exceeded
-  5  internal fault";
+  5  internal fault
+
+An option that takes a value can be set in the environment too: TETRAFOLD_MAX_MEMLOCK stands for
+--max-memlock where that is not typed.";
 
 /// Compiles sets of Tetragon tracing policies, offline, into shared eBPF programs and tables
 #[derive(Debug, Parser)]
@@ -61,6 +64,9 @@ pub struct ConsoleArgs {
     /// Form of the diagnostics
     #[arg(long, value_enum, value_name = "FORM", default_value_t, global = true)]
     pub diagnostics: DiagnosticsForm,
+    /// Most findings that are shown, errors first; the others are counted
+    #[arg(long, value_name = "N", global = true)]
+    pub max_diagnostics: Option<usize>,
     /// When to use colours (`auto`: on a terminal, unless NO_COLOR is set)
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true)]
     pub color: Colour,
@@ -77,6 +83,46 @@ pub enum DiagnosticsForm {
     Sarif,
     /// GitHub workflow commands
     Github,
+    /// One JUnit XML document
+    Junit,
+}
+
+/// `FILE`, or `FORM=FILE` for a form of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputFile {
+    pub form: Option<String>,
+    pub path: PathBuf,
+}
+
+impl OutputFile {
+    /// Of findings. What begins otherwise is a name with a `=` in it.
+    pub fn parse(text: &str) -> Result<OutputFile, String> {
+        OutputFile::with(text, |form| DiagnosticsForm::from_str(form, false).is_ok())
+    }
+
+    /// Of findings or of a report.
+    pub fn parse_any(text: &str) -> Result<OutputFile, String> {
+        let known = |form: &str| {
+            DiagnosticsForm::from_str(form, false).is_ok() || ReportForm::from_str(form, false).is_ok()
+        };
+        OutputFile::with(text, known)
+    }
+
+    fn with(text: &str, known: impl Fn(&str) -> bool) -> Result<OutputFile, String> {
+        Ok(match text.split_once('=').filter(|(form, _)| known(form)) {
+            Some((_, "")) => return Err("there is no file behind the `=`".to_string()),
+            Some((form, path)) => OutputFile { form: Some(form.to_string()), path: path.into() },
+            None => OutputFile { form: None, path: text.into() },
+        })
+    }
+}
+
+/// Files that get the diagnostics in a form of their own, and the one that gets what would be printed.
+pub fn outputs(all: &[OutputFile]) -> (Vec<(DiagnosticsForm, PathBuf)>, Option<&Path>) {
+    let form = |output: &OutputFile| DiagnosticsForm::from_str(output.form.as_deref()?, false).ok();
+    let also = all.iter().filter_map(|output| Some((form(output)?, output.path.clone()))).collect();
+    let plain = all.iter().rev().find(|output| output.form.is_none());
+    (also, plain.map(|output| output.path.as_path()))
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -109,6 +155,9 @@ pub struct InputArgs {
     /// Files, folders (searched for *.yaml, *.yml and *.json) or `-` for standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Pass over files and folders that fit, as in a .gitignore; a folder's `.tetrafoldignore` is read too
+    #[arg(long, value_name = "PATTERN")]
+    pub exclude: Vec<String>,
     /// Namespace of namespaced policies that name none
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = namespace)]
     pub namespace: String,
@@ -138,6 +187,7 @@ impl InputArgs {
         let available = || std::thread::available_parallelism().map_or(1, |n| n.get());
         Input {
             paths: self.paths.clone(),
+            exclude: Default::default(),
             threads: self.threads.map_or_else(available, usize::from),
             allow_empty: self.allow_empty,
             resolve: ResolveOptions {
@@ -301,9 +351,9 @@ impl BudgetArgs {
 pub struct CheckArgs {
     #[command(flatten)]
     pub input: InputArgs,
-    /// Write the diagnostics to a file instead of standard output
-    #[arg(long, value_name = "FILE")]
-    pub output_file: Option<PathBuf>,
+    /// Write the diagnostics to a file instead of standard output; `sarif=FILE` and the like: to that one as well
+    #[arg(long, value_name = "[FORM=]FILE", value_parser = OutputFile::parse)]
+    pub output_file: Vec<OutputFile>,
 }
 
 #[derive(Debug, Args)]
@@ -314,6 +364,9 @@ pub struct CompileArgs {
     pub target: TargetArgs,
     #[command(flatten)]
     pub budgets: BudgetArgs,
+    /// Write the diagnostics to a file instead of standard error; `sarif=FILE` and the like: to that one as well
+    #[arg(long, value_name = "[FORM=]FILE", value_parser = OutputFile::parse)]
+    pub output_file: Vec<OutputFile>,
     /// Write an in-toto statement about the artifact (SLSA v1 provenance), unsigned and without times
     #[arg(long, value_name = "FILE")]
     pub provenance: Option<PathBuf>,
@@ -336,9 +389,10 @@ pub struct ReportArgs {
     /// Form of the report
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     pub format: ReportForm,
-    /// Write the report to a file instead of standard output
-    #[arg(long, value_name = "FILE")]
-    pub output_file: Option<PathBuf>,
+    /// Write the report to a file instead of standard output; `csv=FILE`, `sarif=FILE` and the like: the report or the
+    /// diagnostics to that one as well
+    #[arg(long, value_name = "[FORM=]FILE", value_parser = OutputFile::parse_any)]
+    pub output_file: Vec<OutputFile>,
 }
 
 #[derive(Debug, Args)]

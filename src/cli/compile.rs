@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::args::{BudgetArgs, CompileArgs, InputArgs, TargetArgs};
+use super::args::{BudgetArgs, CompileArgs, InputArgs, TargetArgs, outputs};
 use super::config::{self, Settled};
 use super::console::{Console, NotWritten, Place};
 use super::{Status, kernels};
@@ -20,7 +20,7 @@ use crate::policy::PolicySet;
 use crate::report::{self, Budget, Budgets, Report};
 use crate::source::Sources;
 
-pub fn run(args: &CompileArgs, console: Console) -> Result<Status, NotWritten> {
+pub fn run(args: &CompileArgs, console: Console<'_>) -> Result<Status, NotWritten> {
     let previous = match args.previous.as_deref().map(Artifact::open).transpose() {
         Ok(previous) => previous.map(|artifact| artifact.manifest),
         Err(error) => {
@@ -29,7 +29,10 @@ pub fn run(args: &CompileArgs, console: Console) -> Result<Status, NotWritten> {
             return Ok(Status::Unreadable);
         }
     };
-    let made = match make(&args.input, &args.target, &args.budgets, previous.as_ref(), console)? {
+    let (also, file) = outputs(&args.output_file);
+    let place = file.map_or(Place::Stderr, Place::File);
+    let typed = (&args.input, &args.target, &args.budgets);
+    let made = match make(typed, previous.as_ref(), place, console.with(&also))? {
         Ok(made) if made.status() == Status::Done => made,
         Ok(made) => return Ok(made.status()),
         Err(status) => return Ok(status),
@@ -37,7 +40,8 @@ pub fn run(args: &CompileArgs, console: Console) -> Result<Status, NotWritten> {
     let manifest = made.built.manifest.to_json();
     if let Some(file) = &args.provenance {
         if is_inside(file, &args.output) {
-            let text = "tetrafold: --provenance names a file inside the artifact, which holds nothing but itself\n";
+            let text =
+                "tetrafold: --provenance names a file inside the artifact, which holds nothing but itself\n";
             console.text(Place::Stderr, text)?;
             return Ok(Status::WrongUsage);
         }
@@ -93,11 +97,10 @@ impl Made {
 
 /// Runs all phases. What is wrong has been shown when it gives a status instead.
 pub(super) fn make(
-    input: &InputArgs,
-    target: &TargetArgs,
-    budgets: &BudgetArgs,
+    (input, target, budgets): (&InputArgs, &TargetArgs, &BudgetArgs),
     previous: Option<&Manifest>,
-    console: Console,
+    place: Place<'_>,
+    console: Console<'_>,
 ) -> Result<Result<Made, Status>, NotWritten> {
     let settled = match config::settle(input, console)? {
         Ok(settled) => settled,
@@ -118,15 +121,7 @@ pub(super) fn make(
     if let (Some(set), Some(folded)) = (&set, &folded)
         && !diags.blocks_compile()
     {
-        outcome = driver::emit(
-            &sources,
-            set,
-            folded,
-            &target,
-            &input.resolve.kernels,
-            previous,
-            &mut diags,
-        );
+        outcome = driver::emit(&sources, set, folded, &target, &input.resolve.kernels, previous, &mut diags);
     }
     // Large sets are most of the memory that a run takes; the report does not look at this.
     drop(folded);
@@ -134,13 +129,13 @@ pub(super) fn make(
         (Ok(Some(built)), Some(set)) => match measured(set, built, &target, &budgets) {
             Ok(made) => made,
             Err(error) => {
-                console.diagnostics(Place::Stderr, &diags, &sources)?;
+                console.findings(place, &diags, &sources)?;
                 console.text(Place::Stderr, &format!("tetrafold: no forecast can be made: {error}\n"))?;
                 return Ok(Err(Status::InternalFault));
             }
         },
         (Ok(_), _) => {
-            console.diagnostics(Place::Stderr, &diags, &sources)?;
+            console.findings(place, &diags, &sources)?;
             // Valid but not compiled yet counts as an error here.
             return Ok(Err(match Status::of(&diags) {
                 Status::Done => Status::PoliciesHaveErrors,
@@ -148,14 +143,14 @@ pub(super) fn make(
             }));
         }
         (Err(fault), _) => {
-            console.diagnostics(Place::Stderr, &diags, &sources)?;
+            console.findings(place, &diags, &sources)?;
             console
                 .text(Place::Stderr, &format!("tetrafold: internal fault, please report it: {fault}\n"))?;
             return Ok(Err(Status::InternalFault));
         }
     };
     made.budgets.iter().filter_map(exceeded).for_each(|diagnostic| diags.push(diagnostic));
-    console.diagnostics(Place::Stderr, &diags, &sources)?;
+    console.findings(place, &diags, &sources)?;
     Ok(Ok(made))
 }
 

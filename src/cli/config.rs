@@ -25,6 +25,7 @@ pub struct Config {
     /// `warnings` come first: the lists have no order.
     levels: Vec<(Named, Level)>,
     namespace: Option<String>,
+    exclude: Vec<String>,
     /// Names of options of [`TargetArgs`], each once.
     named: Vec<&'static str>,
     target: Option<TargetArgs>,
@@ -40,7 +41,7 @@ pub struct Settled {
 }
 
 /// Finds and reads the configuration. What is wrong with it has been shown when it gives a status instead.
-pub fn settle(typed: &InputArgs, console: Console) -> Result<Result<Settled, Status>, NotWritten> {
+pub fn settle(typed: &InputArgs, console: Console<'_>) -> Result<Result<Settled, Status>, NotWritten> {
     let file = match &typed.config {
         Some(file) => Some(file.clone()),
         None if typed.no_config => None,
@@ -63,6 +64,7 @@ pub fn settle(typed: &InputArgs, console: Console) -> Result<Result<Settled, Sta
     config.levels.iter().for_each(|&(named, level)| levels.set(named, level));
     typed.levels.add_to(&mut levels);
     let mut input = typed.input();
+    config.exclude.iter().chain(&typed.exclude).for_each(|pattern| input.exclude.add(pattern));
     if let Some(namespace) = config.namespace.take()
         && !typed.typed.has("namespace")
     {

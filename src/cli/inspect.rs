@@ -12,7 +12,7 @@ use super::console::{Console, NotWritten, Place};
 use crate::artifact::read::Artifact;
 use crate::bpf;
 
-pub fn run(args: &InspectArgs, console: Console) -> Result<Status, NotWritten> {
+pub fn run(args: &InspectArgs, console: Console<'_>) -> Result<Status, NotWritten> {
     let opened = match args.digest {
         Some(digest) => Artifact::open_digest(&args.artifact, digest),
         None => Artifact::open(&args.artifact),
@@ -37,14 +37,19 @@ pub fn run(args: &InspectArgs, console: Console) -> Result<Status, NotWritten> {
         ReportForm::Markdown => listing::markdown(&artifact, args.digest.is_some(), &instructions),
         ReportForm::Csv => listing::csv(&artifact, &instructions),
     };
-    console.text(Place::file_or_stdout(args.output_file.as_deref()), &text)?;
+    let place = Place::file_or_stdout(args.output_file.as_deref());
+    match args.format {
+        ReportForm::Human => console.human(place, &text)?,
+        ReportForm::Json | ReportForm::Markdown | ReportForm::Csv => console.text(place, &text)?,
+    }
     Ok(Status::Done)
 }
 
 /// The instructions of each program, by its name.
 fn instructions(artifact: &Artifact) -> Result<Vec<(&str, String)>, String> {
     let of = |program: &'_ crate::artifact::manifest::Program| {
-        bpf::disassemble(artifact.content(&program.object)).map_err(|e| format!("{}: {e}", program.object.path))
+        bpf::disassemble(artifact.content(&program.object))
+            .map_err(|e| format!("{}: {e}", program.object.path))
     };
     artifact.manifest.programs.iter().map(|program| Ok((program.name.as_str(), of(program)?))).collect()
 }

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use super::args::{ReportArgs, ReportForm, kernel_version};
+use clap::ValueEnum as _;
+
+use super::Status;
+use super::args::{OutputFile, ReportArgs, ReportForm, kernel_version, outputs};
 use super::compile::{self, exceeded};
 use super::config;
 use super::console::{Console, NotWritten, Place};
-use super::Status;
 use crate::artifact::manifest;
 use crate::artifact::read::Artifact;
 use crate::diag::Diagnostics;
@@ -14,31 +16,48 @@ use crate::report::measure::{self, Node};
 use crate::report::{Budget, Report, table};
 use crate::source::Sources;
 
-pub fn run(args: &ReportArgs, console: Console) -> Result<Status, NotWritten> {
+pub fn run(args: &ReportArgs, console: Console<'_>) -> Result<Status, NotWritten> {
+    // Forms that are a report's go there, all others to the findings.
+    let is_report = |output: &&OutputFile| form_of(output).is_some();
+    let of_findings: Vec<OutputFile> = args.output_file.iter().filter(|o| !is_report(o)).cloned().collect();
+    let (also, file) = outputs(&of_findings);
+    let typed = (&args.input, &args.target, &args.budgets);
     let made = match args.input.paths.as_slice() {
-        [folder] if folder.join(manifest::FILE_NAME).is_file() => of_artifact(folder, args, console)?,
-        _ => compile::make(&args.input, &args.target, &args.budgets, None, console)?
+        [folder] if folder.join(manifest::FILE_NAME).is_file() => {
+            of_artifact(folder, args, console.with(&also))?
+        }
+        _ => compile::make(typed, None, Place::Stderr, console.with(&also))?
             .map(|made| (made.status(), Report { budgets: made.budgets, ..made.report })),
     };
     let (status, report) = match made {
         Ok(made) => made,
         Err(status) => return Ok(status),
     };
-    let text = match args.format {
-        ReportForm::Human => table::human(&report),
-        ReportForm::Json => report.to_json(),
-        ReportForm::Markdown => table::markdown(&report),
-        ReportForm::Csv => table::csv(&report),
-    };
-    console.text(Place::file_or_stdout(args.output_file.as_deref()), &text)?;
+    for output in args.output_file.iter().filter(is_report) {
+        show(&report, form_of(output).unwrap_or_default(), Place::File(&output.path), console)?;
+    }
+    show(&report, args.format, Place::file_or_stdout(file), console)?;
     Ok(status)
+}
+
+fn form_of(output: &OutputFile) -> Option<ReportForm> {
+    ReportForm::from_str(output.form.as_deref()?, false).ok()
+}
+
+fn show(report: &Report, form: ReportForm, place: Place<'_>, console: Console<'_>) -> Result<(), NotWritten> {
+    match form {
+        ReportForm::Human => console.human(place, &table::human(report)),
+        ReportForm::Json => console.text(place, &report.to_json()),
+        ReportForm::Markdown => console.text(place, &table::markdown(report)),
+        ReportForm::Csv => console.text(place, &table::csv(report)),
+    }
 }
 
 /// For the artifact's own node, but as far as another was typed or configured.
 fn of_artifact(
     folder: &Path,
     args: &ReportArgs,
-    console: Console,
+    console: Console<'_>,
 ) -> Result<Result<(Status, Report), Status>, NotWritten> {
     let settled = match config::settle(&args.input, console)? {
         Ok(settled) => settled,
@@ -65,7 +84,7 @@ fn of_artifact(
     report.budgets = settled.budgets(&args.budgets).judge(&report);
     let mut diags = Diagnostics::default();
     report.budgets.iter().filter_map(exceeded).for_each(|diagnostic| diags.push(diagnostic));
-    console.diagnostics(Place::Stderr, &diags, &Sources::default())?;
+    console.findings(Place::Stderr, &diags, &Sources::default())?;
     let holds = |budget: &Budget| budget.holds;
     let status = if report.budgets.iter().all(holds) { Status::Done } else { Status::BudgetExceeded };
     Ok(Ok((status, report)))

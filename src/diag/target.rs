@@ -86,14 +86,24 @@ pub fn node_too_large(pods: u32) -> Diagnostic {
 }
 
 /// `by` is how many exceed a ceiling for each; `limit` and `actual` have their unit. `largest` are names with amounts.
-pub fn budget_exceeded(name: &str, limit: &str, actual: &str, by: Option<u64>, largest: &[String]) -> Diagnostic {
+pub fn budget_exceeded(
+    name: &str,
+    limit: &str,
+    actual: &str,
+    by: Option<u64>,
+    largest: &[String],
+) -> Diagnostic {
     let actual = match by {
         None => format!("{actual} are needed"),
         Some(1) => format!("one needs {actual}"),
         Some(more) => format!("{more} need more, up to {actual}"),
     };
     let diagnostic = Diagnostic::error(Code::BUDGET_EXCEEDED, format!("`{name}` is {limit}, and {actual}"));
-    if largest.is_empty() { diagnostic } else { diagnostic.note(format!("most is taken by {}", largest.join(", "))) }
+    if largest.is_empty() {
+        diagnostic
+    } else {
+        diagnostic.note(format!("most is taken by {}", largest.join(", ")))
+    }
 }
 
 /// `[masks, most]`: different masks that policies name for one argument, and how many an atom has bits for.

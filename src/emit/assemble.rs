@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::describe;
-use super::numbers::Numbers;
 use super::lower::{self, LoweredUnit, program::Places};
+use super::numbers::Numbers;
 use super::scope_blocks;
 use crate::artifact::abi::{self, SCRATCH_SLOTS};
 use crate::artifact::digest::{FileKind, FileRef, Files};
@@ -92,10 +92,8 @@ pub fn run(
     let scopes = describe::scopes(terms, &numbers);
     // In the order of the manifest, as their heads are.
     let order = numbers.units();
-    let parts: Vec<OperationBlocks<'_>> = order
-        .iter()
-        .map(|&u| OperationBlocks { dimensions: &dimensions[u], blocks: &blocks[u].1 })
-        .collect();
+    let parts: Vec<OperationBlocks<'_>> =
+        order.iter().map(|&u| OperationBlocks { dimensions: &dimensions[u], blocks: &blocks[u].1 }).collect();
     let (node, ordered) = layout::layout(target.pods, &scopes, &parts).ok_or(AssembleError::NodeTooLarge)?;
     let mut heads = vec![0; ordered.len()];
     order.iter().zip(ordered).for_each(|(&u, head)| heads[u] = head);
@@ -104,7 +102,8 @@ pub fn run(
     let mut assembled = vec![];
     for (u, lowered) in lowered.into_iter().enumerate() {
         let (scope_blocks, blocks) = blocks.remove(0);
-        let places = Places { operation: numbers.operation(u), heads: heads[u], slots: scratch.slots_of(kinds[u]) };
+        let places =
+            Places { operation: numbers.operation(u), heads: heads[u], slots: scratch.slots_of(kinds[u]) };
         let spec = body(program, plan, u, &lowered, places, &scratch, &node, target);
         let object = bpf::link(&stencils, &spec).map_err(|e| AssembleError::Object(e.to_string()))?;
         let body = files.add(FileKind::Object, object);

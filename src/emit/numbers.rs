@@ -36,9 +36,10 @@ impl Numbers {
             let identity = &p.identity;
             (describe::kind(identity.kind), identity.namespace.clone(), identity.name.clone())
         });
-        let operations = plan.units.iter().map(|unit| {
-            describe::operation_title(&program.operations[unit.operation.0 as usize].attach)
-        });
+        let operations = plan
+            .units
+            .iter()
+            .map(|unit| describe::operation_title(&program.operations[unit.operation.0 as usize].attach));
         // Terms have no order of their own; their JSON has.
         let text = |any: &Vec<ScopeTerm>| serde_json::to_string(any).unwrap_or_default();
         let before = previous.into_iter();

@@ -49,7 +49,9 @@ impl fmt::Display for WriteError {
         let path = self.path.display();
         match &self.reason {
             Refusal::NotAFolder => write!(f, "`{path}` is no folder"),
-            Refusal::Foreign(names) => write!(f, "`{path}` holds what no compile wrote: {}", names.join(", ")),
+            Refusal::Foreign(names) => {
+                write!(f, "`{path}` holds what no compile wrote: {}", names.join(", "))
+            }
             Refusal::Staging => write!(f, "`{path}` holds `{STAGING}`"),
             Refusal::Io(error) => write!(f, "`{path}` cannot be written: {error}"),
         }
@@ -127,7 +129,8 @@ impl Run {
         let seal = read::seal(Digest::of(manifest));
         let named = [(manifest::FILE_NAME, manifest), (REPORT_FILE, report), (SEAL_FILE, &seal)];
         let replaced = old.iter().map(|old| (REPLACED, old.as_slice()));
-        let contents = files.iter().filter(|(path, content)| !self.standing.holds(&self.folder, path, content));
+        let contents =
+            files.iter().filter(|(path, content)| !self.standing.holds(&self.folder, path, content));
         let contents = contents.map(|(path, content)| (file_name(path), content));
         for (name, content) in replaced.chain(named).chain(contents) {
             let path = staging.join(name);

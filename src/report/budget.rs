@@ -136,7 +136,9 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let factor = UNITS.iter().find(|(name, _)| unit.eq_ignore_ascii_case(name)).map(|&(_, factor)| factor);
     let factor = factor.ok_or_else(|| match unit.to_ascii_uppercase().as_str() {
         letter @ ("K" | "M" | "G" | "T") => {
-            format!("`{unit}` may mean two things: write `{letter}iB` (powers of 1024) or `{letter}B` (of 1000)")
+            format!(
+                "`{unit}` may mean two things: write `{letter}iB` (powers of 1024) or `{letter}B` (of 1000)"
+            )
         }
         _ => "a number of bytes is wanted, such as 65536, 64KiB or 1.5MiB".to_string(),
     })?;
@@ -192,7 +194,10 @@ mod tests {
             ..Budgets::default()
         };
         let judged = below.judge(&report);
-        assert_eq!(judged.iter().map(|b| b.name.as_str()).collect::<Vec<_>>(), ["max-programs", "max-kernel-memory"]);
+        assert_eq!(
+            judged.iter().map(|b| b.name.as_str()).collect::<Vec<_>>(),
+            ["max-programs", "max-kernel-memory"]
+        );
         assert!(judged.iter().all(|b| !b.holds && b.actual == b.limit + 1 && b.exceeded_by.is_none()));
         assert_eq!(names(&judged[0])[0], "lsm:bprm_check_security");
         assert_eq!(judged[1].largest.len(), MOST_NAMED);
@@ -235,7 +240,21 @@ mod tests {
         ] {
             assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
         }
-        for bad in ["", "KiB", ".5KiB", "1.KiB", "1.2.3KiB", "-1", "+1", "64K", "1e6", "64KiBs", "20000000TiB", "1_000", "\u{661}"] {
+        for bad in [
+            "",
+            "KiB",
+            ".5KiB",
+            "1.KiB",
+            "1.2.3KiB",
+            "-1",
+            "+1",
+            "64K",
+            "1e6",
+            "64KiBs",
+            "20000000TiB",
+            "1_000",
+            "\u{661}",
+        ] {
             assert!(parse_bytes(bad).is_err(), "{bad}");
         }
         assert!(parse_bytes("64k").unwrap_err().contains("`KiB`"));

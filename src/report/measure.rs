@@ -90,17 +90,20 @@ pub fn of_artifact(artifact: &Artifact, own: &Report, node: Node) -> Result<Repo
     if node.pods != made_for {
         for_pods(&mut manifest, artifact, node.pods)?;
     }
-    let policies = own.policies.iter().map(|p| PolicyInput { name: p.policy.clone(), tetragon: p.tetragon.clone() });
+    let policies =
+        own.policies.iter().map(|p| PolicyInput { name: p.policy.clone(), tetragon: p.tetragon.clone() });
     let policies: Vec<PolicyInput> = policies.collect();
     let of = |operation: &manifest::Operation| own.operations.iter().find(|o| o.name == operation.name);
-    let overlaps: Vec<Overlap> =
-        manifest.operations.iter().filter_map(|o| of(o)?.overlap.clone()).collect();
+    let overlaps: Vec<Overlap> = manifest.operations.iter().filter_map(|o| of(o)?.overlap.clone()).collect();
     if policies.len() != manifest.policies.len() || overlaps.len() != manifest.operations.len() {
         return Err(MeasureError::Object("the report is not one of this manifest".to_string()));
     }
     let mut report = measured(&manifest, &artifact.files, policies, overlaps, node)?;
     if node.pods != made_for {
-        let why = format!("The artifact is made for {made_for} pods; this is what it takes compiled for {}.", node.pods);
+        let why = format!(
+            "The artifact is made for {made_for} pods; this is what it takes compiled for {}.",
+            node.pods
+        );
         report.notes.push(why);
     }
     Ok(report)
@@ -109,8 +112,9 @@ pub fn of_artifact(artifact: &Artifact, own: &Report, node: Node) -> Result<Repo
 /// The node region as it is if the policies are compiled for that many pods.
 fn for_pods(manifest: &mut Manifest, artifact: &Artifact, pods: u32) -> Result<(), MeasureError> {
     let blocks = manifest.operations.iter().zip(artifact.scope_blocks.iter());
-    let parts: Vec<OperationBlocks<'_>> =
-        blocks.map(|(operation, blocks)| OperationBlocks { dimensions: &operation.dimensions, blocks }).collect();
+    let parts: Vec<OperationBlocks<'_>> = blocks
+        .map(|(operation, blocks)| OperationBlocks { dimensions: &operation.dimensions, blocks })
+        .collect();
     let (region, _) = layout::layout(pods, &manifest.scopes, &parts)
         .ok_or_else(|| MeasureError::Object(format!("the tables of {pods} pods do not fit on a node")))?;
     let is_node = |map: &&mut manifest::Map| map.value_size == manifest.node.bytes && map.declared == ".bss";
@@ -148,8 +152,9 @@ fn measured(
 ) -> Result<Report, MeasureError> {
     let kernel = KernelProfile::of(node.kernel).map_err(MeasureError::Kernel)?;
     let operations = manifest.operations.iter().zip(overlaps);
-    let operations =
-        operations.map(|(o, overlap)| operation_input(manifest, files, o, overlap, node.kernel)).collect::<Result<_, _>>()?;
+    let operations = operations
+        .map(|(o, overlap, node.kernel)| operation_input(manifest, files, o, overlap, node.kernel))
+        .collect::<Result<_, _>>()?;
     let shared = manifest.maps.iter().filter(|m| m.operation.is_none());
     let input = Input {
         kernel,

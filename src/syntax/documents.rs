@@ -185,7 +185,11 @@ fn foreign(id: SourceId, source: &Source) -> Option<Diagnostic> {
     while reader.next(&mut found).is_some() {}
     let error = found.iter().find(|d| d.severity == Severity::Error)?;
     let at = error.labels.first()?.span;
-    Some(if is_template { report::unrendered_template(at) } else { report::other_text(at, "text that is no YAML") })
+    Some(if is_template {
+        report::unrendered_template(at)
+    } else {
+        report::other_text(at, "text that is no YAML")
+    })
 }
 
 /// The kind may be misspelt, or the group, but hardly both.

@@ -45,8 +45,8 @@ pub fn run(case: &Case) -> Result<Outcome, String> {
     let mut of_phases = vec![];
     if let (Some(set), Some(folded)) = (&set, &folded)
         && !diags.blocks_compile()
-        && let Some(mut built) =
-            driver::emit(&sources, set, folded, &target, &kernels, None, &mut diags).map_err(|f| f.to_string())?
+        && let Some(mut built) = driver::emit(&sources, set, folded, &target, &kernels, None, &mut diags)
+            .map_err(|f| f.to_string())?
     {
         let report = measure::report(set, &built, &target).map_err(|e| e.to_string())?;
         measure::complete(&mut built.manifest, &report);

@@ -191,7 +191,13 @@ fn read(text: &str) -> Result<PolicySet, String> {
     let mut sources = Sources::default();
     sources.add("set.yaml".to_owned(), text);
     let mut diags = Diagnostics::default();
-    let input = Input { paths: vec![], threads: 1, allow_empty: false, resolve: ResolveOptions::default() };
+    let input = Input {
+        paths: vec![],
+        exclude: Default::default(),
+        threads: 1,
+        allow_empty: false,
+        resolve: ResolveOptions::default(),
+    };
     let all = |diags: &Diagnostics| diags.iter().map(|d| format!("{}\n", d.message)).collect::<String>();
     driver::policies(&sources, &input, &mut diags).set.ok_or_else(|| all(&diags))
 }

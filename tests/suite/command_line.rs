@@ -6,6 +6,7 @@ mod damaged;
 mod hostile;
 mod inputs;
 mod kernels;
+mod manners;
 mod outputs;
 mod previous;
 mod same_bytes;

@@ -1,8 +1,7 @@
 //! From YAML text to a proved artifact, as the command line does it, without files.
 
-use tetrafold::artifact::manifest::Manifest;
 use tetrafold::artifact::judge::Argument;
-use tetrafold::artifact::manifest::Operation;
+use tetrafold::artifact::manifest::Manifest;
 use tetrafold::artifact::node::{Node, Workload as NodeWorkload};
 use tetrafold::artifact::scope::{self, Container};
 use tetrafold::artifact::scope_block::ScopeBlocks;
@@ -46,7 +45,13 @@ pub fn compile_after(
         sources.add(format!("{i}.yaml"), *text);
     }
     let mut diags = Diagnostics::default();
-    let input = Input { paths: vec![], threads: 1, allow_empty: false, resolve: ResolveOptions::default() };
+    let input = Input {
+        paths: vec![],
+        exclude: Default::default(),
+        threads: 1,
+        allow_empty: false,
+        resolve: ResolveOptions::default(),
+    };
     let policies = driver::policies(&sources, &input, &mut diags);
     let said =
         |diags: &Diagnostics| diags.iter().map(|d| format!("{} {}\n", d.code, d.message)).collect::<String>();

@@ -96,17 +96,22 @@ fn numbers_are_kept_from_build_to_build_and_change_no_meaning() {
             manifest.check().unwrap();
             for (number, policy) in manifest.policies.iter().map(|p| p.number).zip(&compiled.set.policies) {
                 let earlier = given.iter().find(|(_, identity)| **identity == policy.identity);
-                let was_there = previous.as_ref().is_some_and(|p| p.policies.iter().any(|p| p.number == number));
+                let was_there =
+                    previous.as_ref().is_some_and(|p| p.policies.iter().any(|p| p.number == number));
                 match earlier {
                     Some((&earlier, _)) if was_there => {
                         assert_eq!(number, earlier, "seed {seed} set {i}\n{text}");
                         kept += 1;
                     }
-                    _ => assert!(given.insert(number, policy.identity.clone()).is_none(), "{number} twice\n{text}"),
+                    _ => assert!(
+                        given.insert(number, policy.identity.clone()).is_none(),
+                        "{number} twice\n{text}"
+                    ),
                 }
             }
             for operation in &manifest.operations {
-                let before = previous.as_ref().and_then(|p| p.operations.iter().find(|o| o.name == operation.name));
+                let before =
+                    previous.as_ref().and_then(|p| p.operations.iter().find(|o| o.name == operation.name));
                 assert!(before.is_none_or(|before| before.number == operation.number));
             }
             for scope in &manifest.scopes {

@@ -61,7 +61,13 @@ fn json_of(node: &Node<'_>) -> Value {
 
 /// Every policy of the texts, and what is found in them.
 fn read(sources: &Sources) -> (Vec<Value>, Diagnostics) {
-    let input = Input { paths: vec![], threads: 1, allow_empty: true, resolve: ResolveOptions::default() };
+    let input = Input {
+        paths: vec![],
+        exclude: Default::default(),
+        threads: 1,
+        allow_empty: true,
+        resolve: ResolveOptions::default(),
+    };
     let mut diags = Diagnostics::default();
     driver::policies(sources, &input, &mut diags);
     let documents = documents::read_all(sources, 1, &mut Diagnostics::default());

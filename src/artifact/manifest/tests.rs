@@ -95,6 +95,8 @@ fn references_lead_to_something() {
         ),
         ("maps[1].operation", &|v| v["maps"][1]["operation"] = json!(1)),
         ("policies[2].scope", &|v| v["policies"][2]["scope"] = json!(3)),
+        ("nextNumbers", &|v| v["nextNumbers"]["policy"] = json!(2)),
+        ("nextNumbers", &|v| v["nextNumbers"]["scope"] = json!(4_294_967_295u32)),
         ("policies[2].hooks", &|v| v["policies"][2]["hooks"][0]["operation"] = json!(7)),
         ("policies[2].hooks", &|v| v["policies"][2]["hooks"][0]["firstSelector"] = json!(1)),
         ("loadOrder[0]", &|v| v["loadOrder"][0]["name"] = json!("bprm_check_security")),

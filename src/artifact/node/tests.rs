@@ -558,9 +558,11 @@ fn more_scopes_than_a_set_holds_are_refused_and_the_workload_named() {
 #[test]
 fn the_region_of_a_thousand_allowlists_has_32_kib() {
     let sample = allowlists(1000, 500, 10);
-    let artifact = crate::read::Artifact::from_parts(&sample.manifest.to_json(), crate::sample::REPORT.to_vec(), |file| {
-        Ok(sample.files.get(file).unwrap().to_vec())
-    })
+    let artifact = crate::read::Artifact::from_parts(
+        &sample.manifest.to_json(),
+        crate::sample::REPORT.to_vec(),
+        |file| Ok(sample.files.get(file).unwrap().to_vec()),
+    )
     .unwrap();
     let node = &artifact.manifest.node;
     assert_eq!((node.mask | 7) + 1, 32 * 1024);

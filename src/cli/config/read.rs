@@ -51,7 +51,7 @@ pub fn config(sources: &Sources, diags: &mut Diagnostics) -> Config {
 
 fn document(root: &Node<'_>, config: &mut Config, diags: &mut Diagnostics) {
     let mut options: Vec<String> = vec![];
-    let settings = [&["lints", "namespace"], &TARGET[..], &BUDGETS].concat();
+    let settings = [&["lints", "namespace", "exclude"], &TARGET[..], &BUDGETS].concat();
     for (name, _, value) in fields(root, "a configuration", &settings, diags) {
         match name {
             "lints" => config.levels = lints(value, diags),
@@ -62,6 +62,7 @@ fn document(root: &Node<'_>, config: &mut Config, diags: &mut Diagnostics) {
                     Err(why) => diags.push(report::refused_setting(name, text, &why, value.span)),
                 }
             }
+            "exclude" => config.exclude = texts(name, value, diags),
             option => {
                 let Some(text) = text(option, value, diags) else { continue };
                 match parsed(&[format!("--{option}={text}")]) {
@@ -118,6 +119,14 @@ fn text<'n>(name: &str, node: &'n Node<'n>, diags: &mut Diagnostics) -> Option<&
             None
         }
     }
+}
+
+fn texts<'n>(name: &str, node: &'n Node<'n>, diags: &mut Diagnostics) -> Vec<String> {
+    let NodeKind::Sequence(items) = &node.kind else {
+        diags.push(report::bad_setting(name, "a list", node.kind_name(), node.span));
+        return vec![];
+    };
+    items.iter().filter_map(|item| text(name, item, diags)).map(str::to_string).collect()
 }
 
 fn lints(node: &Node<'_>, diags: &mut Diagnostics) -> Vec<(Named, Level)> {

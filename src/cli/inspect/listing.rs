@@ -145,7 +145,11 @@ fn tables(artifact: &Artifact) -> Vec<Table> {
         vec![p.number.to_string(), name, p.scope.to_string(), hooks, p.file.clone()]
     });
     vec![
-        Table { title: "operations", columns: &["number", "operation", "table bytes", "scopes"], rows: operations.collect() },
+        Table {
+            title: "operations",
+            columns: &["number", "operation", "table bytes", "scopes"],
+            rows: operations.collect(),
+        },
         Table { title: "attach", columns: &["operation", "link", "links", "needs"], rows: ways.collect() },
         Table { title: "targets", columns: &["operation", "position", "function"], rows: targets.collect() },
         Table {

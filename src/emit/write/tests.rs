@@ -171,7 +171,8 @@ fn a_failure_leaves_what_was_there() {
     let new = allowlists(7, 60, 4);
     let mut run = Run::start(&out).unwrap();
     run.stage(&new.manifest.to_json(), REPORT, &new.files).unwrap();
-    let (last, _) = new.files.iter().filter(|(path, _)| !old.files.iter().any(|(p, _)| p == *path)).last().unwrap();
+    let (last, _) =
+        new.files.iter().filter(|(path, _)| !old.files.iter().any(|(p, _)| p == *path)).last().unwrap();
     fs::create_dir(out.join(last)).unwrap();
     run.place_files(&new.files).unwrap_err();
     fs::remove_dir(out.join(last)).unwrap();
@@ -215,7 +216,11 @@ fn a_killed_run_is_finished_or_undone_by_the_next() {
             // One that fails brings the folder in order too.
             drop(Run::start(&out).unwrap());
             let found = Artifact::open(&out).ok();
-            assert_eq!(found.as_ref().map(|a| &a.manifest), expected.map(|s| &s.manifest), "{has_old} {steps}");
+            assert_eq!(
+                found.as_ref().map(|a| &a.manifest),
+                expected.map(|s| &s.manifest),
+                "{has_old} {steps}"
+            );
             write(&out, &third.manifest.to_json(), REPORT, &third.files).unwrap();
             assert_eq!(Artifact::open(&out).unwrap().manifest, third.manifest);
             let all: usize = ["maps", "objects"].map(|kind| names(&out.join(kind)).len()).iter().sum();

@@ -117,8 +117,12 @@ fn budgets(budgets: &[Budget]) -> Vec<Part> {
     if budgets.is_empty() {
         return vec![];
     }
-    let mut grid =
-        Grid::new([Column::left("budget"), Column::right("limit"), Column::right("needed"), Column::left("")]);
+    let mut grid = Grid::new([
+        Column::left("budget"),
+        Column::right("limit"),
+        Column::right("needed"),
+        Column::left(""),
+    ]);
     grid.rows(budgets.iter().map(|b| {
         let holds = if b.holds { "holds" } else { "exceeded" };
         vec![b.name.clone(), amount(b.unit, b.limit), amount(b.unit, b.actual), holds.to_string()]

@@ -68,7 +68,8 @@ fn markdown_rows_have_as_many_cells_as_their_titles() {
 fn with_budgets() -> (Report, Report) {
     let with = |max_maps| {
         let mut report = report(&input(3));
-        let budgets = Budgets { max_maps: Some(max_maps), max_policy_memlock: Some(1 << 40), ..Budgets::default() };
+        let budgets =
+            Budgets { max_maps: Some(max_maps), max_policy_memlock: Some(1 << 40), ..Budgets::default() };
         report.budgets = budgets.judge(&report);
         report
     };

@@ -33,7 +33,7 @@ const POLICIES: [&str; 3] = [
 
 static BUILT: LazyLock<Built> = LazyLock::new(|| {
     let input =
-        Input { paths: vec!["-".into()], threads: 1, allow_empty: false, resolve: ResolveOptions::default() };
+        Input { paths: vec!["-".into()], exclude: Default::default(), threads: 1, allow_empty: false, resolve: ResolveOptions::default() };
     let (target, mut diags) = (Target::default(), Diagnostics::default());
     let sources = driver::read(&input, &mut POLICIES.join("\n---\n").as_bytes(), &mut diags);
     let set = driver::policies(&sources, &input, &mut diags).set.expect("the policies are valid");

@@ -113,7 +113,8 @@ impl<'a> Stage<'a> {
         let artifact = format!("{}/{}", self.directory, named("policy", &load.policy));
         let workloads = self.use_workloads(&named("workloads", &load.workloads))?;
         let options = [(load.replace, "--replace"), (load.strict, "--strict")];
-        let options: Vec<&str> = options.iter().filter(|(wanted, _)| *wanted).map(|(_, name)| *name).collect();
+        let options: Vec<&str> =
+            options.iter().filter(|(wanted, _)| *wanted).map(|(_, name)| *name).collect();
         let mut new = Loader::start(self.port, &artifact, &workloads, &options)?;
         let ready = new.wait_for(|line| line == "ready").and_then(|()| {
             let said = |name: &String| format!("\"notLoaded\":\"{name}\"");

@@ -74,7 +74,8 @@ fn the_digest_covers_the_meaning_of_the_manifest_and_the_report() {
     let digest = said.lines().find_map(|line| line.strip_prefix("digest ")).unwrap().to_string();
     let prefixed = format!("sha256:{digest}");
     for digest in [&digest, &prefixed] {
-        tetrafold(path, &["inspect", "out", "--digest", digest]).expect(0, &["intact", "selectors", "was asked for"]);
+        tetrafold(path, &["inspect", "out", "--digest", digest])
+            .expect(0, &["intact", "selectors", "was asked for"]);
     }
     tetrafold(path, &["inspect", "out", "--digest", "abc"]).expect(2, &["64"]);
     let manifest = fs::read_to_string(out.join("manifest.json")).unwrap();
@@ -104,7 +105,10 @@ fn the_digest_covers_the_meaning_of_the_manifest_and_the_report() {
 #[test]
 fn the_seal_is_one_that_sha256sum_takes() {
     let folder = compiled();
-    let sum = Command::new("sha256sum").args(["-c", "manifest.json.sha256"]).current_dir(folder.path().join("out")).output();
+    let sum = Command::new("sha256sum")
+        .args(["-c", "manifest.json.sha256"])
+        .current_dir(folder.path().join("out"))
+        .output();
     assert!(sum.unwrap().status.success());
 }
 
@@ -142,10 +146,16 @@ fn every_form_of_inspect_is_what_it_says() {
         assert!(csv.starts_with("table,row,field,value\nartifact,0,digest,"), "{csv}");
         assert!(csv.contains("\npolicies,0,policy,shop\n") && !csv.contains("|--"), "{csv}");
         let markdown = form("markdown");
-        assert!(markdown.contains("\n| number | policy |") && markdown.contains("\n| 0 | shop |"), "{markdown}");
+        assert!(
+            markdown.contains("\n| number | policy |") && markdown.contains("\n| 0 | shop |"),
+            "{markdown}"
+        );
         assert!(form("human").contains("lsm:bprm_check_security"));
     }
-    assert_eq!(shown(&["--format", "json"]).as_bytes(), fs::read(folder.path().join("out/manifest.json")).unwrap());
+    assert_eq!(
+        shown(&["--format", "json"]).as_bytes(),
+        fs::read(folder.path().join("out/manifest.json")).unwrap()
+    );
 }
 
 #[test]
@@ -160,7 +170,10 @@ fn provenance_names_the_artifact_and_its_sources_and_lies_beside_it() {
     assert_eq!(value["subject"][0]["digest"]["sha256"], digest.to_string());
     assert_eq!(value["predicateType"], "https://slsa.dev/provenance/v1");
     let source = &value["predicate"]["buildDefinition"]["resolvedDependencies"][0];
-    assert_eq!(source["digest"]["sha256"], Digest::of(&fs::read(path.join("policy.yaml")).unwrap()).to_string());
+    assert_eq!(
+        source["digest"]["sha256"],
+        Digest::of(&fs::read(path.join("policy.yaml")).unwrap()).to_string()
+    );
     tetrafold(path, &[&compile[..], &["again.json"]].concat()).expect(0, &[]);
     assert_eq!(fs::read(path.join("again.json")).unwrap(), text);
     tetrafold(path, &[&compile[..], &["out/build.json"]].concat()).expect(2, &["--provenance"]);

@@ -69,9 +69,11 @@ fn what_lies_beside_an_artifact_is_refused_by_name() {
 fn folders_around_the_output_are_made() {
     let folder = with_policy();
     let path = folder.path();
-    tetrafold(path, &["compile", "policy.yaml", "-o", "some/deep/out"]).expect(0, &["some/deep/out: 1 policy"]);
+    tetrafold(path, &["compile", "policy.yaml", "-o", "some/deep/out"])
+        .expect(0, &["some/deep/out: 1 policy"]);
     tetrafold(path, &["inspect", "some/deep/out"]).expect(0, &["intact"]);
-    tetrafold(path, &["compile", "policy.yaml", "-o", "policy.yaml/out"]).expect(3, &["TF0004", "policy.yaml"]);
+    tetrafold(path, &["compile", "policy.yaml", "-o", "policy.yaml/out"])
+        .expect(3, &["TF0004", "policy.yaml"]);
     assert_eq!(names(path), ["policy.yaml", "some"]);
 }
 

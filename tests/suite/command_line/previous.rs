@@ -10,7 +10,8 @@ use super::{files, folder, policy, tetrafold};
 
 /// Compiles policies of these names to `out` and gives their numbers, and the operation's.
 fn build(folder: &Path, names: &[&str], out: &str, previous: Option<&str>) -> (BTreeMap<String, u64>, Value) {
-    let text: Vec<String> = names.iter().map(|name| policy(name).replace("app: shop", &format!("app: {name}"))).collect();
+    let text: Vec<String> =
+        names.iter().map(|name| policy(name).replace("app: shop", &format!("app: {name}"))).collect();
     fs::write(folder.join("policies.yaml"), text.join("---\n")).unwrap();
     let previous: Vec<&str> = previous.iter().flat_map(|dir| ["--previous", dir]).collect();
     tetrafold(folder, &[&["compile", "policies.yaml", "-o", out], &previous[..]].concat()).expect(0, &[]);
