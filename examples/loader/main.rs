@@ -138,15 +138,22 @@ fn take_over_workloads(
 }
 
 /// Prints the counters of what went wrong: when one has changed, and at the end.
-fn report(generation: &Generation, pins: &Pins, last: &mut Option<[u64; 4]>, at_the_end: bool) {
+fn report(generation: &Generation, pins: &Pins, last: &mut Option<[u64; 5]>, at_the_end: bool) {
     let (failed_tail_calls, recursion_misses) = pins.counters();
-    let now = [generation.lost(), failed_tail_calls, recursion_misses, generation.unsettled()];
-    if at_the_end || (*last != Some(now) && now != [0; 4]) {
-        let [lost, failed, missed, unsettled] = now;
+    let now = [
+        generation.lost(),
+        failed_tail_calls,
+        recursion_misses,
+        pins.missed_kprobes(),
+        generation.unsettled(),
+    ];
+    if at_the_end || (*last != Some(now) && now != [0; 5]) {
+        let [lost, failed, missed, kprobes, unsettled] = now;
         let line = serde_json::json!({
             "lost": lost,
             "failedTailCalls": failed,
             "recursionMisses": missed,
+            "missedKprobes": kprobes,
             "unsettledPaths": unsettled,
             "repeatedPaths": generation.repeated(),
         });

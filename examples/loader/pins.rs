@@ -10,8 +10,8 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use libbpf_rs::query::{LinkInfo, ProgInfoIter, ProgInfoQueryOptions, ProgramInfo};
-use libbpf_rs::{Link, MapCore, MapHandle, MapType, Object};
-use std::os::fd::AsFd;
+use libbpf_rs::{Link, MapCore, MapHandle, MapType, Object, libbpf_sys};
+use std::os::fd::{AsFd, AsRawFd};
 use tetrafold::artifact::manifest::{AttachKind, Manifest, Map, Operation, Program, Role};
 use tetrafold::artifact::read::Artifact;
 
@@ -228,6 +228,11 @@ impl Pins {
         (failed.sum(), missed.map(|info| info.recursion_misses).sum())
     }
 
+    /// Calls that the kernel let no kprobe see, on kernels that say so.
+    pub fn missed_kprobes(&self) -> u64 {
+        self.stubs.iter().map(|stub| missed_kprobe(&stub.link)).sum()
+    }
+
     /// Leaves everything to a successor: nothing is detached when this process ends.
     pub fn leave(&mut self) {
         for stub in &mut self.stubs {
@@ -263,6 +268,26 @@ impl Pins {
 /// An operation's name as the beginning of its pins' names.
 fn stem(operation: &str) -> String {
     operation.replace(':', "-")
+}
+
+/// Source: Linux 6.12, include/uapi/linux/bpf.h, struct bpf_link_info; 0 before Linux 6.7 and for other links.
+fn missed_kprobe(link: &Link) -> u64 {
+    // SAFETY: all-zero is valid for this struct of numbers, which the call fills up to the length that it is told;
+    // which member of the unions was filled is what the two types say.
+    unsafe {
+        let mut info: libbpf_sys::bpf_link_info = std::mem::zeroed();
+        let mut length = size_of_val(&info) as u32;
+        let fd = link.as_fd().as_raw_fd();
+        let failed = libbpf_sys::bpf_obj_get_info_by_fd(fd, (&raw mut info).cast(), &mut length);
+        let event = info.__bindgen_anon_1.perf_event;
+        if failed != 0
+            || info.type_ != libbpf_sys::BPF_LINK_TYPE_PERF_EVENT
+            || event.type_ != libbpf_sys::BPF_PERF_EVENT_KPROBE
+        {
+            return 0;
+        }
+        event.__bindgen_anon_1.kprobe.missed
+    }
 }
 
 fn link_name(operation: &str) -> String {

@@ -142,6 +142,7 @@ fn program(name: &str, role: Role, files: &mut Files) -> Program {
         slot: (role == Role::Body).then_some(0),
         loaders: vec![Loader::Libbpf, Loader::Aya],
         alternatives: vec![],
+        losses: vec![],
         forecast: Forecast::default(),
     }
 }
