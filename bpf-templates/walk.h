@@ -397,12 +397,12 @@ INLINE void walk_begin(struct walk *w, u64 zero)
  */
 static long walk_round(u64 round, struct walk *w)
 {
-	u64 zero = unknown_zero();
 	u32 status = w->status;
 	if (status == WALK_GO) {
-		w->status = walk_step(w) + zero;
+		w->status = walk_step(w) + unknown_zero();
 		return 0;
 	}
+	u64 zero = unknown_zero();
 	if (w->job == WRITE && w->again && w->start && status == WALK_ROOT) {
 		w->job = MATCH + zero;
 		walk_begin(w, zero);
