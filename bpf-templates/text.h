@@ -88,7 +88,7 @@ INLINE void text_walked(struct frame *f, struct walk *w, struct text *text, u64 
 	int readable = settled(w) && (w->status == WALK_ROOT || w->job == MATCH), known = 0;
 	if (root) {
 		if (w->again)
-			f->ids[dimension] = w->job == MATCH ? matched(w, unlinked) : 0;
+			f->ids[dimension] = readable && w->job == MATCH ? matched(w, unlinked) : unknown_zero();
 		known = !!f->ids[dimension];
 	}
 	text_done(f, text, number, w->pos, readable && (known || !unlinked));

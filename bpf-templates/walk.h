@@ -226,7 +226,8 @@ INLINE u64 era(void)
 INLINE u32 sequence(u64 lock)
 {
 	u32 sequence;
-	return probe_read_kernel(&sequence, sizeof(sequence), (void *)lock) ? 1 : sequence;
+	u64 error = probe_read_kernel(&sequence, sizeof(sequence), (void *)lock);
+	return sequence | error >> 63;
 }
 /* Never odd, so that it is equal to no odd one. */
 INLINE u64 remembered(u64 era, u32 sequence)
@@ -266,6 +267,7 @@ struct walk {
 	u32 first_job;	  /* of a walk that is made again */
 	u32 again;	  /* whether it is one */
 	u32 status;
+	u32 settled;	  /* whether all of it was of one moment */
 };
 /* What is written is then matched, unless a match of the same moment is there. */
 enum { MATCH, WRITE };
@@ -379,30 +381,40 @@ INLINE u32 walk_step(struct walk *w)
 	return WALK_GO;
 }
 
-INLINE void walk_begin(struct walk *w)
+INLINE void walk_begin(struct walk *w, u64 zero)
 {
 	w->dentry = w->leaf;
 	w->mount = w->leaf_mount;
 	w->mount_root = read_u64(w->mount + FIELD_OFFSET(struct vfsmount, mnt_root));
-	w->reference = w->start;
-	w->sum = FIRST_ID;
-	w->done = 0;
+	w->reference = w->start + zero;
+	w->sum = FIRST_ID + zero;
+	w->done = zero;
+	w->status = WALK_GO + zero;
 }
+/*
+ * One step, or, behind the last one, the question whether all were of one moment.  That is a round of its own, so that
+ * the verifier meets it once and not behind each way out of a step.
+ */
 static long walk_round(u64 round, struct walk *w)
 {
-	u32 status = walk_step(w);
-	if (status == WALK_GO)
+	u32 status = w->status;
+	if (status == WALK_GO) {
+		w->status = walk_step(w) + unknown_zero();
 		return 0;
+	}
+	u64 zero = unknown_zero();
 	if (w->job == WRITE && w->again && w->start && status == WALK_ROOT) {
-		walk_begin(w);
-		w->job = MATCH;
+		w->job = MATCH + zero;
+		walk_begin(w, zero);
 		return 0;
 	}
 	struct node_header *header = (void *)node;
 	u64 now = era();
 	u32 renames = sequence(header->rename_lock), mounts = sequence(header->mount_lock);
-	if (renames == w->renames && mounts == w->mounts) {
-		w->status = status;
+	u64 moved = (renames ^ w->renames) | (mounts ^ w->mounts);
+	OPAQUE(moved);
+	if (!moved) {
+		w->settled = 1 + zero;
 		return 1;
 	}
 	header->renames = remembered(now, renames);
@@ -410,10 +422,10 @@ static long walk_round(u64 round, struct walk *w)
 	w->renames = renames & ~1u;
 	w->mounts = mounts & ~1u;
 	__sync_fetch_and_add(&header->repeated, 1);
-	walk_begin(w);
-	w->pos = TEXT_MAX;
+	w->pos = TEXT_MAX + zero;
 	w->job = w->first_job;
-	w->again = 1;
+	w->again = 1 + zero;
+	walk_begin(w, zero);
 	return 0;
 }
 
@@ -434,6 +446,7 @@ INLINE void probe_from(struct walk *w, struct frame *f, u32 job, u64 dentry, u64
 	w->first_job = job;
 	w->again = zero;
 	w->status = WALK_GO + zero;
+	w->settled = zero;
 	w->start = start;
 	w->reference = reference + zero;
 	w->sum = sum + zero;
@@ -442,17 +455,20 @@ INLINE void probe_from(struct walk *w, struct frame *f, u32 job, u64 dentry, u64
 	w->renames = f->renames;
 	w->mounts = f->mounts;
 }
-/* Behind the loop. */
+/* Behind the loop.  As numbers that the verifier does not know, so that it goes on with few states. */
 INLINE int settled(const struct walk *w)
 {
-	if (w->status != WALK_GO)
+	if (w->settled)
 		return 1;
 	__sync_fetch_and_add(&((struct node_header *)node)->unsettled, 1);
 	return 0;
 }
 INLINE u32 matched(const struct walk *w, int unlinked)
 {
-	return w->status == WALK_ROOT && w->reference & EDGE_ACCEPT && !unlinked ? w->sum >> WEIGHT_SHIFT : 0;
+	u64 id = unknown_zero();
+	if (w->status == WALK_ROOT && w->reference & EDGE_ACCEPT && !unlinked)
+		id = w->sum >> WEIGHT_SHIFT;
+	return id;
 }
 
 STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension, u64 unreadable)
@@ -461,7 +477,7 @@ STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension, u64 unreada
 	struct dentry *leaf = path->dentry, *dentry = leaf, *root_dentry = task_root->dentry, *stop = root_dentry;
 	struct vfsmount *mount = path->mnt, *root_mount = task_root->mnt;
 	u64 name = inline_name_offset();
-	u32 reference = root, status = WALK_GO, id = 0;
+	u32 reference = root, status = WALK_GO, id = unknown_zero();
 	u64 sum = FIRST_ID;
 	union {
 		u64 words[LONG_NAME / 8];
@@ -523,7 +539,7 @@ STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension, u64 unreada
 	NUMBER(rm);
 	probe_from(&u.walk, f, MATCH, d, l, m, s, rd, rm, root, reference, sum, 0);
 	loop(WALK_ROUNDS, walk_round, &u.walk, 0);
-	f->ids[dimension] = settled(&u.walk) ? matched(&u.walk, unlinked_typed(leaf)) : unreadable;
+	f->ids[dimension] = settled(&u.walk) ? matched(&u.walk, unlinked_typed(leaf)) : unreadable + unknown_zero();
 	return 0;
 }
 
@@ -539,6 +555,6 @@ STENCIL(walk_probed)(struct frame *f, u64 k, u64 root, u64 dimension, u64 unread
 	probe_from(&w, f, MATCH, leaf, leaf, mount, read_u64(mount + FIELD_OFFSET(struct vfsmount, mnt_root)), rd, rm, root,
 		   root, FIRST_ID, 0);
 	loop(WALK_ROUNDS, walk_round, &w, 0);
-	f->ids[dimension] = settled(&w) ? matched(&w, unlinked_probed(leaf)) : unreadable;
+	f->ids[dimension] = settled(&w) ? matched(&w, unlinked_probed(leaf)) : unreadable + unknown_zero();
 	return 0;
 }

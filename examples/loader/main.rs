@@ -181,16 +181,23 @@ fn take_over_workloads(
 }
 
 /// Prints the counters of what went wrong: when one has changed, and at the end.
-fn report(generation: &Generation, pins: &Pins, last: &mut Option<[u64; 5]>, at_the_end: bool) {
+fn report(generation: &Generation, pins: &Pins, last: &mut Option<[u64; 6]>, at_the_end: bool) {
     let (failed_tail_calls, recursion_misses) = pins.counters();
-    let left_out = generation.left_out.len() as u64;
-    let now = [generation.lost(), failed_tail_calls, recursion_misses, generation.unsettled(), left_out];
-    if at_the_end || (*last != Some(now) && now != [0; 5]) {
-        let [lost, failed, missed, unsettled, left_out] = now;
+    let now = [
+        generation.lost(),
+        failed_tail_calls,
+        recursion_misses,
+        pins.missed_kprobes(),
+        generation.unsettled(),
+        generation.left_out.len() as u64,
+    ];
+    if at_the_end || (*last != Some(now) && now != [0; 6]) {
+        let [lost, failed, missed, kprobes, unsettled, left_out] = now;
         let line = serde_json::json!({
             "lost": lost,
             "failedTailCalls": failed,
             "recursionMisses": missed,
+            "missedKprobes": kprobes,
             "unsettledPaths": unsettled,
             "repeatedPaths": generation.repeated(),
             "operationsNotLoaded": left_out,

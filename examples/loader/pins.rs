@@ -11,8 +11,8 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use libbpf_rs::query::{LinkInfo, ProgInfoIter, ProgInfoQueryOptions, ProgramInfo};
-use libbpf_rs::{KprobeMultiOpts, KprobeOpts, Link, MapCore, MapHandle, MapType, Object, ProgramMut};
-use std::os::fd::AsFd;
+use libbpf_rs::{KprobeMultiOpts, KprobeOpts, Link, MapCore, MapHandle, MapType, Object, ProgramMut, libbpf_sys};
+use std::os::fd::{AsFd, AsRawFd};
 use tetrafold::artifact::manifest::{Attach, LinkKind, Manifest, Map, Operation, Program, Role};
 use tetrafold::artifact::read::Artifact;
 
@@ -274,6 +274,11 @@ impl Pins {
         (failed.sum(), missed.map(|info| info.recursion_misses).sum())
     }
 
+    /// Calls that the kernel let no kprobe see, on kernels that say so.
+    pub fn missed_kprobes(&self) -> u64 {
+        self.stubs.iter().flat_map(|stub| &stub.links).map(missed_kprobes).sum()
+    }
+
     /// Leaves everything to a successor: nothing is detached when this process ends.
     pub fn leave(&mut self) {
         for link in self.stubs.iter_mut().flat_map(|stub| &mut stub.links) {
@@ -338,6 +343,28 @@ fn attached(stub: &ProgramMut<'_>, attach: &Attach, link: LinkKind) -> libbpf_rs
             let (symbols, cookies) = (attach.targets.clone(), cookies.collect());
             let options = KprobeMultiOpts { symbols, cookies, ..KprobeMultiOpts::default() };
             Ok(vec![stub.attach_kprobe_multi_with_opts(options)?])
+        }
+    }
+}
+
+/// Source: Linux 6.12, include/uapi/linux/bpf.h, struct bpf_link_info; 0 before Linux 6.7 and for other links.
+fn missed_kprobes(link: &Link) -> u64 {
+    // SAFETY: all-zero is valid for this struct of numbers, which the call fills up to the length that it is told;
+    // which member of the unions was filled is what the types say.
+    unsafe {
+        let mut info: libbpf_sys::bpf_link_info = std::mem::zeroed();
+        let mut length = size_of_val(&info) as u32;
+        let fd = link.as_fd().as_raw_fd();
+        if libbpf_sys::bpf_obj_get_info_by_fd(fd, (&raw mut info).cast(), &mut length) != 0 {
+            return 0;
+        }
+        let (event, multi) = (info.__bindgen_anon_1.perf_event, info.__bindgen_anon_1.kprobe_multi);
+        match info.type_ {
+            libbpf_sys::BPF_LINK_TYPE_KPROBE_MULTI => multi.missed,
+            libbpf_sys::BPF_LINK_TYPE_PERF_EVENT if event.type_ == libbpf_sys::BPF_PERF_EVENT_KPROBE => {
+                event.__bindgen_anon_1.kprobe.missed
+            }
+            _ => 0,
         }
     }
 }

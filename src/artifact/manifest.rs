@@ -230,7 +230,28 @@ pub struct Program {
     pub slot: Option<u32>,
     /// Loaders that can take the object.
     pub loaders: Vec<Loader>,
+    /// Calls that the attached program may not see; empty where it sees each one.
+    pub losses: Vec<Loss>,
     pub forecast: Forecast,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Loss {
+    /// When a call is not seen, and what that means.
+    pub reason: String,
+    /// Where the kernel counts such calls. A loader reports it.
+    pub counter: LossCounter,
+}
+
+/// Source: Linux 6.12, include/uapi/linux/bpf.h, struct bpf_prog_info and bpf_link_info.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum LossCounter {
+    /// `recursion_misses` of the program.
+    ProgramRecursionMisses,
+    /// `recursion_misses` of the program and `perf_event.kprobe.missed` of the link; both stay 0 before Linux 6.7.
+    ProgramAndLinkMissed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

@@ -154,6 +154,7 @@ fn program(name: &str, role: Role, files: &mut Files) -> Program {
         ty: ProgramType::Lsm,
         slot: (role == Role::Body).then_some(0),
         loaders: vec![Loader::Libbpf, Loader::Aya],
+        losses: vec![],
         forecast: Forecast::default(),
     }
 }

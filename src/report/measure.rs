@@ -153,7 +153,7 @@ fn measured(
     let kernel = KernelProfile::of(node.kernel).map_err(MeasureError::Kernel)?;
     let operations = manifest.operations.iter().zip(overlaps);
     let operations = operations
-        .map(|(o, overlap, node.kernel)| operation_input(manifest, files, o, overlap, node.kernel))
+        .map(|(o, overlap)| operation_input(manifest, files, o, overlap, node.kernel))
         .collect::<Result<_, _>>()?;
     let shared = manifest.maps.iter().filter(|m| m.operation.is_none());
     let input = Input {
