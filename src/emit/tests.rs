@@ -38,6 +38,7 @@ fn allowlist(set: &mut PolicySet, sources: &mut Sources, name: &str, paths: &[&s
             call: HookCall::Lsm { hook: "bprm_creds_for_exec".into() },
             args: vec![Arg { index: 0, ty: ArgType::LinuxBinprm, label: None, span }],
             selectors: vec![Selector {
+                number: 0,
                 filters: vec![Filter { arg: 0, negated: true, test: Test::Equal(values), span }],
                 actions: Actions {
                     post: true,
@@ -105,4 +106,11 @@ fn the_proof_sees_a_wrong_value_and_a_wrong_list() {
     other = set.clone();
     other.policies[0].hooks[0].selectors[0].filters[0].negated = false;
     assert!(verify::prove(&other, &program, &certificate, &built.manifest, &built.files).is_err());
+    other = set.clone();
+    other.policies[0].hooks[0].selectors[0].number = 1;
+    assert!(verify::prove(&other, &program, &certificate, &built.manifest, &built.files).is_err());
+    // Not even if the manifest says the same.
+    let mut manifest = built.manifest.clone();
+    manifest.policies[0].hooks[0].selectors[0].number = 1;
+    assert!(verify::prove(&other, &program, &certificate, &manifest, &built.files).is_err());
 }

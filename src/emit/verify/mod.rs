@@ -88,7 +88,7 @@ fn claims<'a>(
         out.entry((attach.kind.name().to_string(), attach.target.clone())).or_default().push(Claim {
             policy: list.policy,
             hook: &set.policies[list.policy].hooks[list.hook],
-            number: read::list_number(list.policy as u32, list.first_selector),
+            first_selector: list.first_selector,
             params: list.params.clone(),
             omitted: omitted.remove(&l).unwrap_or_default(),
         });

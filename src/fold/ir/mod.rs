@@ -93,8 +93,8 @@ pub struct List {
     pub hook: usize,
     pub operation: OperationId,
     pub scope: ScopeId,
-    /// Number that events give the hook's first selector: selectors of one policy are counted over its
-    /// hooks on one operation.
+    /// Number that events give the first selector of the hook as it is written: selectors of one policy are counted
+    /// over its hooks on one operation.
     pub first_selector: u32,
     /// Parameter of what is attached, by position in the hook's `args`.
     pub params: Vec<u8>,
@@ -111,7 +111,7 @@ pub struct Rule {
     /// Sorted, each once; none = always.
     pub predicates: Vec<PredicateId>,
     pub outcome: Outcome,
-    /// Position of the selector in the policy's hook: what events and certificates name.
+    /// Number of the selector in the policy's hook as it is written: what events and certificates name.
     pub selector: u8,
 }
 
@@ -141,7 +141,7 @@ pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Progr
     let mut attaches: IndexSet<Attach> = IndexSet::new();
     let mut program = Program::default();
     for (p, policy) in set.policies.iter().enumerate() {
-        let mut selectors: IndexMap<usize, u32> = IndexMap::new();
+        let mut numbers: IndexMap<usize, Numbers> = IndexMap::new();
         for (h, hook) in policy.hooks.iter().enumerate() {
             let Some(choice) = choose(hook, target, diags) else { continue };
             let operation = attaches.insert_full(choice.attach.clone()).0;
@@ -157,8 +157,7 @@ pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Progr
             let rules = hook
                 .selectors
                 .iter()
-                .enumerate()
-                .map(|(s, selector)| {
+                .map(|selector| {
                     let enforces = selector.actions.enforces();
                     let mut predicates: Vec<PredicateId> = selector
                         .filters
@@ -167,12 +166,14 @@ pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Progr
                         .collect();
                     predicates.sort_unstable();
                     predicates.dedup();
-                    Rule { predicates, outcome: outcome(&selector.actions, policy.mode), selector: s as u8 }
+                    Rule {
+                        predicates,
+                        outcome: outcome(&selector.actions, policy.mode),
+                        selector: selector.number,
+                    }
                 })
                 .collect();
-            let counted = selectors.entry(operation).or_default();
-            let first_selector = *counted;
-            *counted += hook.selectors.len() as u32;
+            let first_selector = numbers.entry(operation).or_default().first_of(&policy.hooks, h);
             program.lists.push(List {
                 policy: p,
                 hook: h,
@@ -188,6 +189,29 @@ pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Progr
         }
     }
     program
+}
+
+/// Numbers of a policy's selectors on one operation.
+#[derive(Default)]
+struct Numbers {
+    /// The parts so far of the hook that begins at `first`.
+    parts: Vec<usize>,
+    first: u32,
+    next: u32,
+}
+
+impl Numbers {
+    /// Number of the first selector of hook `h`: the next free one, or that of the hook it is a part of.
+    fn first_of(&mut self, hooks: &[Hook], h: usize) -> u32 {
+        if self.parts.is_empty() || !self.parts.iter().all(|&part| hooks[part].is_beside(&hooks[h])) {
+            self.parts.clear();
+            self.first = self.next;
+        }
+        self.parts.push(h);
+        let end = hooks[h].selectors.last().map_or(0, |s| u32::from(s.number) + 1);
+        self.next = self.next.max(self.first + end);
+        self.first
+    }
 }
 
 fn declare_subjects(op: &mut Operation, hook: &Hook, choice: &Choice) -> Vec<SubjectId> {

@@ -43,7 +43,8 @@ pub fn resolve(
             selectors.workloads.resize(selectors.all.len(), None);
             selectors.workloads.push(workload.clone());
         }
-        let (selector, compared) = selector(hook, &parts, &mut counts, cx);
+        let (mut selector, compared) = selector(hook, &parts, &mut counts, cx);
+        selector.number = u8::try_from(selectors.all.len()).unwrap_or(u8::MAX);
         let args = parts.args.map_or(0, |list| list.items.len());
         let is_whole = parts.has_only_arg_filters() && compared.len() == args && !written.incomplete;
         let (enforces, span) = (selector.actions.enforces(), written.span());
@@ -63,7 +64,7 @@ pub struct Selectors {
 
 fn post_everything(span: Span) -> Selector {
     let actions = Actions { post: true, override_value: None, signal: None, shown: ShownAction::Post };
-    Selector { filters: vec![], actions, span }
+    Selector { number: 0, filters: vec![], actions, span }
 }
 
 fn selector<'v, 'c: 'v>(
@@ -82,7 +83,7 @@ fn selector<'v, 'c: 'v>(
     let actions = actions::resolve(hook, parts.actions, cx);
     actions::check_return_actions(hook, parts, cx);
     weak::check(hook, parts, cx);
-    (Selector { filters, actions, span: parts.written.span() }, compared)
+    (Selector { number: 0, filters, actions, span: parts.written.span() }, compared)
 }
 
 /// Filters of the selector, its own or a macro's, that are not evaluated yet.
