@@ -193,6 +193,10 @@ pub struct Act {
 pub enum Value {
     Number(i64),
     Text(String),
+    /// A text without NUL, up to the end of what the process has mapped.
+    Unterminated {
+        unterminated: String,
+    },
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

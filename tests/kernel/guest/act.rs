@@ -213,26 +213,45 @@ fn syscall(act: &Act) -> Result<String, String> {
     if act.args.len() > 6 {
         return Err("more than six arguments".to_owned());
     }
-    let texts: Vec<Option<CString>> = act
+    let texts: Vec<CString> = act
         .args
         .iter()
         .map(|arg| match arg {
-            Value::Text(value) => Some(text(value)),
-            Value::Number(_) => None,
+            Value::Text(value) => text(value),
+            Value::Number(_) | Value::Unterminated { .. } => CString::default(),
         })
         .collect();
     let mut words = [0_i64; 6];
     for ((word, arg), held) in words.iter_mut().zip(&act.args).zip(&texts) {
-        *word = match (arg, held) {
-            (Value::Number(number), _) => *number,
-            (Value::Text(_), Some(held)) => held.as_ptr() as i64,
-            (Value::Text(_), None) => 0,
+        *word = match arg {
+            Value::Number(number) => *number,
+            Value::Text(_) => held.as_ptr() as i64,
+            Value::Unterminated { unterminated } => {
+                at_the_end_of_memory(unterminated.as_bytes()).map_err(|e| e.to_string())?
+            }
         };
     }
     let [a, b, c, d, e, f] = words;
     // SAFETY: texts are NUL-terminated and outlive the call; numbers are the case's own business, in a process that
     // was made for this step.
     Ok(outcome(unsafe { libc::syscall(number, a, b, c, d, e, f) }))
+}
+
+/// Address of `bytes`, behind which nothing is mapped; never given back.
+fn at_the_end_of_memory(bytes: &[u8]) -> io::Result<i64> {
+    const PAGE: usize = 4096;
+    let room = bytes.len().next_multiple_of(PAGE);
+    // SAFETY: new memory, of which the last page is taken away again; the bytes fit in front of it.
+    unsafe {
+        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        let start = libc::mmap(std::ptr::null_mut(), room + PAGE, access, kind, -1, 0);
+        if start == libc::MAP_FAILED || libc::munmap(start.add(room), PAGE) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let at = start.cast::<u8>().add(room - bytes.len());
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len());
+        Ok(at as i64)
+    }
 }
 
 pub fn errno_name(errno: i32) -> String {
@@ -248,6 +267,7 @@ pub fn errno_name(errno: i32) -> String {
         libc::EAGAIN => "EAGAIN",
         libc::ENOMEM => "ENOMEM",
         libc::EACCES => "EACCES",
+        libc::EFAULT => "EFAULT",
         libc::EBUSY => "EBUSY",
         libc::EEXIST => "EEXIST",
         libc::ENOTDIR => "ENOTDIR",
