@@ -81,12 +81,9 @@ impl Printer {
         let Some(Word::Act(act)) = Word::decode(word) else { return json!({ "unreadableWord": word }) };
         let hook = self.operations.get(&record.operation).and_then(|all| all.get(record.point as usize));
         let found = self.policies.get(&act.policy).and_then(|policy| {
-            let hook = policy.hooks.iter().find(|hook| {
-                let first = hook.first_selector;
-                hook.operation == record.operation
-                    && (first..first + hook.selectors.len() as u32).contains(&act.selector.into())
-            })?;
-            Some((policy, hook, u32::from(act.selector) - hook.first_selector))
+            // Of the parts of one hook each says the same of a selector.
+            let of_operation = policy.hooks.iter().filter(|hook| hook.operation == record.operation);
+            of_operation.filter_map(|hook| Some((policy, hook, hook.selector(act.selector.into())?))).next()
         });
         let common = json!({
             "pid": record.pid,
@@ -100,10 +97,10 @@ impl Printer {
                 "policy": policy.name,
                 "namespace": policy.namespace,
                 "hook": hook,
-                "selector": selector,
-                "action": written.selectors[selector as usize].action,
+                "selector": selector.number,
+                "action": selector.action,
                 "args": args(written, record, texts),
-                "source": written.selectors[selector as usize].source,
+                "source": selector.source,
                 "message": written.message,
                 "tags": written.tags,
             }),

@@ -14,14 +14,13 @@
 use std::fmt;
 use std::fs;
 use std::io::{self, Read as _};
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::abi::Word;
 use super::digest::{Digest, FileRef, Files};
 use super::image::{self, ImageError, MapImage, refused};
-use super::manifest::{self, Manifest, Map, Operation};
+use super::manifest::{self, Manifest, Map, Operation, PolicyHook};
 use super::scope_block::{DecisionList, ScopeBlocks};
 
 /// Name of the report in the artifact's folder.
@@ -257,15 +256,12 @@ fn check_list(
 ) -> Result<(), ImageError> {
     let policy = manifest.policies.get(list.rank as usize);
     let policy = policy.ok_or_else(|| refused("a list of a policy that the scope does not have"))?;
-    let of_scope = policy
+    let of_scope: Vec<&PolicyHook> = policy
         .hooks
         .iter()
-        .filter(|hook| hook.operation == operation && hook.scope.unwrap_or(policy.scope) == scope);
-    // Selectors are counted over all hooks on the operation.
-    let numbers: Vec<Range<usize>> = of_scope
-        .map(|hook| hook.first_selector as usize..hook.first_selector as usize + hook.selectors.len())
+        .filter(|hook| hook.operation == operation && hook.scope.unwrap_or(policy.scope) == scope)
         .collect();
-    if numbers.is_empty() {
+    if of_scope.is_empty() {
         return Err(refused("a list of a policy that the scope does not have"));
     }
     let mut words = list.words.iter();
@@ -273,7 +269,8 @@ fn check_list(
         let Some(Word::Act(act)) = Word::decode(word) else { continue };
         // The count behind it.
         words.next();
-        let is_its = numbers.iter().any(|numbers| numbers.contains(&usize::from(act.selector)));
+        // Selectors are counted over all hooks on the operation.
+        let is_its = of_scope.iter().any(|hook| hook.selector(act.selector.into()).is_some());
         if act.policy != policy.number || !is_its {
             return Err(refused("an action of a selector that its policy does not have"));
         }

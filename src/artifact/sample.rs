@@ -123,7 +123,7 @@ fn policy(number: u32) -> Policy {
         source: format!("{file}:9"),
         scope: None,
         first_selector: 0,
-        selectors: vec![PolicySelector { source: format!("{file}:14"), action: Action::Override }],
+        selectors: vec![PolicySelector { number: 0, source: format!("{file}:14"), action: Action::Override }],
         args: vec![PolicyArg { index: 0, ty: "linux_binprm".into(), label: None }],
         message: None,
         tags: vec![],

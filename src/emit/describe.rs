@@ -441,6 +441,7 @@ fn hook(parts: &Parts<'_>, policy: &policy::Policy, list: &ir::List, operation: 
             .selectors
             .iter()
             .map(|s| PolicySelector {
+                number: s.number.into(),
                 source: parts.sources.place(s.span).to_string(),
                 action: match s.actions.shown {
                     policy::ShownAction::Post => Action::Post,

@@ -40,6 +40,7 @@ fn allowlist(set: &mut PolicySet, sources: &mut Sources, name: &str, paths: &[&s
             entry: 0,
             args: vec![Arg { index: 0, ty: ArgType::LinuxBinprm, label: None, span }],
             selectors: vec![Selector {
+                number: 0,
                 conditions: vec![Condition {
                     source: Source::Argument(0),
                     projection: Projection::Whole,
@@ -113,4 +114,11 @@ fn the_proof_sees_a_wrong_value_and_a_wrong_list() {
     other = set.clone();
     other.policies[0].hooks[0].selectors[0].conditions[0].negated = false;
     assert!(verify::prove(&other, &program, &certificate, &built.manifest, &built.files).is_err());
+    other = set.clone();
+    other.policies[0].hooks[0].selectors[0].number = 1;
+    assert!(verify::prove(&other, &program, &certificate, &built.manifest, &built.files).is_err());
+    // Not even if the manifest says the same.
+    let mut manifest = built.manifest.clone();
+    manifest.policies[0].hooks[0].selectors[0].number = 1;
+    assert!(verify::prove(&other, &program, &certificate, &manifest, &built.files).is_err());
 }

@@ -42,6 +42,7 @@ pub struct Hit {
     pub policy: Identity,
     /// Index into the policy's hooks.
     pub hook: usize,
+    /// Its number in the hook as it is written.
     pub selector: u8,
     pub post: bool,
     pub shown: ShownAction,
@@ -77,7 +78,7 @@ pub fn run(set: &PolicySet, target: &Target, event: &Event) -> Verdict {
             };
             let decides =
                 |s: &&Selector| s.conditions.iter().all(|f| matches(set, f, s.actions.enforces(), value(f)));
-            let Some((index, selector)) = hook.selectors.iter().enumerate().find(|(_, s)| decides(s)) else {
+            let Some(selector) = hook.selectors.iter().find(decides) else {
                 continue;
             };
             let actions = &selector.actions;
@@ -94,7 +95,7 @@ pub fn run(set: &PolicySet, target: &Target, event: &Event) -> Verdict {
                 verdict.hits.push(Hit {
                     policy: policy.identity.clone(),
                     hook: h,
-                    selector: index as u8,
+                    selector: selector.number,
                     post: actions.post,
                     shown: actions.shown,
                 });

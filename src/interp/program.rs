@@ -6,7 +6,7 @@
 use super::{Event, Hit, Value, Verdict, any_value, applies};
 use crate::fold::ir::{Operation, Predicate, Program};
 use crate::fold::plan::Plan;
-use crate::policy::PolicySet;
+use crate::policy::{Hook, PolicySet, ShownAction};
 
 /// The meaning of `program` for `event`; `plan` says which lists are in which scope.
 pub fn run_plan(set: &PolicySet, program: &Program, plan: &Plan, event: &Event) -> Verdict {
@@ -44,10 +44,15 @@ pub fn run_plan(set: &PolicySet, program: &Program, plan: &Plan, event: &Event) 
             hook,
             selector: rule.selector,
             post: rule.outcome.post,
-            shown: policy.hooks[hook].selectors[rule.selector as usize].actions.shown,
+            shown: shown(&policy.hooks[hook], rule.selector),
         });
     }
     verdict
+}
+
+fn shown(hook: &Hook, selector: u8) -> ShownAction {
+    let selector = hook.selectors.iter().find(|s| s.number == selector);
+    selector.expect("a rule of a selector").actions.shown
 }
 
 fn predicate_holds(set: &PolicySet, operation: &Operation, p: &Predicate, event: &Event) -> bool {

@@ -186,6 +186,8 @@ pub struct Arg {
 /// Matches if every condition holds; then its actions run and later selectors are not looked at.
 #[derive(Clone, Debug)]
 pub struct Selector {
+    /// Position among the selectors of the hook as it is written, those for other workloads included: what events name.
+    pub number: u8,
     pub conditions: Vec<Condition>,
     pub actions: Actions,
     /// Of the selector's first key; of the hook if the policy wrote none.
@@ -230,6 +232,13 @@ pub enum ShownAction {
     NoPost,
     Override,
     Sigkill,
+}
+
+impl Hook {
+    /// Whether both are parts, for different workloads, of one hook as it is written.
+    pub fn is_beside(&self, other: &Hook) -> bool {
+        self.span == other.span && self.call == other.call && self.scope != other.scope
+    }
 }
 
 impl Actions {

@@ -156,8 +156,8 @@ fn lists(m: &Manifest, operation: &DecodedOperation, out: &mut String) {
             }
         }
         for list in &scope.lists {
-            let name = m.policies.get(list.number as usize >> 8).map_or("?", |p| p.name.as_str());
-            let _ = writeln!(out, "    list  {name}  from selector {}", list.number & 0xff);
+            let name = m.policies.get(list.rank as usize).map_or("?", |p| p.name.as_str());
+            let _ = writeln!(out, "    list  {name}  from selector {}", list.first_selector);
             for rule in &list.rules {
                 let _ = writeln!(out, "      {}", rule_text(operation, rule));
             }

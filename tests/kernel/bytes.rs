@@ -99,11 +99,21 @@ fn acts() -> Vec<(Step, Vec<Wanted>)> {
     // To put its content in, and again to read it.
     all.push((step, vec![opened(None), opened(None)]));
     let (long, other) = ("l".repeat(4095), "o".repeat(300));
-    for (from, to) in [("/r/no", "/r/new"), ("/r/n", &*other), (&*other, "/r/n"), (&*long, &*long)] {
+    for (from, to) in [
+        ("/r/no", "/r/new"),
+        ("", "/r/new"),
+        ("/r/no", ""),
+        ("/r/n", &*other),
+        (&*other, "/r/n"),
+        (&*long, &*long),
+    ] {
         let step = Step::Syscall(act("rename", vec![text(from), text(to)]));
         all.push((step, vec![called(&[(0, Some(from)), (1, Some(to))], &[])]));
     }
     let step = Step::Syscall(act("rename", vec![number(8), text("/r/new")]));
+    all.push((step, vec![called(&[(0, None), (1, Some("/r/new"))], &[])]));
+    let unterminated = script::Value::Unterminated { unterminated: "/r/mine".into() };
+    let step = Step::Syscall(act("rename", vec![unterminated, text("/r/new")]));
     all.push((step, vec![called(&[(0, None), (1, Some("/r/new"))], &[])]));
     let step = Step::Syscall(act("rename", vec![text("/r/no"), number(8)]));
     all.push((step, vec![called(&[(0, Some("/r/no")), (1, None)], &[])]));

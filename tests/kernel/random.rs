@@ -227,6 +227,35 @@ pub fn on_a_kernel(series: &'static str) -> Result<(), String> {
     sets::run(series, initramfs, &all).map_err(|why| format!("TETRAFOLD_SEED={seed}\n{why}"))
 }
 
+/// What a process may pass as a path, how a string argument reads it, and what comes of it. A string is read up to
+/// 4095 bytes; the kernel takes no longer path either.
+fn string(random: &mut Random) -> (script::Value, Value, &'static str) {
+    let path = pick(random, &PATHS);
+    let text = |text: String, otherwise| {
+        let read = text.as_bytes()[..text.len().min(4095)].to_vec();
+        (script::Value::Text(text), Value::Text(read), otherwise)
+    };
+    let filled = |length: usize| {
+        let mut text = format!("{path}.d");
+        while length - text.len() > 202 {
+            text = format!("{text}/{}", "d".repeat(200));
+        }
+        format!("{text}/{}", "f".repeat(length - text.len() - 1))
+    };
+    match random.below(10) {
+        0 | 1 => text(String::new(), "ENOENT"),
+        2 => text(filled(4095), "ok"),
+        3 => text(filled(4096), "ENAMETOOLONG"),
+        4 => text(filled(6000), "ENAMETOOLONG"),
+        5 => (script::Value::Unterminated { unterminated: path.into() }, Value::Unreadable, "EFAULT"),
+        6 => {
+            let nowhere = *[0, 8, -4096].get(random.below(3)).unwrap_or(&0);
+            (script::Value::Number(nowhere), Value::Unreadable, "EFAULT")
+        }
+        _ => text(path.into(), "ok"),
+    }
+}
+
 /// Something that a guest does, and the hooks that it passes in turn until one denies it.
 struct Happening {
     step: Step,
@@ -265,16 +294,17 @@ fn event(random: &mut Random, series: &str, cgroup: &str) -> Happening {
         },
         2 => {
             let length = *[3, 7, 1 << 32 | 7].get(random.below(3)).unwrap_or(&3);
-            let args = vec![script::Value::Text(path.into()), script::Value::Number(length)];
-            let string = vec![Value::Text(path.into()), Value::Int(length as u64)];
+            let (pointer, string, otherwise) = string(random);
+            let mut passes =
+                vec![(kprobe("__x64_sys_truncate"), vec![string.clone(), Value::Int(length as u64)])];
+            if otherwise == "ok" {
+                let found = [kprobe("security_path_truncate"), lsm("path_truncate")];
+                passes.extend(found.map(|attach| (attach, vec![string.clone()])));
+            }
             Happening {
-                step: syscall("truncate", args),
-                passes: vec![
-                    (kprobe("__x64_sys_truncate"), string),
-                    (kprobe("security_path_truncate"), text()),
-                    (lsm("path_truncate"), text()),
-                ],
-                otherwise: "ok",
+                step: syscall("truncate", vec![pointer, script::Value::Number(length)]),
+                passes,
+                otherwise,
                 ends_at_a_kill: false,
             }
         }

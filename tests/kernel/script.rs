@@ -251,6 +251,10 @@ pub enum Value {
     Number(i64),
     Text(String),
     Buffer(Buffer),
+    /// A text without NUL, up to the end of what the process has mapped.
+    Unterminated {
+        unterminated: String,
+    },
 }
 
 /// Memory for so many bytes, all of them 0, that the call may write to.

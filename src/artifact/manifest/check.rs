@@ -4,7 +4,7 @@
 //! once and refers to something that is there; file names follow from digests; the node region's parts lie in
 //! order inside it. Does not look at any file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::*;
@@ -180,19 +180,13 @@ impl Manifest {
             ensure(self.scope(policy.scope).is_some(), place("scope"), || {
                 format!("there is no scope {}", policy.scope)
             })?;
-            let mut next = std::collections::BTreeMap::new();
+            let mut numbers = BTreeMap::new();
             for hook in &policy.hooks {
                 self.check_operation(hook.operation, || place("hooks"))?;
                 let scope = hook.scope.unwrap_or(policy.scope);
                 ensure(self.scope(scope).is_some(), place("hooks"), || format!("there is no scope {scope}"))?;
-                let next = next.entry(hook.operation).or_insert(0usize);
-                ensure(hook.first_selector as usize == *next, place("hooks"), || {
-                    format!("firstSelector should be {next}")
-                })?;
-                *next += hook.selectors.len();
-                ensure(*next <= SELECTORS_MAX, place("hooks"), || {
-                    format!("more than {SELECTORS_MAX} selectors on one operation")
-                })?;
+                check_numbers(hook, scope, numbers.entry(hook.operation).or_default())
+                    .map_err(|reason| error(place("hooks"), reason))?;
             }
         }
         Ok(())
@@ -226,6 +220,34 @@ impl Manifest {
         }
         Err(error(place(), format!("there is no operation {number}")))
     }
+}
+
+/// Numbers of the selectors of one policy on one operation.
+#[derive(Default)]
+struct Numbers {
+    first: u32,
+    /// Scopes of the parts of the hook that begins at `first`.
+    scopes: BTreeSet<u32>,
+    next: u32,
+}
+
+/// Hooks follow one another without a number in common; the parts of one are for different workloads.
+fn check_numbers(hook: &PolicyHook, scope: u32, known: &mut Numbers) -> Result<(), String> {
+    if !(hook.first_selector == known.first && known.scopes.insert(scope)) {
+        if hook.first_selector != known.next {
+            return Err(format!("firstSelector should be {}", known.next));
+        }
+        (known.first, known.scopes) = (known.next, BTreeSet::from([scope]));
+    }
+    if !hook.selectors.is_sorted_by(|a, b| a.number < b.number) {
+        return Err("numbers of selectors are not in ascending order".into());
+    }
+    let last = hook.selectors.last().map_or(0, |s| s.number);
+    known.next = known.next.max(hook.first_selector.saturating_add(last).saturating_add(1));
+    if known.next as usize > SELECTORS_MAX {
+        return Err(format!("more than {SELECTORS_MAX} selectors on one operation"));
+    }
+    Ok(())
 }
 
 impl Abi {

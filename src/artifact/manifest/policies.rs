@@ -115,8 +115,9 @@ pub struct PolicyHook {
     /// Number of the scope, where it is not the policy's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<u32>,
-    /// Number that events give the hook's first selector; its others follow. Not 0 only if the policy has an
-    /// earlier hook on the same operation.
+    /// What events add to the numbers of the hook's selectors. Not 0 only if the policy has an earlier hook on the same
+    /// operation. A hook whose selectors are for workloads of their own stands here once for each combination of them:
+    /// with another scope, the same `firstSelector`, and those selectors that are for it.
     pub first_selector: u32,
     pub selectors: Vec<PolicySelector>,
     pub args: Vec<PolicyArg>,
@@ -131,9 +132,18 @@ pub struct PolicyHook {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicySelector {
+    /// Its position in the hook as the policy writes it.
+    pub number: u32,
     /// `file:line`.
     pub source: String,
     pub action: Action,
+}
+
+impl PolicyHook {
+    /// The selector that an event of the hook's operation names.
+    pub fn selector(&self, number: u32) -> Option<&PolicySelector> {
+        self.selectors.iter().find(|selector| self.first_selector + selector.number == number)
+    }
 }
 
 /// The action that events name.

@@ -27,7 +27,8 @@ pub struct Mismatch {
 pub struct Claim<'a> {
     pub policy: usize,
     pub hook: &'a Hook,
-    pub number: u32,
+    /// Number that events give the first selector of the hook as it is written.
+    pub first_selector: u32,
     /// Parameter of what is attached, by position in the hook's `args`.
     pub params: Vec<u8>,
     /// Selectors that were left out, and why that changes nothing.
@@ -75,29 +76,31 @@ pub fn compare(set: &PolicySet, operation: &DecodedOperation, claims: &[Claim<'_
     let spellings: Vec<Spelling> =
         operation.dimensions.iter().map(|d| spell(set, d.table, &d.atoms)).collect();
     let mut found = vec![];
-    let mut at: IndexMap<u32, (&DecodedScope, &DecodedList)> = IndexMap::new();
+    let mut at: IndexMap<(u32, u32, u32), (&DecodedScope, &DecodedList)> = IndexMap::new();
     for scope in &operation.scopes {
         for list in &scope.lists {
-            if at.insert(list.number, (scope, list)).is_some() {
+            let place = (list.rank, list.first_selector, scope.scope);
+            if at.insert(place, (scope, list)).is_some() {
                 found.push(mismatch(
                     set,
                     operation,
                     None,
                     "a list stands once",
-                    format!("list {} stands twice", list.number),
+                    format!("list {place:?} stands twice"),
                 ));
             }
         }
     }
     for claim in claims {
-        let here = at.swap_remove(&claim.number);
+        let ScopeId(scope) = claim.hook.scope.unwrap_or(set.policies[claim.policy].scope);
+        let here = at.swap_remove(&(claim.policy as u32, claim.first_selector, scope));
         let checker = Checker { set, operation, spellings: &spellings, claim };
         if let Err((say, art)) = checker.check(here) {
             found.push(mismatch(set, operation, Some(claim), &say, art));
         }
     }
-    for (number, _) in at {
-        found.push(mismatch(set, operation, None, "no such list", format!("list {number} acts")));
+    for (place, _) in at {
+        found.push(mismatch(set, operation, None, "no such list", format!("list {place:?} acts")));
     }
     found
 }
@@ -170,8 +173,7 @@ impl Checker<'_> {
             .hook
             .selectors
             .iter()
-            .enumerate()
-            .map(|(i, s)| (i as u8, s))
+            .map(|s| (s.number, s))
             .filter(|(i, _)| !self.claim.omitted.iter().any(|(o, _)| o == i))
             .collect();
         self.check_omissions(&kept)?;
@@ -184,10 +186,6 @@ impl Checker<'_> {
             };
         };
         let policy = &self.set.policies[self.claim.policy];
-        let ScopeId(expected) = self.claim.hook.scope.unwrap_or(policy.scope);
-        if scope.scope != expected {
-            return Err((format!("scope {expected}"), format!("scope {}", scope.scope)));
-        }
         if list.rules.len() != kept.len() {
             return Err((format!("{} selectors", kept.len()), format!("{} rules", list.rules.len())));
         }
@@ -210,7 +208,8 @@ impl Checker<'_> {
         let selectors = &self.claim.hook.selectors;
         let policy = &self.set.policies[self.claim.policy];
         for &(index, omission) in &self.claim.omitted {
-            let Some(selector) = selectors.get(index as usize) else {
+            let numbered = |number: u8| selectors.iter().find(|s| s.number == number);
+            let Some(selector) = numbered(index) else {
                 return Err((format!("{} selectors", selectors.len()), format!("selector {index} left out")));
             };
             let sound = match omission {
@@ -218,10 +217,9 @@ impl Checker<'_> {
                 // Whatever becomes of the covering selector, it decides first.
                 Omission::CoveredBy { selector: other } => {
                     other < index
-                        && selectors[other as usize]
-                            .conditions
-                            .iter()
-                            .all(|f| self.has_filter(selector, f, &selectors[other as usize]))
+                        && numbered(other).is_some_and(|other| {
+                            other.conditions.iter().all(|f| self.has_filter(selector, f, other))
+                        })
                 }
                 Omission::QuietTail => {
                     is_quiet(selector, policy.mode) && kept.iter().all(|(i, _)| *i < index)

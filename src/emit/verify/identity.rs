@@ -106,12 +106,13 @@ fn same_selectors(
         && hook.scope.is_some() == said.scope.is_some()
         && hook.selectors.len() == said.selectors.len()
         && hook.selectors.iter().zip(&said.selectors).all(|(s, said)| {
-            s.actions.shown
-                == match said.action {
-                    Action::Post => ShownAction::Post,
-                    Action::NoPost => ShownAction::NoPost,
-                    Action::Override => ShownAction::Override,
-                    Action::Sigkill => ShownAction::Sigkill,
-                }
+            u32::from(s.number) == said.number
+                && s.actions.shown
+                    == match said.action {
+                        Action::Post => ShownAction::Post,
+                        Action::NoPost => ShownAction::NoPost,
+                        Action::Override => ShownAction::Override,
+                        Action::Sigkill => ShownAction::Sigkill,
+                    }
         })
 }

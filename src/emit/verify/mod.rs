@@ -98,7 +98,7 @@ fn claims<'a>(
             out.entry((attach.kind.name().to_string(), target.clone())).or_default().push(Claim {
                 policy: list.policy,
                 hook: &set.policies[list.policy].hooks[hook],
-                number: read::list_number(list.policy as u32, list.first_selector),
+                first_selector: list.first_selector,
                 params: list.params.clone(),
                 omitted: omitted.clone(),
             });

@@ -69,8 +69,10 @@ impl Row {
 
 #[derive(Clone, Debug)]
 pub struct DecodedList {
-    /// The list's number, which every event carries.
-    pub number: u32,
+    /// Rank of its policy.
+    pub rank: u32,
+    /// Number of the first selector of its hook as it is written.
+    pub first_selector: u32,
     pub rules: Vec<DecodedRule>,
 }
 
@@ -87,11 +89,6 @@ pub struct DecodedAct {
     pub post: bool,
     pub override_value: Option<i16>,
     pub sigkill: bool,
-}
-
-/// Names a list by its policy's rank and the number of its first selector.
-pub fn list_number(rank: u32, first_selector: u32) -> u32 {
-    rank << 8 | first_selector
 }
 
 /// Decodes one operation. The text says what cannot be read.
@@ -145,7 +142,7 @@ impl ScopeReader<'_> {
         let block = self.blocks.block(scope).ok_or("a scope without a block")?;
         let quiet =
             block.quiet.iter().map(|row| row.map(|r| self.row(r)).transpose()).collect::<Result<_, _>>()?;
-        let lists = block.lists.iter().map(|l| self.list(l)).collect::<Result<_, _>>()?;
+        let lists = block.lists.iter().map(|l| self.list(scope, l)).collect::<Result<_, _>>()?;
         Ok(DecodedScope { scope, needs: block.needs, quiet, lists })
     }
 
@@ -155,7 +152,7 @@ impl ScopeReader<'_> {
         Ok(Row { ids, inverted: row.invert })
     }
 
-    fn list(&self, list: &DecisionList) -> Result<DecodedList, String> {
+    fn list(&self, scope: u32, list: &DecisionList) -> Result<DecodedList, String> {
         let steps = decode::fragment(&list.words).map_err(|e| e.to_string())?;
         let policy = self.manifest.policies.get(list.rank as usize).ok_or("a list of no policy")?;
         let first_act = steps.iter().find_map(|s| match s {
@@ -166,13 +163,11 @@ impl ScopeReader<'_> {
         let hook = policy
             .hooks
             .iter()
-            .find(|h| {
-                let of_hook = h.first_selector..h.first_selector + h.selectors.len() as u32;
-                h.operation == self.operation && of_hook.contains(&selector)
-            })
-            .ok_or("a list of no hook")?;
+            .filter(|h| h.operation == self.operation && h.scope.unwrap_or(policy.scope) == scope)
+            .find(|h| h.selector(selector).is_some())
+            .ok_or("a list of no hook of its scope")?;
         let rules = self.rules(&steps, policy.number, hook.first_selector)?;
-        Ok(DecodedList { number: list_number(list.rank, hook.first_selector), rules })
+        Ok(DecodedList { rank: list.rank, first_selector: hook.first_selector, rules })
     }
 
     /// Rules from instructions: tests that all lead to the next rule, then at most one action, then out.

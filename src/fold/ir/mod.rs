@@ -79,8 +79,8 @@ pub struct List {
     pub hooks: Vec<usize>,
     pub operation: OperationId,
     pub scope: ScopeId,
-    /// Number that events give the hook's first selector: selectors of one policy are counted over its
-    /// hooks on one operation.
+    /// Number that events give the first selector of the hook as it is written: selectors of one policy are counted
+    /// over its hooks on one operation.
     pub first_selector: u32,
     /// Parameter of what is attached, by position in the hook's `args`.
     pub params: Vec<u8>,
@@ -97,7 +97,7 @@ pub struct Rule {
     /// Sorted, each once; none = always.
     pub predicates: Vec<PredicateId>,
     pub outcome: Outcome,
-    /// Position of the selector in the policy's hook: what events and certificates name.
+    /// Number of the selector in the policy's hook as it is written: what events and certificates name.
     pub selector: u8,
 }
 
@@ -128,15 +128,13 @@ pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Progr
     for (o, group) in group::groups(set, target, diags).into_iter().enumerate() {
         let mut op =
             Operation { attach: group.attach, subjects: IndexSet::new(), predicates: IndexSet::new() };
-        let mut selectors: IndexMap<usize, u32> = IndexMap::new();
+        let mut numbers: IndexMap<usize, Numbers> = IndexMap::new();
         for group::Written { policy: p, hooks, choice } in group.written {
             let policy = &set.policies[p];
             let hook = &policy.hooks[hooks[0]];
             let subjects = declare_subjects(&mut op, hook, &choice);
             let rules = rules(&mut op, hook, &subjects, policy.mode);
-            let counted = selectors.entry(p).or_default();
-            let first_selector = *counted;
-            *counted += hook.selectors.len() as u32;
+            let first_selector = numbers.entry(p).or_default().first_of(&policy.hooks, hooks[0]);
             program.lists.push(List {
                 policy: p,
                 hooks,
@@ -157,7 +155,7 @@ pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Progr
 }
 
 fn rules(op: &mut Operation, hook: &Hook, subjects: &[SubjectId], mode: Mode) -> Vec<Rule> {
-    let rule = |(s, selector): (usize, &Selector)| {
+    let rule = |selector: &Selector| {
         let enforces = selector.actions.enforces();
         let mut predicates: Vec<PredicateId> = selector
             .conditions
@@ -166,9 +164,32 @@ fn rules(op: &mut Operation, hook: &Hook, subjects: &[SubjectId], mode: Mode) ->
             .collect();
         predicates.sort_unstable();
         predicates.dedup();
-        Rule { predicates, outcome: outcome(&selector.actions, mode), selector: s as u8 }
+        Rule { predicates, outcome: outcome(&selector.actions, mode), selector: selector.number }
     };
-    hook.selectors.iter().enumerate().map(rule).collect()
+    hook.selectors.iter().map(rule).collect()
+}
+
+/// Numbers of a policy's selectors on one operation.
+#[derive(Default)]
+struct Numbers {
+    /// The parts so far of the hook that begins at `first`.
+    parts: Vec<usize>,
+    first: u32,
+    next: u32,
+}
+
+impl Numbers {
+    /// Number of the first selector of hook `h`: the next free one, or that of the hook it is a part of.
+    fn first_of(&mut self, hooks: &[Hook], h: usize) -> u32 {
+        if self.parts.is_empty() || !self.parts.iter().all(|&part| hooks[part].is_beside(&hooks[h])) {
+            self.parts.clear();
+            self.first = self.next;
+        }
+        self.parts.push(h);
+        let end = hooks[h].selectors.last().map_or(0, |s| u32::from(s.number) + 1);
+        self.next = self.next.max(self.first + end);
+        self.first
+    }
 }
 
 fn declare_subjects(op: &mut Operation, hook: &Hook, choice: &Choice) -> Vec<SubjectId> {

@@ -60,7 +60,7 @@ mod tests {
         let actions = Actions { post: true, override_value: None, signal: None, shown: ShownAction::Post };
         let selector = |i| {
             let span = Span::new(SourceId(0), i, i);
-            Selector { conditions: vec![], actions: actions.clone(), span }
+            Selector { number: i as u8, conditions: vec![], actions: actions.clone(), span }
         };
         let hook = Hook {
             call: HookCall::Lsm { hook: "file_open".into() },

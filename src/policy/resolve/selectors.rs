@@ -48,11 +48,12 @@ pub fn resolve(
             workloads.push(workload.clone());
         }
         let (conditions, actions, compared) = selector(hook, &parts, &mut counts, cx);
+        let number = u8::try_from(all.len()).unwrap_or(u8::MAX);
         let args = parts.args.map_or(0, |list| list.items.len());
         let is_whole = parts.has_only_arg_filters() && compared.len() == args && !written.incomplete;
         let (enforces, span) = (actions.enforces(), written.span());
         earlier.take(Seen { compared, is_whole, workload, enforces, span }, cx);
-        all.push(conditions.map(|conditions| Selector { conditions, actions, span }));
+        all.push(conditions.map(|conditions| Selector { number, conditions, actions, span }));
     }
     Selectors { all: reported::all(all), workloads }
 }
@@ -67,7 +68,7 @@ pub struct Selectors {
 
 fn post_everything(span: Span) -> Selector {
     let actions = Actions { post: true, override_value: None, signal: None, shown: ShownAction::Post };
-    Selector { conditions: vec![], actions, span }
+    Selector { number: 0, conditions: vec![], actions, span }
 }
 
 fn selector<'v, 'c: 'v>(

@@ -19,8 +19,7 @@ pub fn tetragon_policies(set: &PolicySet) -> Vec<TetragonPolicy> {
 fn as_written(hooks: &[Hook]) -> Vec<Cow<'_, Hook>> {
     let mut whole: Vec<Cow<'_, Hook>> = Vec::with_capacity(hooks.len());
     for hook in hooks {
-        let same = |other: &Cow<'_, Hook>| other.span == hook.span && other.call == hook.call;
-        match whole.last_mut().filter(|other| same(other)) {
+        match whole.last_mut().filter(|other| other.is_beside(hook)) {
             Some(other) => {
                 let missing = |s: &&Selector| other.selectors.iter().all(|known| known.span != s.span);
                 let missing: Vec<Selector> = hook.selectors.iter().filter(missing).cloned().collect();
@@ -91,7 +90,7 @@ mod tests {
         };
         let conditions = tests.into_iter().map(condition).collect();
         let actions = Actions { post: true, override_value, signal: None, shown: ShownAction::Override };
-        Selector { conditions, actions, span }
+        Selector { number: 0, conditions, actions, span }
     }
 
     #[test]

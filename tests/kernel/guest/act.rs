@@ -338,7 +338,7 @@ fn syscall(act: &Act) -> Result<String, String> {
         .map(|arg| match arg {
             Value::Text(value) => text(value).into_bytes_with_nul(),
             Value::Buffer(buffer) => vec![0; buffer.buffer],
-            Value::Number(_) => vec![],
+            Value::Number(_) | Value::Unterminated { .. } => vec![],
         })
         .collect();
     let mut words = [0_i64; 6];
@@ -346,12 +346,32 @@ fn syscall(act: &Act) -> Result<String, String> {
         *word = match arg {
             Value::Number(number) => *number,
             Value::Text(_) | Value::Buffer(_) => held.as_mut_ptr() as i64,
+            Value::Unterminated { unterminated } => {
+                at_the_end_of_memory(unterminated.as_bytes()).map_err(|e| e.to_string())?
+            }
         };
     }
     let [a, b, c, d, e, f] = words;
     // SAFETY: texts are NUL-terminated, they and the buffers outlive the call; numbers are the case's own business, in a process that
     // was made for this step.
     Ok(outcome(unsafe { libc::syscall(number, a, b, c, d, e, f) }))
+}
+
+/// Address of `bytes`, behind which nothing is mapped; never given back.
+fn at_the_end_of_memory(bytes: &[u8]) -> io::Result<i64> {
+    const PAGE: usize = 4096;
+    let room = bytes.len().next_multiple_of(PAGE);
+    // SAFETY: new memory, of which the last page is taken away again; the bytes fit in front of it.
+    unsafe {
+        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        let start = libc::mmap(std::ptr::null_mut(), room + PAGE, access, kind, -1, 0);
+        if start == libc::MAP_FAILED || libc::munmap(start.add(room), PAGE) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let at = start.cast::<u8>().add(room - bytes.len());
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len());
+        Ok(at as i64)
+    }
 }
 
 pub fn errno_name(errno: i32) -> String {
@@ -367,6 +387,7 @@ pub fn errno_name(errno: i32) -> String {
         libc::EAGAIN => "EAGAIN",
         libc::ENOMEM => "ENOMEM",
         libc::EACCES => "EACCES",
+        libc::EFAULT => "EFAULT",
         libc::EBUSY => "EBUSY",
         libc::EEXIST => "EEXIST",
         libc::ENOTDIR => "ENOTDIR",
