@@ -222,5 +222,6 @@ const HELPERS: [(i32, &str); 24] = [
     (133, "ringbuf_discard"),
     (147, "d_path"),
     (158, "get_current_task_btf"),
+    (174, "get_attach_cookie"),
     (181, "loop"),
 ];
