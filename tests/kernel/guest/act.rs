@@ -238,6 +238,7 @@ fn syscall(act: &Act) -> Result<String, String> {
 
 pub fn errno_name(errno: i32) -> String {
     match errno {
+        libc::EFAULT => "EFAULT",
         libc::EPERM => "EPERM",
         libc::ENOENT => "ENOENT",
         libc::ESRCH => "ESRCH",
