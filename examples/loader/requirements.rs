@@ -44,7 +44,7 @@ fn takes_many_kprobes(targets: &[String]) -> Result<(), String> {
     static KERNEL: OnceLock<bool> = OnceLock::new();
     let has_symbol = || {
         let symbols = std::fs::read_to_string("/proc/kallsyms").unwrap_or_default();
-        symbols.lines().any(|line| line.ends_with(" bpf_kprobe_multi_link_attach"))
+        symbols.lines().any(|line| line.ends_with(" register_fprobe_ips"))
     };
     has(*KERNEL.get_or_init(has_symbol), "the kernel has no kprobe.multi")?;
     let lists = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];

@@ -122,8 +122,9 @@ pub enum Feature {
     /// /proc/kallsyms has the addresses of `rename_lock` and `mount_lock`, which the loader writes into the node
     /// region ([`super::node::Locks`]).
     PathLocks,
-    /// One link takes many kprobes (5.18, CONFIG_FPROBE, which Debian's 6.1 lacks): `bpf_kprobe_multi_link_attach` is
-    /// in /proc/kallsyms, and all targets are in available_filter_functions.
+    /// One link takes many kprobes (5.18, CONFIG_FPROBE, which Debian's 6.1 lacks): `register_fprobe_ips` is in
+    /// /proc/kallsyms, and all targets are in available_filter_functions. (`bpf_kprobe_multi_link_attach` is in
+    /// kallsyms of kernels without CONFIG_FPROBE, too: there it only fails.)
     KprobeMulti,
 }
 

@@ -376,6 +376,7 @@ fn at_the_end_of_memory(bytes: &[u8]) -> io::Result<i64> {
 
 pub fn errno_name(errno: i32) -> String {
     match errno {
+        libc::EFAULT => "EFAULT",
         libc::EPERM => "EPERM",
         libc::ENOENT => "ENOENT",
         libc::ESRCH => "ESRCH",
