@@ -1,7 +1,7 @@
 //! From YAML text to a proved artifact, as the command line does it, without files.
 
 use tetrafold::artifact::judge::Argument;
-use tetrafold::artifact::manifest::Manifest;
+use tetrafold::artifact::manifest::{Manifest, Operation};
 use tetrafold::artifact::node::{Node, Workload as NodeWorkload};
 use tetrafold::artifact::scope::{self, Container};
 use tetrafold::artifact::scope_block::ScopeBlocks;
