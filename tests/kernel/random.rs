@@ -17,7 +17,7 @@ use tetrafold::vocab::Vocabulary as _;
 use tetrafold::vocab::arg_type::ArgType;
 
 use crate::case;
-use crate::conditions::{Pools, condition};
+use crate::conditions::{Pools, condition, integers};
 use crate::generate::Random;
 use crate::guest::errno_name;
 use crate::script::{self, Act, Step};
@@ -137,7 +137,14 @@ fn policies(random: &mut Random) -> String {
 }
 
 fn hook(random: &mut Random, hook: &Hook, out: &mut String) {
-    let args = &hook.args[..1 + random.below(hook.args.len())];
+    let integers = integers();
+    // A number may be declared by any type: only its own bytes count. Seldom, for one function is tested in 16 ways only.
+    let mut declared = |ty: &str| match ArgType::parse(ty).expect("a type") {
+        ty if integers.contains(&ty) && random.below(6) == 0 => integers[random.below(integers.len())],
+        ty => ty,
+    };
+    let all: Vec<(u32, ArgType)> = hook.args.iter().map(|(index, ty)| (*index, declared(ty))).collect();
+    let args = &all[..1 + random.below(all.len())];
     let _ = writeln!(out, "  - {}\n    args:", hook.yaml);
     for (index, ty) in args {
         let _ = writeln!(out, "    - {{index: {index}, type: {ty}}}");
@@ -147,7 +154,6 @@ fn hook(random: &mut Random, hook: &Hook, out: &mut String) {
         out.push_str("    - matchArgs:\n");
         for _ in 0..1 + random.below(2) {
             let (index, ty) = args[random.below(args.len())];
-            let ty = ArgType::parse(ty).expect("a type");
             let (operator, values) = condition(ty, &POOLS, &mut |n| random.below(n));
             let values = values.iter().map(|value| format!("\"{value}\"")).collect::<Vec<_>>().join(", ");
             let _ = writeln!(out, "      - {{index: {index}, operator: {operator}, values: [{values}]}}");

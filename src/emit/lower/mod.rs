@@ -127,6 +127,9 @@ fn lower_dimension(
     Ok((LoweredDimension { table: dimension.table(), lookup, root, count: numbering.count }, numbering))
 }
 
+/// Values with their bytes in the order in which a trie reads them.
+type AsRead = Vec<(StrId, Vec<u8>)>;
+
 /// The trie of `values`, and these with their bytes as they are read, in order: numbers must not depend on the order in
 /// which files were read.
 fn build_trie(
@@ -134,7 +137,7 @@ fn build_trie(
     set: &PolicySet,
     values: &[StrId],
     direction: Direction,
-) -> Result<(u32, Vec<(StrId, Vec<u8>)>), TableError> {
+) -> Result<(u32, AsRead), TableError> {
     let as_read = |s: &StrId| {
         let mut bytes = set.strings.get(*s).to_vec();
         if direction == Direction::Backward {
@@ -142,7 +145,7 @@ fn build_trie(
         }
         (*s, bytes)
     };
-    let mut sorted: Vec<(StrId, Vec<u8>)> = values.iter().map(as_read).collect();
+    let mut sorted: AsRead = values.iter().map(as_read).collect();
     sorted.sort_by(|a, b| a.1.cmp(&b.1));
     let texts: Vec<&[u8]> = sorted.iter().map(|(s, _)| set.strings.get(*s)).collect();
     Ok((trie::build(blob, &texts, direction)?, sorted))

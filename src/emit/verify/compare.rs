@@ -284,19 +284,21 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// Parameter of what is attached, and the type by which the policy reads it.
-    fn subject(&self, filter: &Condition) -> (u8, ArgType) {
+    /// Parameter of what is attached, and how the policy reads it: as a number, or by its type.
+    fn subject(&self, filter: &Condition) -> (u8, Result<Integer, ArgType>) {
         let Source::Argument(arg) = filter.source;
-        (self.claim.params[arg], self.claim.hook.args[arg].ty)
+        let ty = self.claim.hook.args[arg].ty;
+        let reading = match ty.class() {
+            Some(Class::Int { bytes, signed }) => Ok(Integer { bytes, signed }),
+            Some(Class::Text | Class::Path) | None => Err(ty),
+        };
+        (self.claim.params[arg], reading)
     }
 
     fn dimension(&self, filter: &Condition) -> Result<usize, Difference> {
         let table = filter.values.table();
-        let (param, ty) = self.subject(filter);
-        let integer = match ty.class() {
-            Some(Class::Int { bytes, signed }) if !table.holds_texts() => Some(Integer { bytes, signed }),
-            Some(_) | None => None,
-        };
+        let (param, reading) = self.subject(filter);
+        let integer = reading.ok();
         self.operation
             .dimensions
             .iter()

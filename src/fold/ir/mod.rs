@@ -50,7 +50,7 @@ pub struct Operation {
     pub predicates: IndexSet<Predicate>,
 }
 
-/// An argument as some policy declares it.
+/// An argument as some policy declares it; of types that read one number alike, as the first one does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject {
     /// Parameter of what is attached (not of what the policy named, where the two differ).
@@ -197,7 +197,8 @@ fn declare_subjects(op: &mut Operation, hook: &Hook, choice: &Choice) -> Vec<Sub
         .iter()
         .map(|arg| {
             let subject = Subject { param: choice.param(arg.index), ty: arg.ty };
-            SubjectId(op.subjects.insert_full(subject).0 as u32)
+            let same = op.subjects.iter().position(|known| known.reads_as(subject));
+            SubjectId(same.unwrap_or_else(|| op.subjects.insert_full(subject).0) as u32)
         })
         .collect()
 }
@@ -249,6 +250,15 @@ impl Operation {
 }
 
 impl Subject {
+    /// Whether both are the same number: `int` and `int32` are compared in one dimension.
+    pub fn reads_as(self, other: Subject) -> bool {
+        let is_same_number = match (self.ty.class(), other.ty.class()) {
+            (Some(a @ Class::Int { .. }), Some(b)) => a == b,
+            (Some(Class::Text | Class::Path) | None, _) | (Some(Class::Int { .. }), None) => false,
+        };
+        self.param == other.param && (self.ty == other.ty || is_same_number)
+    }
+
     /// Whether reading it gives text (and may fail) rather than a register.
     pub fn is_text(self) -> bool {
         matches!(self.ty.class(), Some(Class::Text | Class::Path))

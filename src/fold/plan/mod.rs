@@ -73,10 +73,12 @@ pub fn factor(program: &Program, diags: &mut Diagnostics) -> Option<Plan> {
     limits::check(program, &plan, diags).then_some(plan)
 }
 
+/// What makes two predicates ones of one dimension.
+type Key = (SubjectId, Projection, Table);
+
 fn dimensions(program: &Program, id: OperationId, scopes: &IndexMap<ScopeId, Vec<usize>>) -> Vec<Dimension> {
     let operation = &program.operations[id.0 as usize];
-    let mut found: IndexMap<(SubjectId, Projection, Table), (IndexSet<ScopeId>, Vec<&Values>)> =
-        IndexMap::new();
+    let mut found: IndexMap<Key, (IndexSet<ScopeId>, Vec<&Values>)> = IndexMap::new();
     let mut seen = vec![false; operation.predicates.len()];
     for (&scope, lists) in scopes {
         for &id in lists.iter().flat_map(|&l| program.lists[l].rules.iter().flat_map(|r| &r.predicates)) {
