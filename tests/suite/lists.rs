@@ -107,12 +107,15 @@ fn another_set_of_functions_has_another_name() {
     assert_eq!(names[3], "kprobe:__x64_sys_open");
 }
 
+/// Changes the targets of the operations.
+type Fault = dyn Fn(&mut Vec<Vec<String>>);
+
 /// Each of these faults of a manifest has to be found by the proof.
 #[test]
 fn the_proof_compares_every_attach_point() {
     let (a, b) = (policy("a", &[(&["open", "openat"], 1)]), policy("b", &[(&["openat", "read"], 2)]));
     let Compiled { set, folded, built, .. } = compiled(&[a, b]);
-    let prove = |change: &dyn Fn(&mut Vec<Vec<String>>)| {
+    let prove = |change: &Fault| {
         let mut manifest = built.manifest.clone();
         let mut targets: Vec<Vec<String>> =
             manifest.operations.iter().map(|o| o.attach.targets.clone()).collect();
@@ -123,7 +126,7 @@ fn the_proof_compares_every_attach_point() {
         verify::prove(&set, &folded.program, &folded.certificate, &manifest, &built.files).is_ok()
     };
     assert!(prove(&|_| {}));
-    let faults: [&dyn Fn(&mut Vec<Vec<String>>); 5] = [
+    let faults: [&Fault; 5] = [
         &|targets| targets[1].clear(),
         &|targets| targets[0].push("__x64_sys_read".into()),
         &|targets| targets[0].push("__x64_sys_write".into()),
