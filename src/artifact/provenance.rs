@@ -1,7 +1,7 @@
 //! Where an artifact comes from, as an in-toto statement (v1) with the SLSA provenance predicate (v1).
 //!
 //! The subject is the artifact by its one digest, that of `manifest.json`; what it was made of are the policies' documents
-//! and templates, by theirs. No time, no host and no user is in it: the same input gives the same bytes. It is not
+//! and templates, by theirs (of the document, which a file may hold with others). No time, no host and no user is in it: the same input gives the same bytes. It is not
 //! signed; that is for whoever ran the build (`cosign attest-blob` and the like take it as it is).
 //!
 //! Source: in-toto Attestation Framework, Statement v1; SLSA v1.0, Provenance.

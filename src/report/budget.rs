@@ -98,7 +98,7 @@ impl Budgets {
 }
 
 /// All maps and programs that are loaded.
-fn items<'r>(report: &'r Report, of: fn(&Memory) -> u64) -> impl Iterator<Item = (&'r str, u64)> {
+fn items(report: &Report, of: fn(&Memory) -> u64) -> impl Iterator<Item = (&str, u64)> {
     let maps = report.maps.iter().map(move |m| (m.name.as_str(), of(&m.memory)));
     maps.chain(report.programs.iter().map(move |p| (p.name.as_str(), of(&p.memory))))
 }
