@@ -16,7 +16,7 @@ use tetrafold::diag::{Diagnostics, render};
 use tetrafold::driver::{self, Input};
 use tetrafold::emit::write;
 use tetrafold::platform::Target;
-use tetrafold::policy::resolve::ResolveOptions;
+use tetrafold::policy::phases::ResolveOptions;
 use tetrafold::report::measure;
 
 #[path = "../tests/generate.rs"]
@@ -80,6 +80,7 @@ fn count(node: &Node) -> usize {
 fn input(folder: &Path) -> Input {
     Input {
         paths: vec![folder.to_path_buf()],
+        exclude: Default::default(),
         threads: 1,
         allow_empty: false,
         resolve: ResolveOptions::default(),
@@ -99,8 +100,9 @@ fn compile_all(folder: &Path, output: &Path) {
     let sources = driver::read(&input, &mut std::io::empty(), &mut diags);
     let set = driver::policies(&sources, &input, &mut diags).set.expect("the set is valid");
     let folded = driver::fold(&set, &target, &[], &mut diags).expect("the set can be compiled");
-    let built = driver::emit(&sources, &set, &folded, &target, &[], &mut diags).unwrap().unwrap();
+    let mut built = driver::emit(&sources, &set, &folded, &target, &[], None, &mut diags).unwrap().unwrap();
     let report = measure::report(&set, &built, &target).unwrap();
+    measure::complete(&mut built.manifest, &report);
     write::write(output, &built.manifest.to_json(), report.to_json().as_bytes(), &built.files).unwrap();
 }
 

@@ -72,11 +72,21 @@ struct trie_node {
 };
 #define TRIE_LABEL_MAX 64
 
-/* Integers: the atom of values[i] is i + 1. */
+/*
+ * Integers, as pieces that ascend: the atom of a value in piece i is i + 1.  A piece is a single number, or, where
+ * `sizes` is 1, holds the numbers from values[i] to values[i] + values[count + i].
+ */
 struct int_table {
-	u32 count, pad;
-	u64 values[]; /* ascending */
+	u32 count, sizes;
+	u64 values[];
 };
+
+/* Masks: a value's atom has bit i if the value has a bit of masks[i]; there are 2^count - 1 atoms. */
+struct mask_table {
+	u32 count, pad;
+	u64 masks[];
+};
+#define MASKS_MAX 8
 
 /* ---- Node: one per generation, shared by all operations, written by the loader (.bss, symbol `node`) -
  * header, then cgroup slots, then for each operation u32 heads[set] at an offset that its program knows,
@@ -87,10 +97,14 @@ struct node_header {
 	u32 generation; /* stands in every event */
 	u32 low_level;  /* the smallest cgroup level of any workload; 0 = there are none */
 	u64 lost;       /* events that could not be sent or are cut short */
-	u64 zero[5];      /* stays 0; the verifier does not know it (frame.h) */
+	u64 unsettled;  /* paths that were taken for unreadable because they never held still (walk.h) */
+	u64 rename_lock, mount_lock; /* their addresses, by the loader; 0: no path can be read */
+	u64 renames, mounts; /* a sequence that each of the two had | when, in 1024 jiffies << 32; by the programs */
+	u64 repeated;        /* walks that were made again because a file or a mount moved */
+	u64 zero;            /* stays 0; the verifier does not know it (region.h) */
 };
 #define NODE_MAGIC 0x444f4e46 /* "FNOD" */
-#define NODE_ABI 1
+#define NODE_ABI 2
 
 /*
  * Cgroups: open addressing, slot = id * CGROUP_HASH >> (64 - log2(slots)), at most 8 probes, no wrap
@@ -141,23 +155,27 @@ enum { WORD_END = 0, WORD_TEST = 1, WORD_ACT = 2, WORD_SKIP = 3 };
 #define EVENT_ENTRIES 32
 struct event {
 	u16 kind;  /* EVENT_POLICY, or EVENT_TEXT: a further text argument of the policy event with the same key, sent before it */
-	u8 arg;    /* which argument `text` is; 0xff = there is no text */
+	u8 arg;    /* which argument the text is; 0xff = there is no text */
 	u8 flags;  /* EVENT_UNREADABLE */
 	u32 generation;
-	u32 operation;    /* number of the operation in the manifest */
-	u16 text_len;     /* its bytes are the *last* text_len of the text area */
-	u16 text_area;    /* 0, 64, 256, 1024 or 4096 bytes, directly behind this header */
-	u64 key;          /* ktime; joins the records of one event */
+	u32 operation; /* number of the operation in the manifest */
+	u16 text_len;  /* bytes of the text, directly behind this header */
+	u16 entries;   /* number of u64 ACT words, directly behind the text */
+	u64 key;       /* ktime; joins the records of one event */
 	u64 cgroup;
 	u32 pid, tid;
-	u32 entries;      /* number of u64 ACT words behind the text area */
+	u32 point;     /* position of the hooked function among the targets of the operation */
 	u32 pad;
-	u64 args[EVENT_ARGS]; /* registers of integer arguments; 0 for others */
+	u64 args[EVENT_ARGS]; /* integer arguments, each extended by its type to 64 bits; 0 for others */
 };
 #define EVENT_POLICY 1
 #define EVENT_TEXT 2
-#define EVENT_UNREADABLE 1 /* the text could not be read: memfd, unlinked, longer than 4096 bytes, disconnected */
+#define EVENT_UNREADABLE 1 /* the text could not be read (memfd, unlinked, longer than 4096 bytes, disconnected) and is empty here */
 #define TEXT_MAX 4096
+#define TEXT_ROOM 512 /* a slot of scratch memory ends so far behind its last text (event.h) */
+
+/* ---- Program: how many dimensions one event is classified in ------------------------------------------ */
+#define DIMENSIONS 16
 
 /* ---- Scratch: per CPU, `slots` claimed by atomic exchange -------------------------------------------- */
 #define SCRATCH_SLOTS 2

@@ -4,33 +4,66 @@
 
 #define NO_TEXT 0xff
 
-/* The smallest area that takes the text; the branches make it a constant for the verifier. */
-INLINE u64 area_of(u32 len)
+/*
+ * A record is sent from where its text lies: the header in front of the text's first byte, the entries behind its last
+ * one.  No byte is sent that this event did not write.
+ *
+ * The record begins the earlier the longer it is.  The verifier knows of no such relation: it adds the latest beginning
+ * to the greatest length.  So the lengths are told apart in steps of TEXT_ROOM, and there is that much room behind the
+ * last text.  A branch that does nothing would be removed.
+ */
+#define STEP(len) asm volatile("%0 += 0" : "+r"(len))
+INLINE u64 length_of(struct text *text)
 {
-	u64 area = 64;
-	if (len > 64) {
-		area = 256;
-		if (len > 256) {
-			area = 1024;
-			if (len > 1024)
-				area = TEXT_MAX;
+	u64 len = text->len;
+	if (len > TEXT_MAX)
+		len = TEXT_MAX;
+	if (len > TEXT_ROOM) {
+		STEP(len);
+		if (len > 2 * TEXT_ROOM) {
+			STEP(len);
+			if (len > 3 * TEXT_ROOM) {
+				STEP(len);
+				if (len > 4 * TEXT_ROOM) {
+					STEP(len);
+					if (len > 5 * TEXT_ROOM) {
+						STEP(len);
+						if (len > 6 * TEXT_ROOM) {
+							STEP(len);
+							if (len > 7 * TEXT_ROOM)
+								STEP(len);
+						}
+					}
+				}
+			}
 		}
 	}
-	return area;
+	OPAQUE(len);
+	return len;
 }
 
-INLINE void header(struct event *e, struct frame *f, u32 kind, u32 arg, u64 operation, u64 area)
+INLINE struct event *record_of(struct text *text, u64 len)
+{
+	u64 at = TEXT_MAX - len;
+	OPAQUE(at);
+	return (void *)text + offsetof(struct text, bytes) - sizeof(struct event) + at;
+}
+
+INLINE void header(struct event *e, struct frame *f, u32 kind, u32 arg, u32 flags, u64 operation, u64 len, u64 entries)
 {
 	u64 id = get_current_pid_tgid();
 	e->kind = kind;
 	e->arg = arg;
+	e->flags = flags;
 	e->generation = ((struct node_header *)node)->generation;
 	e->operation = operation;
-	e->text_area = area;
+	e->text_len = len;
+	e->entries = entries;
 	e->key = f->key;
 	e->cgroup = get_current_cgroup_id();
 	e->pid = id >> 32;
 	e->tid = id;
+	e->point = 0;
 	e->pad = 0;
 }
 
@@ -43,22 +76,25 @@ STENCIL(post_text)(struct frame *f, u64 operation, u64 arg, u64 number)
 		return 0;
 	if (!f->key)
 		f->key = ktime_get_ns();
-	u32 len = text->len;
-	u64 area = area_of(len);
-	OPAQUE(area);
-	struct event *e = (void *)text->bytes + TEXT_MAX - area - sizeof(*e);
-	header(e, f, EVENT_TEXT, arg, operation, area);
-	e->flags = f->unreadable >> number & 1 ? EVENT_UNREADABLE : 0;
-	e->text_len = len;
-	e->entries = 0;
+	u64 len = 0, flags = EVENT_UNREADABLE;
+	if (!(f->unreadable >> number & 1)) {
+		len = length_of(text);
+		flags = 0;
+	}
+	struct event *e = record_of(text, len);
+	header(e, f, EVENT_TEXT, arg, flags, operation, len, 0);
 	__builtin_memset(e->args, 0, sizeof(e->args));
-	if (ringbuf_output(&events, e, sizeof(*e) + area, 0))
+	if (ringbuf_output(&events, e, sizeof(*e) + len, 0))
 		count_lost();
 	return 0;
 }
 
-/* The event, if a policy wants one.  `arg`: of the text, NO_TEXT if there is none; `integers`: bit k: args[k] is one. */
-STENCIL(post)(struct frame *f, u64 operation, u64 arg, u64 integers)
+/*
+ * The event, if a policy wants one.  `arg`: of the text, NO_TEXT if there is none; `integers`: the type of args[k] as
+ * int_lookup takes it, in the INTEGER_BITS bits from k * INTEGER_BITS on, 0 if it is none.
+ */
+#define INTEGER_BITS 6
+INLINE u64 send(struct frame *f, u64 operation, u64 arg, u64 integers, u64 is_of_several)
 {
 	struct slot *slot = f->slot;
 	if (!slot)
@@ -68,35 +104,44 @@ STENCIL(post)(struct frame *f, u64 operation, u64 arg, u64 integers)
 		return 0;
 	if (!f->key)
 		f->key = ktime_get_ns();
-	u64 area = 0;
-	u32 len = 0, flags = 0;
+	u64 len = 0, flags = 0;
 	if (arg != NO_TEXT) {
-		len = slot->texts[0].len;
-		area = area_of(len);
-		flags = f->unreadable & 1 ? EVENT_UNREADABLE : 0;
+		flags = EVENT_UNREADABLE;
+		if (!(f->unreadable & 1)) {
+			len = length_of(&slot->texts[0]);
+			flags = 0;
+		}
 	}
-	OPAQUE(area);
-	struct event *e = (void *)slot->texts[0].bytes + TEXT_MAX - area - sizeof(*e);
-	header(e, f, EVENT_POLICY, arg, operation, area);
-	e->flags = flags;
-	e->text_len = len;
+	struct event *e = record_of(&slot->texts[0], len);
 	OPAQUE(entries);
 	entries &= 2 * EVENT_ENTRIES - 1;
 	if (entries > EVENT_ENTRIES)
 		entries = EVENT_ENTRIES;
-	e->entries = entries;
+	header(e, f, EVENT_POLICY, arg, flags, operation, len, entries);
+	if (is_of_several)
+		e->point = get_attach_cookie((void *)f->ctx);
 #pragma clang loop unroll(full)
 	for (int k = 0; k < EVENT_ARGS; k++) {
-		u64 value = 0;
-		if (integers >> k & 1) {
-			value = f->args[k];
+		u64 value = 0, type = integers >> k * INTEGER_BITS;
+		if (type & 15) {
+			value = widened(f->args[k], type);
 			OPAQUE(value);
 		}
 		e->args[k] = value;
 	}
-	if (ringbuf_output(&events, e, sizeof(*e) + area + entries * 8, 0))
+	if (ringbuf_output(&events, e, sizeof(*e) + len + entries * 8, 0))
 		count_lost();
 	return 0;
+}
+
+STENCIL(post)(struct frame *f, u64 operation, u64 arg, u64 integers)
+{
+	return send(f, operation, arg, integers, 0);
+}
+/* At one of several functions: each is attached with its number as cookie, which the stub's tail call leaves alone. */
+STENCIL(post_of_several)(struct frame *f, u64 operation, u64 arg, u64 integers)
+{
+	return send(f, operation, arg, integers, 1);
 }
 
 STENCIL(kill)(struct frame *f)

@@ -7,8 +7,6 @@
 #pragma once
 #include "abi.h"
 
-#define DIMENSIONS 16
-
 struct frame {
 	u64 ctx;
 	struct set_block *set;
@@ -19,8 +17,10 @@ struct frame {
 	u32 pc;			   /* reference of the next decision word */
 	s32 ret;		   /* value of the first override, 0 = none */
 	u32 signal;		   /* ACT_SIGKILL or 0 */
-	u32 unreadable;		   /* bit per text */
+	u32 unreadable;		   /* bit per text; TEXT_READ bits above: bit per text that is there */
+	u32 renames, mounts;	   /* what `moment` found: the sequences before the first walk */
 };
+#define TEXT_READ 16
 
 /*
  * One text.  It ends at the end of `bytes`, so that a path can be built from its last component on, and an event can
@@ -36,5 +36,5 @@ struct text {
 struct slot {
 	u64 busy;
 	u32 entries, pad;
-	struct text texts[];
+	struct text texts[]; /* then TEXT_ROOM bytes */
 };

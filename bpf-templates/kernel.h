@@ -32,9 +32,11 @@ static long (*probe_read_user)(void *to, u32 size, const void *from) = (void *)1
 static long (*probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
 static long (*probe_read_user_str)(void *to, u32 size, const void *from) = (void *)114;
 static long (*probe_read_kernel_str)(void *to, u32 size, const void *from) = (void *)115;
+static u64 (*jiffies64)(void) = (void *)118;
 static u64 (*get_current_ancestor_cgroup_id)(int level) = (void *)123;
 static long (*ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
 static struct task_struct *(*get_current_task_btf)(void) = (void *)158;
+static u64 (*get_attach_cookie)(void *ctx) = (void *)174;
 static long (*loop)(u32 rounds, void *callback, void *state, u64 flags) = (void *)181;
 
 #define CORE __attribute__((preserve_access_index))
@@ -54,6 +56,7 @@ struct dentry {
 	struct hlist_bl_node d_hash;
 	struct dentry *d_parent;
 	struct qstr d_name;
+	struct inode *d_inode;
 	u8 d_iname[32];
 } CORE;
 union shortname_store {
@@ -64,23 +67,28 @@ struct dentry___shortname { /* since 6.14, and in later stable kernels before it
 } CORE;
 struct vfsmount {
 	struct dentry *mnt_root;
+	int mnt_flags;
 } CORE;
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
 } CORE;
 struct path {
 	struct vfsmount *mnt;
 	struct dentry *dentry;
 } CORE;
 struct file {
+	u32 f_mode;
 	struct path f_path;
+	struct inode *f_inode;
 } CORE;
 struct fs_struct {
 	struct path root;
 } CORE;
 struct task_struct {
+	const struct cred *real_cred, *cred;
 	struct fs_struct *fs;
 } CORE;
 struct linux_binprm {

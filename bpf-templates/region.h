@@ -15,7 +15,7 @@ struct {
 } events SEC(".maps");
 
 struct scratch {
-	u8 bytes[sizeof(struct slot) + sizeof(struct text)];
+	u8 bytes[sizeof(struct slot) + sizeof(struct text) + TEXT_ROOM];
 };
 struct {
 	int (*type)[MAP_PERCPU_ARRAY];
@@ -61,7 +61,7 @@ INLINE void count_lost(void)
  */
 INLINE u64 unknown_zero(void)
 {
-	return *(volatile u64 *)((struct node_header *)node)->zero;
+	return *(volatile u64 *)&((struct node_header *)node)->zero;
 }
 
 /* ---- rows ---- */

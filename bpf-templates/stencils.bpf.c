@@ -15,6 +15,7 @@
 #include "scope.h"
 #include "scratch.h"
 #include "walk.h"
+#include "overlay.h"
 #include "reader.h"
 #include "syscall.h"
 #include "int.h"

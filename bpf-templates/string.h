@@ -31,8 +31,13 @@ INLINE void text_of_string(struct frame *f, u64 number, u64 address, int user)
 	text->len = 0;
 	s64 size = user ? probe_read_user_str(text->bytes, TEXT_MAX, (void *)address)
 			: probe_read_kernel_str(text->bytes, TEXT_MAX, (void *)address);
-	if (size <= 0)
-		return;
+	/* Of an empty string: 1, NUL included, or 0 (Linux 6.12, mm/maccess.c, strncpy_from_user_nofault). */
+	if (size <= 0) {
+		if (size < 0)
+			return;
+		size = 1;
+		OPAQUE(size);
+	}
 	f->unreadable = state ^ 1u << number;
 	u64 len = size - 1, to = TEXT_MAX - len, chunks = (len + CHUNK - 1) / CHUNK;
 	text->len = len;

@@ -2,6 +2,9 @@
 /*
  * Texts of arguments: for events, for conditions on parts of a value, and to tell "another value" from "cannot be
  * read".  Without a slot nothing is written, but whether a path can be read is still found out.
+ *
+ * A text is of the moment of the walk that found the same path's atom (`root`, `dimension`).  If names moved since then,
+ * text and atom are both found anew, in one moment.
  */
 #pragma once
 
@@ -68,8 +71,33 @@ static long write_round(u64 round, struct typed_write *w)
 	return 0;
 }
 
-STENCIL(text_of_path_typed)(struct frame *f, u64 k, u64 number)
+/* Once for the whole event, so that every condition and the event itself see the same path. */
+INLINE int text_is_there(struct frame *f, u64 number)
 {
+	u32 state = f->unreadable;
+	if (state >> (TEXT_READ + number) & 1)
+		return 1;
+	/* As a number that the verifier does not know, or it would follow each of its values to the program's end. */
+	f->unreadable = (state + unknown_zero()) | 1u << (TEXT_READ + number);
+	return 0;
+}
+
+/* A path that had an atom was no unlinked file's at that moment. */
+INLINE void text_walked(struct frame *f, struct walk *w, struct text *text, u64 number, u64 root, u64 dimension, int unlinked)
+{
+	int readable = settled(w) && (w->status == WALK_ROOT || w->job == MATCH), known = 0;
+	if (root) {
+		if (w->again)
+			f->ids[dimension] = readable && w->job == MATCH ? matched(w, unlinked) : unknown_zero();
+		known = !!f->ids[dimension];
+	}
+	text_done(f, text, number, w->pos, readable && (known || !unlinked));
+}
+
+STENCIL(text_of_path_typed)(struct frame *f, u64 k, u64 number, u64 root, u64 dimension)
+{
+	if (text_is_there(f, number))
+		return 0;
 	struct path *path = (void *)f->args[k], *task_root = &get_current_task_btf()->fs->root;
 	struct dentry *leaf = path->dentry, *dentry = leaf, *root_dentry = task_root->dentry;
 	struct vfsmount *mount = path->mnt, *root_mount = task_root->mnt;
@@ -91,25 +119,31 @@ STENCIL(text_of_path_typed)(struct frame *f, u64 k, u64 number)
 		dentry = u.typed.dentry;
 		pos = u.typed.pos;
 		if (dentry == root_dentry && mount == root_mount) {
-			text_done(f, text, number, pos, !unlinked_typed(leaf));
-			return 0;
+			int readable = (root && f->ids[dimension]) || !unlinked_typed(leaf);
+			if (sequence(((struct node_header *)node)->rename_lock) == f->renames) {
+				text_done(f, text, number, pos, readable);
+				return 0;
+			}
 		}
 	}
-	u64 d = (u64)dentry, m = (u64)mount, s = (u64)mount_root, rd = (u64)root_dentry, rm = (u64)root_mount;
+	u64 d = (u64)dentry, l = (u64)leaf, m = (u64)mount, s = (u64)mount_root, rd = (u64)root_dentry, rm = (u64)root_mount;
 	NUMBER(d);
+	NUMBER(l);
 	NUMBER(m);
 	NUMBER(s);
 	NUMBER(rd);
 	NUMBER(rm);
-	probe_from(&u.probed, WRITE, d, m, s, rd, rm, 0, 0, pos);
+	probe_from(&u.probed, f, WRITE, d, l, m, s, rd, rm, root, 0, 0, pos);
 	u.probed.text = text;
 	loop(WALK_ROUNDS, walk_round, &u.probed, 0);
-	text_done(f, text, number, u.probed.pos, u.probed.status == WALK_ROOT && !unlinked_typed(leaf));
+	text_walked(f, &u.probed, text, number, root, dimension, unlinked_typed(leaf));
 	return 0;
 }
 
-STENCIL(text_of_path_probed)(struct frame *f, u64 k, u64 number)
+STENCIL(text_of_path_probed)(struct frame *f, u64 k, u64 number, u64 root, u64 dimension)
 {
+	if (text_is_there(f, number))
+		return 0;
 	struct walk w;
 	struct path *task_root = &get_current_task_btf()->fs->root;
 	struct text *text = text_of(f, number);
@@ -118,10 +152,11 @@ STENCIL(text_of_path_probed)(struct frame *f, u64 k, u64 number)
 	    mount = read_u64(path + FIELD_OFFSET(struct path, mnt));
 	NUMBER(rd);
 	NUMBER(rm);
-	probe_from(&w, WRITE, leaf, mount, read_u64(mount + FIELD_OFFSET(struct vfsmount, mnt_root)), rd, rm, 0, 0, TEXT_MAX);
+	probe_from(&w, f, WRITE, leaf, leaf, mount, read_u64(mount + FIELD_OFFSET(struct vfsmount, mnt_root)), rd, rm, root,
+		   0, 0, TEXT_MAX);
 	w.text = text;
 	loop(WALK_ROUNDS, walk_round, &w, 0);
-	text_done(f, text, number, w.pos, w.status == WALK_ROOT && !unlinked_probed(leaf));
+	text_walked(f, &w, text, number, root, dimension, unlinked_probed(leaf));
 	return 0;
 }
 

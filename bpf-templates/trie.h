@@ -92,6 +92,12 @@ INLINE int trie_walk(struct trie_walk *w, struct frame *f, u64 number, u32 root,
 	return 1;
 }
 
+/* An empty text begins and ends with nothing, not even with an empty value. */
+INLINE u32 part_of(struct trie_walk *w)
+{
+	return w->text->len ? w->deepest : 0;
+}
+
 STENCIL(trie_equal)(struct frame *f, u64 number, u64 root, u64 dimension, u64 unreadable)
 {
 	struct trie_walk w;
@@ -101,12 +107,12 @@ STENCIL(trie_equal)(struct frame *f, u64 number, u64 root, u64 dimension, u64 un
 STENCIL(trie_prefix)(struct frame *f, u64 number, u64 root, u64 dimension, u64 unreadable)
 {
 	struct trie_walk w;
-	f->ids[dimension] = trie_walk(&w, f, number, root, FORWARD, PREFIX_MAX) ? w.deepest : unreadable;
+	f->ids[dimension] = trie_walk(&w, f, number, root, FORWARD, PREFIX_MAX) ? part_of(&w) : unreadable;
 	return 0;
 }
 STENCIL(trie_postfix)(struct frame *f, u64 number, u64 root, u64 dimension, u64 unreadable)
 {
 	struct trie_walk w;
-	f->ids[dimension] = trie_walk(&w, f, number, root, BACKWARD, POSTFIX_MAX) ? w.deepest : unreadable;
+	f->ids[dimension] = trie_walk(&w, f, number, root, BACKWARD, POSTFIX_MAX) ? part_of(&w) : unreadable;
 	return 0;
 }

@@ -6,11 +6,16 @@
  * A path counts only if it ends at the root of the task: what lies outside it, in a detached mount or in no mount at
  * all (memfd) has none.  Neither has an unlinked file.  Typed loads cannot go from a vfsmount to its mount: where the
  * walk leaves a mount, and for names that stand outside their dentry, probe reads take over from the same state.
- * A rename during the walk can mix old and new components.
+ *
+ * A path belongs to one moment: see "moments" below.
  */
 #pragma once
 
-#define WALK_ROUNDS 8192 /* more than components, mount points, edges and pieces of names in 4096 bytes */
+/*
+ * A walk takes less than 8192: components, mount points, edges and pieces of names in 4096 bytes.  The others are for
+ * walks that must be made again.  A path of ten components gets about 6000 tries.
+ */
+#define WALK_ROUNDS (1 << 16)
 #ifndef WALK_INLINE
 #define WALK_INLINE 12 /* components before the first loop */
 #endif
@@ -201,23 +206,75 @@ INLINE int unlinked_typed(struct dentry *dentry)
 	return !dentry->d_hash.pprev && dentry->d_parent != dentry;
 }
 
+/* ---- moments ---- */
+/*
+ * The kernel changes names and parents of dentries under rename_lock, and the places of mounts under mount_lock
+ * (Linux 6.12, fs/dcache.c and fs/namespace.c).  Both count: once when a writer begins, which makes the number odd,
+ * and once when it ends.  A walk is of one moment if the number behind it is the even one from before it.
+ *
+ * Only a probe read gets at a number, so the one from before is what some earlier walk has found: the number only
+ * grows, and if it is the same behind the walk, it was so all along.  It could come round to the same one after 2^32
+ * steps, hence the time with it.  A walk that stays inside the mount of the task's root needs no mount_lock.
+ * Loads are not reordered on x86-64; elsewhere this would need barriers.
+ */
+#define ERA_SHIFT 10
+INLINE u64 era(void)
+{
+	return jiffies64() >> ERA_SHIFT << 32;
+}
+/* Odd, like that of a writer who is not done, if it cannot be read. */
+INLINE u32 sequence(u64 lock)
+{
+	u32 sequence;
+	u64 error = probe_read_kernel(&sequence, sizeof(sequence), (void *)lock);
+	return sequence | error >> 63;
+}
+/* Never odd, so that it is equal to no odd one. */
+INLINE u64 remembered(u64 era, u32 sequence)
+{
+	return era | (sequence & ~1u);
+}
+
+/* Before the first walk of an event. */
+STENCIL(moment)(struct frame *f)
+{
+	volatile struct node_header *header = (void *)node;
+	u64 renames = header->renames, mounts = header->mounts, now = era();
+	if (((renames ^ now) | (mounts ^ now)) >> 32) {
+		renames = remembered(now, sequence(header->rename_lock));
+		mounts = remembered(now, sequence(header->mount_lock));
+		header->renames = renames;
+		header->mounts = mounts;
+	}
+	f->renames = renames;
+	f->mounts = mounts;
+	return 0;
+}
+
 struct walk {
 	u64 dentry, mount, mount_root;
+	u64 leaf, leaf_mount; /* where it begins anew */
 	u64 root_dentry, root_mount;
 	struct text *text; /* where to write; NULL: only the length counts */
 	u64 sum;	  /* MATCH: of the weights */
-	u64 hash, differ; /* MATCH: of a long name so far */
+	u64 piece;	  /* MATCH: of a long name so far, its hash or what differs */
 	u32 done;	  /* MATCH: bytes of a long name that were looked at */
 	u32 reference;	  /* MATCH */
+	u32 start;	  /* MATCH: reference of the automaton; 0: nothing is to be matched */
 	u32 pos;	  /* WRITE: where the text begins */
+	u32 renames, mounts; /* the sequences before it */
 	u32 job;
+	u32 first_job;	  /* of a walk that is made again */
+	u32 again;	  /* whether it is one */
 	u32 status;
+	u32 settled;	  /* whether all of it was of one moment */
 };
+/* What is written is then matched, unless a match of the same moment is there. */
 enum { MATCH, WRITE };
 
 /* A long name, 64 bytes a round; hashing turns the node into its candidate edge, then the edge is compared. */
 #define PIECE 64
-INLINE long match_long(struct walk *w, u64 name, u32 len, u64 parent, u64 *piece)
+INLINE u32 match_long(struct walk *w, u64 name, u32 len, u64 parent, u64 *piece)
 {
 	u32 done = w->done, n = len - done;
 	if (n > PIECE)
@@ -225,32 +282,30 @@ INLINE long match_long(struct walk *w, u64 name, u32 len, u64 parent, u64 *piece
 	done &= 192;
 	__builtin_memset(piece, 0, PIECE);
 	OPAQUE(n);
-	if (n > PIECE || probe_read_kernel(piece, n, (void *)name + done)) {
-		w->status = WALK_MISS;
-		return 1;
-	}
+	if (n > PIECE || probe_read_kernel(piece, n, (void *)name + done))
+		return WALK_MISS;
 	u32 reference = w->reference, last = done + PIECE >= len;
 	w->done = last ? 0 : done + PIECE;
 	if (reference & REF_HASH) {
-		u64 k = ((struct hash_node *)at_tables(reference))->k, hash = done ? w->hash : 0;
+		u64 k = ((struct hash_node *)at_tables(reference))->k, hash = done ? w->piece : 0;
 		for (u32 i = 0; i < PIECE / 8; i++)
 			if (i * 8 < n)
 				hash = (hash ^ piece[i]) * k;
-		w->hash = hash;
+		w->piece = hash;
 		if (last)
 			w->reference = candidate(reference, hash) & ~7u;
-		return 0;
+		return WALK_GO;
 	}
-	u64 at = table_offset(reference), differ = done ? w->differ : 0;
+	u64 at = table_offset(reference), differ = done ? w->piece : 0;
 	struct edge *e = (void *)tables + at;
 	u64 *words = (void *)e->words + done;
 	for (u32 i = 0; i < PIECE / 8; i++)
 		differ |= i * 8 < n ? words[i] ^ piece[i] : 0;
 	u64 head = *(u64 *)e;
 	differ |= edge_len(head) ^ len;
-	w->differ = differ;
+	w->piece = differ;
 	if (!last)
-		return 0;
+		return WALK_GO;
 	if (!differ) {
 		w->sum += weight(head);
 		w->reference = head;
@@ -258,13 +313,12 @@ INLINE long match_long(struct walk *w, u64 name, u32 len, u64 parent, u64 *piece
 	} else if (head & EDGE_MORE) {
 		w->reference = at + edge_size(edge_len(head));
 	} else {
-		w->status = WALK_MISS;
-		return 1;
+		return WALK_MISS;
 	}
-	return 0;
+	return WALK_GO;
 }
 
-static long walk_round(u64 round, struct walk *w)
+INLINE u32 walk_step(struct walk *w)
 {
 	union {
 		struct dentry_part part;
@@ -272,27 +326,21 @@ static long walk_round(u64 round, struct walk *w)
 		u64 up[2];
 	} u;
 	u64 dentry = w->dentry, mount = w->mount;
-	if (dentry == w->root_dentry && mount == w->root_mount) {
-		w->status = WALK_ROOT;
-		return 1;
-	}
+	if (dentry == w->root_dentry && mount == w->root_mount)
+		return WALK_ROOT;
 	if (dentry == w->mount_root) {
 		mount -= FIELD_OFFSET(struct mount, mnt);
 		u.up[0] = read_u64(mount + FIELD_OFFSET(struct mount, mnt_parent));
 		u.up[1] = read_u64(mount + FIELD_OFFSET(struct mount, mnt_mountpoint));
-		if (!u.up[0] || u.up[0] == mount) {
-			w->status = WALK_MISS;
-			return 1;
-		}
+		if (!u.up[0] || u.up[0] == mount)
+			return WALK_MISS;
 		w->dentry = u.up[1];
 		w->mount = u.up[0] + FIELD_OFFSET(struct mount, mnt);
 		w->mount_root = read_u64(w->mount + FIELD_OFFSET(struct vfsmount, mnt_root));
-		return 0;
+		return WALK_GO;
 	}
-	if (read_dentry(&u.part, dentry) || u.part.parent == dentry) {
-		w->status = WALK_MISS;
-		return 1;
-	}
+	if (read_dentry(&u.part, dentry) || u.part.parent == dentry)
+		return WALK_MISS;
 	u32 len = u.part.len;
 	u64 parent = u.part.parent, name = u.part.name;
 	if (w->job == MATCH) {
@@ -302,21 +350,17 @@ static long walk_round(u64 round, struct walk *w)
 		u64 sum = w->sum;
 #define READ_WORD(i) (u.part.inline_name[i])
 		int result = COMPONENT(len, READ_WORD, reference, sum);
-		if (result == NO_EDGE) {
-			w->status = WALK_MISS;
-			return 1;
-		}
+		if (result == NO_EDGE)
+			return WALK_MISS;
 		w->reference = reference;
 		w->sum = sum;
 		if (result == TAKEN)
 			w->dentry = parent;
-		return 0;
+		return WALK_GO;
 	}
 	u64 pos = w->pos;
-	if (len > 255 || pos <= len) {
-		w->status = WALK_MISS;
-		return 1;
-	}
+	if (len > 255 || pos <= len)
+		return WALK_MISS;
 	struct text *text = w->text;
 	pos -= len;
 	OPAQUE(pos);
@@ -324,10 +368,8 @@ static long walk_round(u64 round, struct walk *w)
 	if (text) {
 		len &= 255;
 		OPAQUE(len);
-		if (probe_read_kernel(text->bytes + pos, len, (void *)name)) {
-			w->status = WALK_MISS;
-			return 1;
-		}
+		if (probe_read_kernel(text->bytes + pos, len, (void *)name))
+			return WALK_MISS;
 	}
 	pos--;
 	OPAQUE(pos);
@@ -336,36 +378,106 @@ static long walk_round(u64 round, struct walk *w)
 		text->bytes[pos] = '/';
 	w->pos = pos;
 	w->dentry = parent;
+	return WALK_GO;
+}
+
+INLINE void walk_begin(struct walk *w, u64 zero)
+{
+	w->dentry = w->leaf;
+	w->mount = w->leaf_mount;
+	w->mount_root = read_u64(w->mount + FIELD_OFFSET(struct vfsmount, mnt_root));
+	w->reference = w->start + zero;
+	w->sum = FIRST_ID + zero;
+	w->done = zero;
+	w->status = WALK_GO + zero;
+}
+/*
+ * One step, or, behind the last one, the question whether all were of one moment.  That is a round of its own, so that
+ * the verifier meets it once and not behind each way out of a step.
+ */
+static long walk_round(u64 round, struct walk *w)
+{
+	u32 status = w->status;
+	if (status == WALK_GO) {
+		w->status = walk_step(w) + unknown_zero();
+		return 0;
+	}
+	u64 zero = unknown_zero();
+	if (w->job == WRITE && w->again && w->start && status == WALK_ROOT) {
+		w->job = MATCH + zero;
+		walk_begin(w, zero);
+		return 0;
+	}
+	struct node_header *header = (void *)node;
+	u64 now = era();
+	u32 renames = sequence(header->rename_lock), mounts = sequence(header->mount_lock);
+	u64 moved = (renames ^ w->renames) | (mounts ^ w->mounts);
+	OPAQUE(moved);
+	if (!moved) {
+		w->settled = 1 + zero;
+		return 1;
+	}
+	header->renames = remembered(now, renames);
+	header->mounts = remembered(now, mounts);
+	w->renames = renames & ~1u;
+	w->mounts = mounts & ~1u;
+	__sync_fetch_and_add(&header->repeated, 1);
+	w->pos = TEXT_MAX + zero;
+	w->job = w->first_job;
+	w->again = 1 + zero;
+	walk_begin(w, zero);
 	return 0;
 }
 
 /* ---- exact paths ---- */
-INLINE void probe_from(struct walk *w, u32 job, u64 dentry, u64 mount, u64 mount_root, u64 root_dentry, u64 root_mount,
-		       u32 reference, u64 sum, u32 pos)
+INLINE void probe_from(struct walk *w, struct frame *f, u32 job, u64 dentry, u64 leaf, u64 mount, u64 mount_root,
+		       u64 root_dentry, u64 root_mount, u32 start, u32 reference, u64 sum, u32 pos)
 {
 	u64 zero = unknown_zero();
 	w->dentry = dentry;
-	w->mount = mount;
+	w->leaf = leaf;
+	w->leaf_mount = w->mount = mount;
 	w->mount_root = mount_root;
 	w->root_dentry = root_dentry;
 	w->root_mount = root_mount;
 	w->text = NULL;
-	w->hash = w->differ = zero;
-	w->job = job;
+	w->piece = zero;
+	w->job = job == WRITE && start ? WRITE + zero : job; /* it changes only there */
+	w->first_job = job;
+	w->again = zero;
 	w->status = WALK_GO + zero;
+	w->settled = zero;
+	w->start = start;
 	w->reference = reference + zero;
 	w->sum = sum + zero;
 	w->done = zero;
 	w->pos = pos + zero;
+	w->renames = f->renames;
+	w->mounts = f->mounts;
+}
+/* Behind the loop.  As numbers that the verifier does not know, so that it goes on with few states. */
+INLINE int settled(const struct walk *w)
+{
+	if (w->settled)
+		return 1;
+	__sync_fetch_and_add(&((struct node_header *)node)->unsettled, 1);
+	return 0;
+}
+INLINE u32 matched(const struct walk *w, int unlinked)
+{
+	u64 id = unknown_zero();
+	if (w->status == WALK_ROOT && w->reference & EDGE_ACCEPT && !unlinked)
+		id = w->sum >> WEIGHT_SHIFT;
+	return id;
 }
 
-STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension)
+STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension, u64 unreadable)
 {
 	struct path *path = (void *)f->args[k], *task_root = &get_current_task_btf()->fs->root;
 	struct dentry *leaf = path->dentry, *dentry = leaf, *root_dentry = task_root->dentry, *stop = root_dentry;
 	struct vfsmount *mount = path->mnt, *root_mount = task_root->mnt;
 	u64 name = inline_name_offset();
-	u32 reference = root;
+	u32 reference = root, status = WALK_GO, id = unknown_zero();
 	u64 sum = FIRST_ID;
 	union {
 		u64 words[LONG_NAME / 8];
@@ -383,9 +495,10 @@ STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension)
 		if (dentry == stop) {
 			if (mount != root_mount)
 				break;
+			status = WALK_ROOT;
 			if (reference & EDGE_ACCEPT && !unlinked_typed(leaf))
-				f->ids[dimension] = sum >> WEIGHT_SHIFT;
-			return 0;
+				id = sum >> WEIGHT_SHIFT;
+			break;
 		}
 		u32 len = dentry->d_name.len;
 		int result;
@@ -403,26 +516,34 @@ STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension)
 #define LOAD_WORD(i) (((u64 *)words)[i])
 			result = COMPONENT(len, LOAD_WORD, reference, sum);
 		}
-		if (result == NO_EDGE)
-			return 0;
+		if (result == NO_EDGE) {
+			status = WALK_MISS;
+			break;
+		}
 		if (result == TAKEN)
 			dentry = dentry->d_parent;
 	}
+	if (status != WALK_GO && sequence(((struct node_header *)node)->rename_lock) == f->renames) {
+		f->ids[dimension] = id;
+		return 0;
+	}
 
-	u64 d = (u64)dentry, m = (u64)mount, s = (u64)mount->mnt_root, rd = (u64)root_dentry, rm = (u64)root_mount;
+	/* It goes on, or comes to its end once more and begins anew from there. */
+	u64 d = (u64)dentry, l = (u64)leaf, m = (u64)mount, s = (u64)mount->mnt_root, rd = (u64)root_dentry,
+	    rm = (u64)root_mount;
 	NUMBER(d);
+	NUMBER(l);
 	NUMBER(m);
 	NUMBER(s);
 	NUMBER(rd);
 	NUMBER(rm);
-	probe_from(&u.walk, MATCH, d, m, s, rd, rm, reference, sum, 0);
+	probe_from(&u.walk, f, MATCH, d, l, m, s, rd, rm, root, reference, sum, 0);
 	loop(WALK_ROUNDS, walk_round, &u.walk, 0);
-	if (u.walk.status == WALK_ROOT && u.walk.reference & EDGE_ACCEPT && !unlinked_typed(leaf))
-		f->ids[dimension] = u.walk.sum >> WEIGHT_SHIFT;
+	f->ids[dimension] = settled(&u.walk) ? matched(&u.walk, unlinked_typed(leaf)) : unreadable + unknown_zero();
 	return 0;
 }
 
-STENCIL(walk_probed)(struct frame *f, u64 k, u64 root, u64 dimension)
+STENCIL(walk_probed)(struct frame *f, u64 k, u64 root, u64 dimension, u64 unreadable)
 {
 	struct walk w;
 	struct path *task_root = &get_current_task_btf()->fs->root;
@@ -431,9 +552,9 @@ STENCIL(walk_probed)(struct frame *f, u64 k, u64 root, u64 dimension)
 	    mount = read_u64(path + FIELD_OFFSET(struct path, mnt));
 	NUMBER(rd);
 	NUMBER(rm);
-	probe_from(&w, MATCH, leaf, mount, read_u64(mount + FIELD_OFFSET(struct vfsmount, mnt_root)), rd, rm, root, FIRST_ID, 0);
+	probe_from(&w, f, MATCH, leaf, leaf, mount, read_u64(mount + FIELD_OFFSET(struct vfsmount, mnt_root)), rd, rm, root,
+		   root, FIRST_ID, 0);
 	loop(WALK_ROUNDS, walk_round, &w, 0);
-	if (w.status == WALK_ROOT && w.reference & EDGE_ACCEPT && !unlinked_probed(leaf))
-		f->ids[dimension] = w.sum >> WEIGHT_SHIFT;
+	f->ids[dimension] = settled(&w) ? matched(&w, unlinked_probed(leaf)) : unreadable + unknown_zero();
 	return 0;
 }

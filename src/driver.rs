@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::artifact::abi::SET_WORDS_MAX;
+use crate::artifact::manifest::Manifest;
 use crate::bpf;
 use crate::diag::kernels as report_kernels;
 use crate::diag::{Diagnostics, documents, target as report};
@@ -23,7 +24,8 @@ use crate::platform::Target;
 use crate::platform::kernel::{self, Kernel};
 use crate::platform::types::KernelTypes;
 use crate::policy::PolicySet;
-use crate::policy::resolve::{ResolveOptions, Resolver};
+use crate::policy::phases::{ResolveOptions, Resolver};
+use crate::source::ignore::Ignore;
 use crate::source::{Sources, discover};
 use crate::syntax;
 
@@ -32,6 +34,8 @@ use crate::syntax;
 pub struct Input {
     /// Files, folders, `-`.
     pub paths: Vec<PathBuf>,
+    /// Files that are not looked for in folders.
+    pub exclude: Ignore,
     /// Changes no output.
     pub threads: usize,
     /// A set without any policy is meant.
@@ -41,7 +45,7 @@ pub struct Input {
 
 /// Paths to texts.
 pub fn read(input: &Input, stdin: &mut dyn Read, diags: &mut Diagnostics) -> Sources {
-    discover::load(&input.paths, stdin, input.threads, diags)
+    discover::load(&input.paths, &input.exclude, stdin, input.threads, diags)
 }
 
 /// The policies of a run.
@@ -108,7 +112,7 @@ impl std::fmt::Display for Fault {
     }
 }
 
-/// Shared parts to proved bytes. `Ok(None)` if a limit is exceeded.
+/// Shared parts to proved bytes. Numbers are kept from `previous`. `Ok(None)` if a limit is exceeded.
 ///
 /// # Errors
 /// Only for faults of the compiler itself.
@@ -118,16 +122,17 @@ pub fn emit(
     folded: &Folded,
     target: &Target,
     kernels: &[Kernel],
+    previous: Option<&Manifest>,
     diags: &mut Diagnostics,
 ) -> Result<Option<Built>, Fault> {
     let Folded { program, certificate, plan } = folded;
-    let built = match assemble::run(sources, set, program, plan, target) {
+    let built = match assemble::run(sources, set, program, plan, target, previous) {
         Ok(built) => built,
         Err(AssembleError::Tables { unit, error }) => {
             let list = plan.units[unit].scopes.values().flatten().next().expect("a unit has lists");
             let operation = &program.operations[plan.units[unit].operation.0 as usize];
             diags.push(report::tables_too_large(
-                &operation.attach.target,
+                &operation.attach.shown(),
                 &error.to_string(),
                 program.lists[*list].span,
             ));
@@ -136,7 +141,7 @@ pub fn emit(
         Err(AssembleError::SetTooLarge { unit, words, witness }) => {
             let list = plan.units[unit].scopes.values().flatten().next().expect("a unit has lists");
             let operation = &program.operations[plan.units[unit].operation.0 as usize];
-            let (target, span) = (&operation.attach.target, program.lists[*list].span);
+            let (target, span) = (&operation.attach.shown(), program.lists[*list].span);
             diags.push(report::set_too_large(target, words, SET_WORDS_MAX as u64, &witness, span));
             return Ok(None);
         }
@@ -169,11 +174,13 @@ fn check_objects(built: &Built, folded: &Folded, kernels: &[Kernel], diags: &mut
         }
     }
     for ((operation, members), on) in &lacking {
-        let unit = &folded.plan.units[*operation as usize];
-        let name = &folded.program.operations[unit.operation.0 as usize].attach.target;
+        let Some(unit) = built.numbers.unit(*operation).and_then(|u| folded.plan.units.get(u)) else {
+            continue;
+        };
+        let name = folded.program.operations[unit.operation.0 as usize].attach.shown();
         let list = unit.scopes.values().flatten().next();
         let span = list.map(|list| folded.program.lists[*list].span);
-        diags.push(report_kernels::missing_members(name, members, kernel::listed(on), span));
+        diags.push(report_kernels::missing_members(&name, members, kernel::listed(on), span));
     }
     diags.len() == before
 }

@@ -2,12 +2,16 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use tetrafold::cli::args::Cli;
-use tetrafold::cli::{self, Status};
+use tetrafold::cli::{self, Status, environment};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let mut command = Cli::command();
+    command.build();
+    let typed = std::env::args_os().collect();
+    let arguments = environment::put_in(&command, typed, |name| std::env::var_os(name));
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(message) => {
             // Help and version are no errors. A closed pipe is none either.

@@ -17,6 +17,7 @@ packages="
   qemu-system-x86 xz-utils
   clang-14 llvm-14
   bpftool
+  busybox-static
   golang-go golang-github-cilium-ebpf-dev
 "
 

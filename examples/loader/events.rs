@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tetrafold::artifact::abi::{self, Word, u8_at, u16_at, u32_at, u64_at};
-use tetrafold::artifact::manifest::{Manifest, Policy, PolicyArg, PolicyHook};
+use tetrafold::artifact::manifest::{Manifest, Operation, Policy, PolicyArg, PolicyHook};
 use tetrafold::vocab::Vocabulary;
 use tetrafold::vocab::arg_type::ArgType;
 
@@ -19,7 +19,8 @@ const WAITING: usize = 64;
 
 pub struct Printer {
     generation: u32,
-    operations: BTreeMap<u32, String>,
+    /// What each operation is attached to: `kprobe:__x64_sys_openat`, by the position in the manifest.
+    operations: BTreeMap<u32, Vec<String>>,
     policies: BTreeMap<u32, Policy>,
     /// (key, thread) to (argument, text).
     texts: BTreeMap<(u64, u32), Vec<Text>>,
@@ -36,6 +37,7 @@ struct Record {
     kind: u32,
     generation: u32,
     operation: u32,
+    point: u32,
     key: u64,
     cgroup: u64,
     pid: u32,
@@ -49,7 +51,7 @@ impl Printer {
     pub fn new(manifest: &Manifest, generation: u32) -> Printer {
         Printer {
             generation,
-            operations: manifest.operations.iter().map(|o| (o.number, o.name.clone())).collect(),
+            operations: manifest.operations.iter().map(|o| (o.number, hooks(o))).collect(),
             policies: manifest.policies.iter().map(|p| (p.number, p.clone())).collect(),
             texts: BTreeMap::new(),
         }
@@ -77,14 +79,11 @@ impl Printer {
 
     fn line(&self, record: &Record, texts: &[Text], word: u64) -> Value {
         let Some(Word::Act(act)) = Word::decode(word) else { return json!({ "unreadableWord": word }) };
-        let hook = self.operations.get(&record.operation);
+        let hook = self.operations.get(&record.operation).and_then(|all| all.get(record.point as usize));
         let found = self.policies.get(&act.policy).and_then(|policy| {
-            let hook = policy.hooks.iter().find(|hook| {
-                let first = hook.first_selector;
-                hook.operation == record.operation
-                    && (first..first + hook.selectors.len() as u32).contains(&act.selector.into())
-            })?;
-            Some((policy, hook, u32::from(act.selector) - hook.first_selector))
+            // Of the parts of one hook each says the same of a selector.
+            let of_operation = policy.hooks.iter().filter(|hook| hook.operation == record.operation);
+            of_operation.filter_map(|hook| Some((policy, hook, hook.selector(act.selector.into())?))).next()
         });
         let common = json!({
             "pid": record.pid,
@@ -98,10 +97,10 @@ impl Printer {
                 "policy": policy.name,
                 "namespace": policy.namespace,
                 "hook": hook,
-                "selector": selector,
-                "action": written.selectors[selector as usize].action,
+                "selector": selector.number,
+                "action": selector.action,
                 "args": args(written, record, texts),
-                "source": written.selectors[selector as usize].source,
+                "source": selector.source,
                 "message": written.message,
                 "tags": written.tags,
             }),
@@ -113,6 +112,11 @@ impl Printer {
         }
         line
     }
+}
+
+fn hooks(operation: &Operation) -> Vec<String> {
+    let kind = operation.name.split(':').next().unwrap_or_default();
+    operation.attach.targets.iter().map(|target| format!("{kind}:{target}")).collect()
 }
 
 /// The arguments that the policy lists, in its order. One that could not be read is null.
@@ -130,22 +134,21 @@ fn args(hook: &PolicyHook, record: &Record, texts: &[Text]) -> Vec<Value> {
 fn read(bytes: &[u8]) -> Option<Record> {
     use abi::event as at;
     let flags = u32::from(u8_at(bytes, at::FLAGS)?);
-    let area = usize::from(u16_at(bytes, at::TEXT_AREA)?);
-    let length = usize::from(u16_at(bytes, at::TEXT_LEN)?);
-    let behind = at::SIZE.checked_add(area)?;
+    let behind = at::SIZE.checked_add(usize::from(u16_at(bytes, at::TEXT_LEN)?))?;
     let text = match u8_at(bytes, at::ARG)? {
         0xff => None,
         arg if flags & abi::EVENT_UNREADABLE != 0 => Some(Text { arg, value: None }),
         arg => {
-            let text = bytes.get(behind.checked_sub(length)?..behind)?;
+            let text = bytes.get(at::SIZE..behind)?;
             Some(Text { arg, value: Some(String::from_utf8_lossy(text).into_owned()) })
         }
     };
-    let words = (0..u32_at(bytes, at::ENTRIES)? as usize).map(|n| u64_at(bytes, behind + 8 * n));
+    let words = (0..u16_at(bytes, at::ENTRIES)? as usize).map(|n| u64_at(bytes, behind + 8 * n));
     Some(Record {
         kind: u32::from(u16_at(bytes, at::KIND)?),
         generation: u32_at(bytes, at::GENERATION)?,
         operation: u32_at(bytes, at::OPERATION)?,
+        point: u32_at(bytes, at::POINT)?,
         key: u64_at(bytes, at::KEY)?,
         cgroup: u64_at(bytes, at::CGROUP)?,
         pid: u32_at(bytes, at::PID)?,

@@ -13,15 +13,16 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use libbpf_rs::{
-    MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject, RingBuffer, RingBufferBuilder,
+    MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject, ProgramAttachType, RingBuffer,
+    RingBufferBuilder,
 };
 use tetrafold::artifact::abi;
-use tetrafold::artifact::manifest::{Manifest, Map, Program, Role, Step};
+use tetrafold::artifact::manifest::{LinkKind, Manifest, Map, Program, Role, Step, Way};
 use tetrafold::artifact::node::{Node, NodeError, Workload, Write};
 use tetrafold::artifact::read::Artifact;
 
 use crate::events::Printer;
-use crate::{Outcome, TICK};
+use crate::{Outcome, TICK, requirements};
 
 /// Names that objects give to what all operations of a generation share (`bpf-templates/abi.h`).
 const NODE: &str = ".bss";
@@ -36,20 +37,32 @@ pub struct Generation {
     pub node_map: MapHandle,
     pub ring_map: MapHandle,
     ring: RingBuffer<'static>,
+    /// Operations that this kernel does not take.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// An operation that is not loaded or not attached; its policies do nothing on this node.
+pub struct LeftOut {
+    pub operation: u32,
+    pub why: String,
 }
 
 impl Generation {
     /// With a region that has room for the workloads: as compiled, or larger. Where even the largest has none, what
-    /// fits is entered.
-    pub fn load(artifact: &Artifact, number: u32, workloads: &[Workload]) -> Outcome<Generation> {
-        let node = |artifact: &Artifact| {
-            Node::new(&artifact.manifest, artifact.scope_blocks.clone(), number, workloads)
-        };
+    /// fits is entered. An operation that this kernel does not take is left out; `strict`: is an error.
+    pub fn load(
+        artifact: &Artifact,
+        number: u32,
+        workloads: &[Workload],
+        strict: bool,
+    ) -> Outcome<Generation> {
+        let locks = requirements::locks(&artifact.manifest)?;
         let mut larger: Option<Artifact> = None;
         loop {
             let artifact = larger.as_ref().unwrap_or(artifact);
-            match node(artifact) {
-                Ok(node) => return Generation::with_region(artifact, number, node),
+            let blocks = artifact.scope_blocks.clone();
+            match Node::new(&artifact.manifest, blocks, number, workloads, locks) {
+                Ok(node) => return Generation::with_region(artifact, number, node, strict),
                 Err(NodeError::Full { part, .. }) => match artifact.grown(part) {
                     Some(grown) => larger = Some(grown),
                     None => break,
@@ -59,25 +72,34 @@ impl Generation {
         }
         let artifact = larger.as_ref().unwrap_or(artifact);
         let (manifest, blocks) = (&artifact.manifest, artifact.scope_blocks.clone());
-        Generation::with_region(
-            artifact,
-            number,
-            Node::new_of_what_fits(manifest, blocks, number, workloads)?,
-        )
+        let node = Node::new_of_what_fits(manifest, blocks, number, workloads, locks)?;
+        Generation::with_region(artifact, number, node, strict)
     }
 
-    fn with_region(artifact: &Artifact, number: u32, node: Node) -> Outcome<Generation> {
+    fn with_region(artifact: &Artifact, number: u32, node: Node, strict: bool) -> Outcome<Generation> {
         let mut shared = Shared::default();
-        let mut bodies = BTreeMap::new();
+        let (mut bodies, mut left_out) = (BTreeMap::new(), Vec::new());
         for program in chosen(&artifact.manifest, Role::Body) {
-            bodies.insert(program.operation, shared.load(artifact, program)?);
+            let operation = artifact.manifest.operation(program.operation).ok_or("a body without an operation")?;
+            let loaded =
+                requirements::way(&operation.attach).and_then(|way| shared.load(artifact, program, way));
+            match loaded {
+                Ok(object) => drop(bodies.insert(program.operation, object)),
+                Err(error) if strict => return Err(error),
+                Err(error) => {
+                    left_out.push(LeftOut { operation: program.operation, why: error.to_string() });
+                }
+            }
+        }
+        if let (true, Some(LeftOut { why, .. })) = (bodies.is_empty(), left_out.first()) {
+            return Err(format!("no operation can be loaded; the first: {why}").into());
         }
         let node_map = shared.take(NODE)?;
         let ring_map = shared.take(EVENTS)?;
         let region = Region::map(&node_map, artifact.manifest.node.bytes)?;
         region.fill(node.bytes());
         let ring = printed(&ring_map, artifact, number)?;
-        Ok(Generation { number, bodies, node, region, node_map, ring_map, ring })
+        Ok(Generation { number, bodies, node, region, node_map, ring_map, ring, left_out })
     }
 
     /// What the operation's stub is to call.
@@ -124,6 +146,16 @@ impl Generation {
     pub fn lost(&self) -> u64 {
         self.region.u64_at(abi::node_header::LOST)
     }
+
+    /// Paths that were taken for unreadable because they never held still.
+    pub fn unsettled(&self) -> u64 {
+        self.region.u64_at(abi::node_header::UNSETTLED)
+    }
+
+    /// Paths that were looked at more than once because something moved.
+    pub fn repeated(&self) -> u64 {
+        self.region.u64_at(abi::node_header::REPEATED)
+    }
 }
 
 /// A ring whose records are printed; those of other generations than `number` as mere numbers.
@@ -148,14 +180,20 @@ pub fn chosen(manifest: &Manifest, role: Role) -> impl Iterator<Item = &Program>
 pub struct Shared(BTreeMap<String, MapHandle>);
 
 impl Shared {
-    /// Loads the program's object, its maps filled from their images.
-    pub fn load(&mut self, artifact: &Artifact, program: &Program) -> Outcome<Object> {
+    /// Loads the program's object, its maps filled from their images. Stub and body are loaded for the same `way` of
+    /// attaching: a program array holds programs of one attach type.
+    pub fn load(&mut self, artifact: &Artifact, program: &Program, way: &Way) -> Outcome<Object> {
         let failed = |what: &str| format!("{} ({}): {what}", program.name, program.object.path);
         let bytes = artifact.content(&program.object);
         let mut open: OpenObject = ObjectBuilder::default()
             .name("tetrafold")?
             .open_memory(bytes)
             .map_err(|e| failed(&e.to_string()))?;
+        if way.link == LinkKind::KprobeMulti {
+            for mut program in open.progs_mut() {
+                program.set_attach_type(ProgramAttachType::KprobeMulti);
+            }
+        }
         let mut frozen = Vec::new();
         for mut map in open.maps_mut() {
             let declared = declared_name(&map.name().to_string_lossy());

@@ -1,7 +1,8 @@
 //! What stays in force when the loader goes: links, slots, counters, and what of the generation must be found again.
 //!
-//! `<folder>/<operation>-link` is the attached stub of an operation, `lsm-file_open-link` for one; other pins are maps,
-//! by the names that the manifest gives. A stub stays attached from the first generation to the last; a generation comes into force by one
+//! `<folder>/<operation>-link` is the attached stub of an operation, `lsm-file_open-link` for one; where each of several
+//! functions has a link of its own, they are `-link0` and so on. Other pins are maps, by the names that the manifest
+//! gives. A stub stays attached from the first generation to the last; a generation comes into force by one
 //! update of the stub's slot. The slot is filled before the stub is attached. Operations that a new artifact does not
 //! have are taken off after all others have been switched.
 
@@ -10,13 +11,13 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use libbpf_rs::query::{LinkInfo, ProgInfoIter, ProgInfoQueryOptions, ProgramInfo};
-use libbpf_rs::{Link, MapCore, MapHandle, MapType, Object};
-use std::os::fd::AsFd;
-use tetrafold::artifact::manifest::{AttachKind, Manifest, Map, Operation, Program, Role};
+use libbpf_rs::{KprobeMultiOpts, KprobeOpts, Link, MapCore, MapHandle, MapType, Object, ProgramMut, libbpf_sys};
+use std::os::fd::{AsFd, AsRawFd};
+use tetrafold::artifact::manifest::{Attach, LinkKind, Manifest, Map, Operation, Program, Role};
 use tetrafold::artifact::read::Artifact;
 
-use crate::Outcome;
-use crate::generation::{Generation, Shared, chosen, set_slot};
+use crate::generation::{Generation, LeftOut, Shared, chosen, set_slot};
+use crate::{Outcome, requirements};
 
 pub struct Pins {
     folder: PathBuf,
@@ -32,7 +33,8 @@ pub struct Pins {
 /// The attached program of one operation.
 struct Stub {
     operation: String,
-    link: Link,
+    /// One for all targets, or one each.
+    links: Vec<Link>,
     program: u32,
     slots: MapHandle,
     /// Counts tail calls that failed.
@@ -90,16 +92,40 @@ impl Pins {
     }
 
     /// Lets every operation's stub call the new bodies; stubs that are missing are loaded, attached and pinned.
-    pub fn put_in_force(&mut self, artifact: &Artifact, generation: &Generation) -> Outcome<()> {
+    ///
+    /// An operation whose body is not loaded keeps what an earlier generation has in force, if it has. One that cannot be
+    /// attached is left out; `strict`: is an error.
+    pub fn put_in_force(
+        &mut self,
+        artifact: &Artifact,
+        generation: &mut Generation,
+        strict: bool,
+    ) -> Outcome<()> {
         let manifest = &artifact.manifest;
         for program in chosen(manifest, Role::Stub) {
             let operation = manifest.operation(program.operation).ok_or("a stub without an operation")?;
             self.find_stub(operation)?;
-            let body = generation.body(operation.number)?;
-            match self.stubs.iter().find(|stub| stub.operation == operation.name) {
-                Some(stub) => set_slot(&stub.slots, body).map_err(|e| format!("{}: {e}", operation.name))?,
-                None => self.attach(artifact, program, operation, generation)?,
+            if generation.left_out.iter().any(|left| left.operation == operation.number) {
+                continue;
             }
+            let body = generation.body(operation.number)?;
+            let attached = match self.stubs.iter().find(|stub| stub.operation == operation.name) {
+                Some(stub) => {
+                    Ok(set_slot(&stub.slots, body).map_err(|e| format!("{}: {e}", operation.name))?)
+                }
+                None => self.attach(artifact, program, operation, generation),
+            };
+            match attached {
+                Ok(()) => {}
+                Err(error) if strict => return Err(error),
+                Err(error) => {
+                    self.take_off(&stem(&operation.name));
+                    generation.left_out.push(LeftOut { operation: operation.number, why: error.to_string() });
+                }
+            }
+        }
+        if let (true, Some(LeftOut { why, .. })) = (self.stubs.is_empty(), generation.left_out.first()) {
+            return Err(format!("no operation can be attached; the first: {why}").into());
         }
         self.retire(manifest);
         self.pin_over(&generation.ring_map, RING)?;
@@ -109,13 +135,21 @@ impl Pins {
 
     /// An earlier run's stub of the operation, if there is one and it is not known yet.
     fn find_stub(&mut self, operation: &Operation) -> Outcome<()> {
-        let name = link_name(&operation.name);
-        if !self.earlier.contains(&name) || self.stubs.iter().any(|stub| stub.operation == operation.name) {
+        if self.stubs.iter().any(|stub| stub.operation == operation.name) {
             return Ok(());
         }
-        let failed = |what: String| format!("{}: {what}", self.folder.join(&name).display());
-        let link = Link::open(self.folder.join(&name)).map_err(|e| failed(e.to_string()))?;
-        let program = LinkInfo::from_fd(link.as_fd())?.prog_id;
+        // In whatever way the earlier run attached it.
+        let names = [1, operation.attach.targets.len()].map(|count| link_names(&operation.name, count));
+        let Some(names) = names.into_iter().find(|names| self.earlier.contains(&names[0])) else {
+            return Ok(());
+        };
+        let failed = |what: String| format!("{}: {what}", self.folder.join(&names[0]).display());
+        let open = |name: &String| {
+            let path = self.folder.join(name);
+            Link::open(&path).map_err(|e| format!("{}: {e}", path.display()))
+        };
+        let links = names.iter().map(open).collect::<Result<Vec<Link>, String>>()?;
+        let program = LinkInfo::from_fd(links[0].as_fd())?.prog_id;
         let maps = program_info(program, true).map(|info| info.map_ids).unwrap_or_default();
         let (mut slots, mut missed) = (None, None);
         for id in maps {
@@ -128,7 +162,7 @@ impl Pins {
         let slots = slots.ok_or_else(|| failed("not the link of a stub".into()))?;
         self.stubs.push(Stub {
             operation: operation.name.clone(),
-            link,
+            links,
             program,
             slots,
             missed,
@@ -145,7 +179,8 @@ impl Pins {
         generation: &Generation,
     ) -> Outcome<()> {
         let failed = |what: String| format!("{}: {what}", program.name);
-        let object = Shared::default().load(artifact, program)?;
+        let way = requirements::way(&operation.attach)?;
+        let object = Shared::default().load(artifact, program, way)?;
         let of_type = |wanted: fn(&MapHandle) -> bool| {
             object.maps().filter_map(|map| MapHandle::try_from(&map).ok()).find(wanted)
         };
@@ -167,19 +202,30 @@ impl Pins {
             }
         }
         let stub = object.progs_mut().next().ok_or_else(|| failed("no program".into()))?;
-        let attached = match program.attach.kind {
-            AttachKind::Lsm => stub.attach_lsm(),
-            AttachKind::Kprobe => stub.attach_kprobe(false, &program.attach.target),
-            AttachKind::FmodRet => stub.attach_trace(),
-        };
-        let mut link = attached.map_err(|e| failed(format!("cannot be attached: {e}")))?;
-        let name = link_name(&operation.name);
-        link.pin(self.folder.join(&name)).map_err(|e| failed(format!("pin {name}: {e}")))?;
-        self.made.insert(name);
+        let mut links = attached(&stub, &operation.attach, way.link)
+            .map_err(|e| failed(format!("cannot be attached: {e}")))?;
+        for (link, name) in links.iter_mut().zip(link_names(&operation.name, way.links as usize)) {
+            link.pin(self.folder.join(&name)).map_err(|e| failed(format!("pin {name}: {e}")))?;
+            self.made.insert(name);
+        }
         let id = libbpf_rs::Program::id_from_fd(stub.as_fd())?;
         let operation = operation.name.clone();
-        self.stubs.push(Stub { operation, link, program: id, slots, missed, _object: Some(object) });
+        self.stubs.push(Stub { operation, links, program: id, slots, missed, _object: Some(object) });
         Ok(())
+    }
+
+    /// Whether a generation, this one or an earlier one, has the operation in force.
+    pub fn has(&self, operation: &str) -> bool {
+        self.stubs.iter().any(|stub| stub.operation == operation)
+    }
+
+    /// Removes what this run has pinned for an operation.
+    fn take_off(&mut self, stem: &str) {
+        let of_it = |pin: &&String| pin.rsplit_once('-').is_some_and(|(operation, _)| operation == stem);
+        for pin in self.made.iter().filter(of_it) {
+            let _ = std::fs::remove_file(self.folder.join(pin));
+        }
+        self.made.retain(|pin| !of_it(&pin));
     }
 
     /// Takes off what no operation of the artifact needs any more.
@@ -228,11 +274,16 @@ impl Pins {
         (failed.sum(), missed.map(|info| info.recursion_misses).sum())
     }
 
+    /// Calls that the kernel let no kprobe see, on kernels that say so.
+    pub fn missed_kprobes(&self) -> u64 {
+        self.stubs.iter().flat_map(|stub| &stub.links).map(missed_kprobes).sum()
+    }
+
     /// Leaves everything to a successor: nothing is detached when this process ends.
     pub fn leave(&mut self) {
-        for stub in &mut self.stubs {
+        for link in self.stubs.iter_mut().flat_map(|stub| &mut stub.links) {
             // Else dropping the link of a kprobe would disable it, pinned or not.
-            stub.link.disconnect();
+            link.disconnect();
         }
     }
 
@@ -265,8 +316,57 @@ fn stem(operation: &str) -> String {
     operation.replace(':', "-")
 }
 
-fn link_name(operation: &str) -> String {
-    format!("{}-link", stem(operation))
+/// Of `count` links.
+fn link_names(operation: &str, count: usize) -> Vec<String> {
+    match count {
+        1 => vec![format!("{}-link", stem(operation))],
+        _ => (0..count).map(|n| format!("{}-link{n}", stem(operation))).collect(),
+    }
+}
+
+/// Attaches a stub to all targets; where there are several, each position is the cookie that events show.
+fn attached(stub: &ProgramMut<'_>, attach: &Attach, link: LinkKind) -> libbpf_rs::Result<Vec<Link>> {
+    let cookies = 0..attach.targets.len() as u64;
+    match link {
+        LinkKind::Lsm => Ok(vec![stub.attach_lsm()?]),
+        LinkKind::FmodRet => Ok(vec![stub.attach_trace()?]),
+        LinkKind::Kprobe => attach
+            .targets
+            .iter()
+            .zip(cookies)
+            .map(|(target, cookie)| {
+                let options = KprobeOpts { cookie, ..KprobeOpts::default() };
+                stub.attach_kprobe_with_opts(false, target, options)
+            })
+            .collect(),
+        LinkKind::KprobeMulti => {
+            let (symbols, cookies) = (attach.targets.clone(), cookies.collect());
+            let options = KprobeMultiOpts { symbols, cookies, ..KprobeMultiOpts::default() };
+            Ok(vec![stub.attach_kprobe_multi_with_opts(options)?])
+        }
+    }
+}
+
+/// Source: Linux 6.12, include/uapi/linux/bpf.h, struct bpf_link_info; 0 before Linux 6.7 and for other links.
+fn missed_kprobes(link: &Link) -> u64 {
+    // SAFETY: all-zero is valid for this struct of numbers, which the call fills up to the length that it is told;
+    // which member of the unions was filled is what the types say.
+    unsafe {
+        let mut info: libbpf_sys::bpf_link_info = std::mem::zeroed();
+        let mut length = size_of_val(&info) as u32;
+        let fd = link.as_fd().as_raw_fd();
+        if libbpf_sys::bpf_obj_get_info_by_fd(fd, (&raw mut info).cast(), &mut length) != 0 {
+            return 0;
+        }
+        let (event, multi) = (info.__bindgen_anon_1.perf_event, info.__bindgen_anon_1.kprobe_multi);
+        match info.type_ {
+            libbpf_sys::BPF_LINK_TYPE_KPROBE_MULTI => multi.missed,
+            libbpf_sys::BPF_LINK_TYPE_PERF_EVENT if event.type_ == libbpf_sys::BPF_PERF_EVENT_KPROBE => {
+                event.__bindgen_anon_1.kprobe.missed
+            }
+            _ => 0,
+        }
+    }
 }
 
 fn program_info(id: u32, with_maps: bool) -> Option<ProgramInfo> {

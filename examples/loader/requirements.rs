@@ -1,8 +1,11 @@
 //! Checks that the node has what the manifest requires, so that nothing is attached that would never act.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::OnceLock;
 
-use tetrafold::artifact::manifest::{Feature, Manifest};
+use tetrafold::artifact::manifest::{Attach, Feature, Manifest, Way};
+use tetrafold::artifact::node::Locks;
 
 use crate::Outcome;
 
@@ -15,6 +18,45 @@ pub fn check(manifest: &Manifest) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// How something is attached on this node: the manifest's first way whose needs are met.
+///
+/// # Errors
+/// What the node lacks for the last of them.
+pub fn way(attach: &Attach) -> Outcome<&Way> {
+    let mut lacking = String::new();
+    for way in &attach.ways {
+        let missing = way.needs.iter().find_map(|&need| match need {
+            Feature::KprobeMulti => takes_many_kprobes(&attach.targets).err(),
+            need => check_feature(need).err(),
+        });
+        match missing {
+            None => return Ok(way),
+            Some(missing) => lacking = missing,
+        }
+    }
+    Err(lacking.into())
+}
+
+/// One link for many kprobes goes through ftrace: each of the functions has to be one that it knows.
+fn takes_many_kprobes(targets: &[String]) -> Result<(), String> {
+    static KERNEL: OnceLock<bool> = OnceLock::new();
+    let has_symbol = || {
+        let symbols = std::fs::read_to_string("/proc/kallsyms").unwrap_or_default();
+        symbols.lines().any(|line| line.ends_with(" register_fprobe_ips"))
+    };
+    has(*KERNEL.get_or_init(has_symbol), "the kernel has no kprobe.multi")?;
+    let lists = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+    let list =
+        lists.iter().find_map(|at| std::fs::read_to_string(format!("{at}/available_filter_functions")).ok());
+    // Where it cannot be read, the kernel itself refuses a function that it does not know.
+    let Some(list) = list else { return Ok(()) };
+    let known: BTreeSet<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    match targets.iter().find(|target| !known.contains(target.as_str())) {
+        Some(target) => Err(format!("`{target}` is not among the functions that ftrace knows")),
+        None => Ok(()),
+    }
 }
 
 fn check_feature(feature: Feature) -> Result<(), String> {
@@ -30,10 +72,24 @@ fn check_feature(feature: Feature) -> Result<(), String> {
         }
         Feature::KernelBtf => has(Path::new("/sys/kernel/btf/vmlinux").exists(), "the kernel shows no BTF"),
         Feature::NoFullPreemption => not_fully_preemptible(),
+        Feature::PathLocks => path_locks().map(drop).map_err(|e| e.to_string()),
+        Feature::KprobeMulti => takes_many_kprobes(&[]),
         Feature::Kprobes => {
             has(Path::new("/sys/bus/event_source/devices/kprobe").exists(), "the kernel has no kprobes")
         }
     }
+}
+
+/// What the manifest wants to be in the node region; None if it wants nothing.
+pub fn locks(manifest: &Manifest) -> Outcome<Option<Locks>> {
+    let wanted = manifest.requires.iter().any(|requirement| requirement.feature == Feature::PathLocks);
+    if wanted { path_locks().map(Some) } else { Ok(None) }
+}
+
+fn path_locks() -> Outcome<Locks> {
+    let path = "/proc/kallsyms";
+    let symbols = std::fs::read_to_string(path).map_err(|e| format!("{path} cannot be read ({e})"))?;
+    Ok(Locks::from_kallsyms(&symbols)?)
 }
 
 fn has(there: bool, otherwise: &str) -> Result<(), String> {

@@ -33,9 +33,13 @@ pub const BUCKET_BITS: u32 = 21;
 
 pub const TRIE_LABEL_MAX: usize = 64;
 pub const TEXT_MAX: usize = 4096;
+/// Bytes of a slot of scratch memory behind its last text.
+pub const TEXT_ROOM: u32 = 512;
+/// Masks of one table: an atom has one bit for each.
+pub const MASKS_MAX: u32 = 8;
 
 pub const NODE_MAGIC: u32 = 0x444f_4e46;
-pub const NODE_ABI: u32 = 1;
+pub const NODE_ABI: u32 = 2;
 pub const CGROUP_HASH: u64 = 0x9E37_79B9_7F4A_7C15;
 pub const CGROUP_PROBES: u32 = 8;
 pub const CGROUP_SPARE: u32 = 8;
@@ -62,6 +66,8 @@ pub const EVENT_POLICY: u32 = 1;
 pub const EVENT_TEXT: u32 = 2;
 pub const EVENT_UNREADABLE: u32 = 1;
 pub const SCRATCH_SLOTS: u32 = 2;
+/// Dimensions of one operation.
+pub const DIMENSIONS: u32 = 16;
 
 /// Defines `struct $name` of `abi.h`: the offset of each field, and the size without flexible arrays.
 macro_rules! layout {
@@ -84,13 +90,17 @@ layout! {
     edge, 16 { NEXT = 0, LEN_WEIGHT = 4, MASK = 8, WORDS = 16 }
     hash_node, 24 { K = 0, SLOTS = 8, BUCKETS = 12, MASK = 16, PAD = 20, DISP = 24 }
     trie_node, 8 { ATOM = 0, LABEL_LEN = 4, FIRST = 5, COUNT = 6, LABEL = 8 }
-    int_table, 8 { COUNT = 0, PAD = 4, VALUES = 8 }
-    node_header, 64 { MAGIC = 0, ABI = 4, GENERATION = 8, LOW_LEVEL = 12, LOST = 16 }
+    int_table, 8 { COUNT = 0, SIZES = 4, VALUES = 8 }
+    mask_table, 8 { COUNT = 0, PAD = 4, MASKS = 8 }
+    node_header, 80 {
+        MAGIC = 0, ABI = 4, GENERATION = 8, LOW_LEVEL = 12, LOST = 16, UNSETTLED = 24, RENAME_LOCK = 32,
+        MOUNT_LOCK = 40, RENAMES = 48, MOUNTS = 56, REPEATED = 64, ZERO = 72,
+    }
     cgroup_slot, 16 { ID = 0, VALUE = 8, PAD = 12 }
     set_block, 8 { NEEDS = 0, CODE = 4, QUIET = 8 }
     event, 88 {
-        KIND = 0, ARG = 2, FLAGS = 3, GENERATION = 4, OPERATION = 8, TEXT_LEN = 12, TEXT_AREA = 14, KEY = 16,
-        CGROUP = 24, PID = 32, TID = 36, ENTRIES = 40, PAD = 44, ARGS = 48,
+        KIND = 0, ARG = 2, FLAGS = 3, GENERATION = 4, OPERATION = 8, TEXT_LEN = 12, ENTRIES = 14, KEY = 16,
+        CGROUP = 24, PID = 32, TID = 36, POINT = 40, PAD = 44, ARGS = 48,
     }
 }
 

@@ -159,6 +159,14 @@ impl Files {
     }
 }
 
+/// Whether `path` is one that [`FileRef::of`] could give.
+pub fn is_content_name(path: &str) -> bool {
+    FileKind::ALL.iter().any(|&kind| {
+        let name = path.strip_prefix(kind.folder()).and_then(|rest| rest.strip_prefix('/'));
+        name.and_then(|name| name.strip_suffix(kind.ending())).and_then(Digest::parse).is_some()
+    })
+}
+
 fn path_of(kind: FileKind, digest: Digest) -> String {
     format!("{}/{digest}{}", kind.folder(), kind.ending())
 }
@@ -184,7 +192,13 @@ mod tests {
         assert!(file.is_canonical(FileKind::Object) && file.holds(b"elf"));
         assert!(!file.is_canonical(FileKind::Image));
         assert!(!file.holds(b"elF") && !file.holds(b"elf "));
+        assert!(is_content_name(&file.path));
+        for other in ["", "objects/", "manifest.json", &file.path[1..], &file.path.replace("objects", "maps")]
+        {
+            assert!(!is_content_name(other), "{other}");
+        }
         let outside = FileRef { path: format!("objects/../{}", file.path), ..file };
+        assert!(!is_content_name(&outside.path));
         assert!(!outside.is_canonical(FileKind::Object));
     }
 }

@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use super::abi::{self, Act, Word, edge, hash_node, int_table, tables_header, trie_node};
+use super::abi::{self, Act, Word, edge, hash_node, int_table, mask_table, tables_header, trie_node};
 
 /// Bytes that no compiler wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,19 +112,32 @@ impl<'a> Tables<'a> {
         Ok(if how == TextMatch::Equal { 0 } else { longest })
     }
 
-    /// The atom of an integer.
+    /// The atom of an integer: of the last piece that begins at or below it, if that reaches so far.
     pub fn int(&self, root: u32, value: u64) -> Result<u32, Damaged> {
         let at = place(root);
-        let (mut low, mut high) = (0, self.u32(at + int_table::COUNT)?);
+        let count = self.u32(at + int_table::COUNT)?;
+        let has_sizes = self.u32(at + int_table::SIZES)? != 0;
+        let entry = |i: u64| self.u64(at.saturating_add(int_table::VALUES).saturating_add(8 * i as usize));
+        let (mut low, mut high) = (0, count);
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.u64(at + int_table::VALUES + 8 * middle as usize)?.cmp(&value) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Equal => return Ok(middle + 1),
-                std::cmp::Ordering::Greater => high = middle,
-            }
+            if entry(u64::from(middle))? <= value { low = middle + 1 } else { high = middle }
         }
-        Ok(0)
+        let Some(piece) = low.checked_sub(1).map(u64::from) else { return Ok(0) };
+        let size = if has_sizes { entry(u64::from(count) + piece)? } else { 0 };
+        Ok(if value - entry(piece)? <= size { low } else { 0 })
+    }
+
+    /// The atom of an integer: which masks it has a bit of.
+    pub fn masks(&self, root: u32, value: u64) -> Result<u32, Damaged> {
+        let at = place(root);
+        let count = self.u32(at + mask_table::COUNT)?.min(abi::MASKS_MAX);
+        let mut atom = 0;
+        for i in 0..count {
+            let mask = self.u64(at + mask_table::MASKS + 8 * i as usize)?;
+            atom |= u32::from(value & mask != 0) << i;
+        }
+        Ok(atom)
     }
 
     fn edge_of(&self, reference: u32, component: &[u8]) -> Result<Option<Edge>, Damaged> {

@@ -6,13 +6,13 @@
 
 use super::abi::{self, Act, set_block};
 use super::digest::Files;
-use super::evaluate::{Damaged, Tables, TextMatch, decide, row_holds};
-use super::manifest::{Dimension, Family, Manifest, Operation, Subject};
+use super::evaluate::{Damaged, Tables, decide, row_holds};
+use super::manifest::{Dimension, Manifest, Operation, Subject};
 
 /// An argument of the hooked call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Argument<'a> {
-    /// Already at the width and sign of its declared type.
+    /// The register as it is.
     Int(u64),
     Text(&'a [u8]),
     Unreadable,
@@ -74,23 +74,13 @@ fn argument<'a>(dimension: &Dimension, args: &[Argument<'a>]) -> Argument<'a> {
 }
 
 fn atom(tables: &Tables<'_>, dimension: &Dimension, argument: Argument<'_>) -> Result<u32, Damaged> {
-    let root = dimension.root;
-    match (dimension.family, argument) {
-        (_, Argument::Unreadable) => Ok(dimension.atoms + 1),
-        (Family::Int, Argument::Int(value)) => tables.int(root, value),
-        (Family::Path, Argument::Text(text)) => tables.path(root, text),
-        (Family::Text, Argument::Text(text)) => tables.text(root, text, TextMatch::Equal),
-        (Family::Prefix | Family::Postfix, Argument::Text([])) => Ok(0),
-        (Family::Prefix, Argument::Text(text)) => {
-            tables.text(root, &text[..text.len().min(255)], TextMatch::Prefix)
+    match argument {
+        Argument::Unreadable => Ok(dimension.atoms + 1),
+        Argument::Int(register) => {
+            let value = dimension.integer.map_or(register, |integer| integer.of(register));
+            dimension.family.atom(tables, dimension.root, Argument::Int(value))
         }
-        (Family::Postfix, Argument::Text(text)) => {
-            tables.text(root, &text[text.len() - text.len().min(127)..], TextMatch::Postfix)
-        }
-        (Family::Int, Argument::Text(_))
-        | (Family::Path | Family::Text | Family::Prefix | Family::Postfix, Argument::Int(_)) => {
-            Err(Damaged { at: 0, what: "an argument of another kind than its dimension" })
-        }
+        Argument::Text(_) => dimension.family.atom(tables, dimension.root, argument),
     }
 }
 

@@ -13,9 +13,11 @@ pub mod json;
 pub mod judge;
 pub mod manifest;
 pub mod node;
+pub mod provenance;
 pub mod read;
 pub mod scope;
 pub mod scope_block;
+pub mod table;
 
 #[cfg(any(test, feature = "sample"))]
 pub mod sample;

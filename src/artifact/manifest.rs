@@ -19,11 +19,12 @@ mod region;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::digest::FileRef;
+use super::digest::{Digest, FileRef};
+pub use super::table::Table;
 pub use check::ManifestError;
 pub use policies::*;
 
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 /// Name of the file in the artifact's folder.
 pub const FILE_NAME: &str = "manifest.json";
 /// `tool.name` of every manifest; how a folder is recognised as an artifact.
@@ -52,6 +53,18 @@ pub struct Manifest {
     pub load_order: Vec<LoadStep>,
     pub limits: Vec<Limit>,
     pub conflicts: Vec<Conflict>,
+    pub next_numbers: NextNumbers,
+    /// Of `report.json`.
+    pub report_sha256: Digest,
+}
+
+/// Numbers that a later build gives to what is new: above all that this and earlier builds have given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NextNumbers {
+    pub policy: u32,
+    pub scope: u32,
+    pub operation: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -110,16 +123,26 @@ pub enum Feature {
     NoFullPreemption,
     /// kprobes can be attached.
     Kprobes,
+    /// /proc/kallsyms has the addresses of `rename_lock` and `mount_lock`, which the loader writes into the node
+    /// region ([`super::node::Locks`]).
+    PathLocks,
+    /// One link takes many kprobes (5.18, CONFIG_FPROBE, which Debian's 6.1 lacks): `register_fprobe_ips` is in
+    /// /proc/kallsyms, and all targets are in available_filter_functions. (`bpf_kprobe_multi_link_attach` is in
+    /// kallsyms of kernels without CONFIG_FPROBE, too: there it only fails.)
+    KprobeMulti,
 }
 
-/// What several policies have in common: a hook and the arguments read there.
+/// What several policies have in common: attach points and the arguments read there. The same decision lists hold at
+/// all its attach points.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Operation {
-    /// Stands in every event.
+    /// Stands in every event; kept from build to build, so gaps are allowed and order means nothing.
     pub number: u32,
-    /// For people, such as `lsm:bprm_check_security`.
+    /// For people and for pins, such as `lsm:bprm_check_security`. Another set of targets has another name, so that
+    /// what is attached under a name has the targets of that name, in their order.
     pub name: String,
+    pub attach: Attach,
     /// Arguments that the program reads; events carry them at these positions.
     pub args: Vec<OperationArg>,
     /// What one dimension decides stands in one bit of a set block's `needs`: at most 32.
@@ -147,7 +170,10 @@ pub struct OperationArg {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Dimension {
     pub subject: Subject,
-    pub family: Family,
+    /// Of a number: how much of the register is compared. Policies may declare one argument with several types.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integer: Option<Integer>,
+    pub family: Table,
     /// Values that policies name. Atom 0 is any other value, `atoms + 1` one that cannot be read.
     pub atoms: u32,
     /// Reference of the dimension's table in the tables image; 0 if nothing has to be looked up.
@@ -156,6 +182,24 @@ pub struct Dimension {
     pub merges_unreadable: bool,
     /// Which rows the program can read; it is made for the one or the other.
     pub rows: RowForm,
+}
+
+/// The low bytes of a register, extended to 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Integer {
+    /// 1, 2, 4 or 8.
+    pub bytes: u8,
+    /// Whether they are extended by their sign.
+    pub signed: bool,
+}
+
+impl Integer {
+    pub fn of(self, register: u64) -> u64 {
+        let unused = 64 - 8 * u32::from(self.bytes.clamp(1, 8));
+        let low = register << unused;
+        if self.signed { (low as i64 >> unused) as u64 } else { low >> unused }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -174,18 +218,6 @@ pub enum Subject {
     Argument(u32),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Family {
-    /// Whole paths.
-    Path,
-    /// Whole strings.
-    Text,
-    Prefix,
-    Postfix,
-    Int,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Program {
@@ -198,7 +230,6 @@ pub struct Program {
     pub symbol: String,
     #[serde(rename = "type")]
     pub ty: ProgramType,
-    pub attach: Attach,
     /// Slot of the PROG_ARRAY that a body is reached through; absent for a stub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<u32>,
@@ -208,8 +239,8 @@ pub struct Program {
     pub region_constants: Vec<RegionConstant>,
     /// Loaders that can take the object.
     pub loaders: Vec<Loader>,
-    /// Other ways to hook the operation, best first, and why this one was taken.
-    pub alternatives: Vec<Alternative>,
+    /// Calls that the attached program may not see; empty where it sees each one.
+    pub losses: Vec<Loss>,
     pub forecast: Forecast,
 }
 
@@ -235,6 +266,25 @@ pub enum RegionValue {
     Heads,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Loss {
+    /// When a call is not seen, and what that means.
+    pub reason: String,
+    /// Where the kernel counts such calls. A loader reports it.
+    pub counter: LossCounter,
+}
+
+/// Source: Linux 6.12, include/uapi/linux/bpf.h, struct bpf_prog_info and bpf_link_info.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum LossCounter {
+    /// `recursion_misses` of the program.
+    ProgramRecursionMisses,
+    /// `recursion_misses` of the program and `perf_event.kprobe.missed` of the link; both stay 0 before Linux 6.7.
+    ProgramAndLinkMissed,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Role {
@@ -252,13 +302,45 @@ pub enum ProgramType {
     Tracing,
 }
 
+/// What the stub of an operation is attached to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Attach {
     pub kind: AttachKind,
-    /// Kernel function, or LSM hook without prefix.
-    pub target: String,
+    /// Kernel functions, or the LSM hook without prefix; ascending, each once. If there are several, each has to be
+    /// attached with its position here as its cookie, which events carry as `point`.
+    pub targets: Vec<String>,
+    /// Best first; a loader takes the first whose needs the node meets.
+    pub ways: Vec<Way>,
 }
+
+/// A way to attach a stub to all targets of its operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Way {
+    pub link: LinkKind,
+    /// Links that the loader makes: one for all targets, or one each.
+    pub links: u32,
+    /// `BPF_*` number that stub *and* body have to be loaded with; absent where the section says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_attach_type: Option<u32>,
+    pub needs: Vec<Feature>,
+    pub reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkKind {
+    Lsm,
+    FmodRet,
+    /// A perf event and a link for each target.
+    Kprobe,
+    /// One link for all targets.
+    KprobeMulti,
+}
+
+/// `BPF_TRACE_KPROBE_MULTI` (Linux 6.12, include/uapi/linux/bpf.h).
+pub const TRACE_KPROBE_MULTI: u32 = 42;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -274,16 +356,6 @@ pub enum Loader {
     Libbpf,
     Aya,
     CiliumEbpf,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Alternative {
-    pub attach: Attach,
-    /// Name of the program that a loader may take instead; absent if it was not made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub program: Option<String>,
-    pub reason: String,
 }
 
 /// Kernel memory on the target's kernel and CPU count.

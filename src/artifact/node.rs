@@ -25,6 +25,7 @@
 mod cgroups;
 pub mod counts;
 pub mod layout;
+mod locks;
 pub mod meet;
 mod rows;
 mod sets;
@@ -38,6 +39,7 @@ use super::abi;
 use super::manifest::Manifest;
 use super::scope_block::ScopeBlocks;
 use cgroups::{Cgroups, Place};
+pub use locks::{Locks, LocksError};
 use sets::Sets;
 
 /// A container, as the loader knows it.
@@ -152,7 +154,8 @@ pub struct Node {
 
 impl Node {
     /// The region for these workloads, to be copied into the map before anything is attached.
-    /// `blocks` are those of the manifest's operations, in their order.
+    /// `blocks` are those of the manifest's operations, in their order. Without `locks`, which an artifact requires
+    /// that judges paths ([`super::manifest::Feature::PathLocks`]), programs can read no path.
     ///
     /// # Errors
     /// [`NodeError::Full`], where the region has to grow; [`NodeError::Blocks`]; what is wrong with the default set.
@@ -161,9 +164,10 @@ impl Node {
         blocks: Arc<[ScopeBlocks]>,
         generation: u32,
         workloads: &[Workload],
+        locks: Option<Locks>,
     ) -> Result<Node, NodeError> {
         let stops = |error: &NodeError| matches!(error, NodeError::Full { .. });
-        Node::built(manifest, blocks, generation, workloads, stops)
+        Node::built(manifest, blocks, generation, workloads, locks, stops)
     }
 
     /// The same for a region that cannot grow: workloads for which there is no room are refused.
@@ -175,8 +179,9 @@ impl Node {
         blocks: Arc<[ScopeBlocks]>,
         generation: u32,
         workloads: &[Workload],
+        locks: Option<Locks>,
     ) -> Result<Node, NodeError> {
-        Node::built(manifest, blocks, generation, workloads, |_| false)
+        Node::built(manifest, blocks, generation, workloads, locks, |_| false)
     }
 
     fn built(
@@ -184,6 +189,7 @@ impl Node {
         blocks: Arc<[ScopeBlocks]>,
         generation: u32,
         workloads: &[Workload],
+        locks: Option<Locks>,
         stops: fn(&NodeError) -> bool,
     ) -> Result<Node, NodeError> {
         if blocks.len() != manifest.operations.len() {
@@ -196,6 +202,13 @@ impl Node {
             (abi::node_header::GENERATION, generation),
         ] {
             bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        if let Some(locks) = locks {
+            for (at, address) in
+                [(abi::node_header::RENAME_LOCK, locks.rename), (abi::node_header::MOUNT_LOCK, locks.mount)]
+            {
+                bytes[at..at + 8].copy_from_slice(&address.get().to_le_bytes());
+            }
         }
         let (sets, cgroups) = (Sets::new(manifest, blocks), Cgroups::new(&manifest.node));
         let mut node = Node { bytes, sets, cgroups, refused: vec![] };

@@ -1,28 +1,35 @@
 //! Opens an artifact: from a folder or from memory, everything checked before anything is used.
 //!
 //! Turns the bytes of an artifact into its manifest, files and scope blocks. Guarantees: the manifest passed
-//! [`Manifest::check`], every file it names is there with the digest and size it gives, images are of the map
-//! or operation they belong to, and decision lists name policies and selectors that exist. Files that the
+//! [`Manifest::check`], the report and every file it names are there with the digest it gives, images are of the
+//! map or operation they belong to, and decision lists name policies and selectors that exist. Files that the
 //! manifest does not name are not looked at. Damage is an [`ArtifactError`] with file and reason.
+//!
+//! **The digest of an artifact** is the SHA-256 digest of `manifest.json`, which has those of all other files. It
+//! stands in [`SEAL_FILE`] as well, so that damage is found without knowing it; that nobody changed the artifact
+//! on purpose shows only against a digest from elsewhere.
 //!
 //! Reads files here and nowhere else in this folder. What programs do is not judged (the proof does that).
 
 use std::fmt;
 use std::fs;
 use std::io::{self, Read as _};
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::abi::Word;
-use super::digest::{FileRef, Files};
+use super::digest::{Digest, FileRef, Files};
 use super::image::{self, ImageError, MapImage, refused};
-use super::manifest::{self, Manifest, Map, Operation, Role};
+use super::manifest::{self, Manifest, Map, Operation, PolicyHook, Role};
 use super::node::Part;
 use super::scope_block::{DecisionList, ScopeBlocks};
 
 /// Name of the report in the artifact's folder.
 pub const REPORT_FILE: &str = "report.json";
+/// The artifact's digest, as `sha256sum -c` takes it.
+pub const SEAL_FILE: &str = "manifest.json.sha256";
+/// Folder inside the artifact's, while a compile writes. A report or seal that is not in its place yet is there.
+pub const STAGING: &str = ".tetrafold-new";
 /// Manifests and reports are JSON that is read at once; none is as long as this.
 const JSON_MAX_BYTES: u64 = 1 << 30;
 
@@ -56,6 +63,8 @@ impl std::error::Error for ArtifactError {}
 /// An artifact that is intact.
 #[derive(Clone, Debug)]
 pub struct Artifact {
+    /// Of `manifest.json`, and with that of everything.
+    pub digest: Digest,
     pub manifest: Manifest,
     /// JSON.
     pub report: Vec<u8>,
@@ -65,12 +74,51 @@ pub struct Artifact {
 }
 
 impl Artifact {
+    /// If a compile replaces the artifact meanwhile, it is the old one or the new one.
+    ///
     /// # Errors
     /// The first file that cannot be read or is damaged.
     pub fn open(folder: &Path) -> Result<Artifact, ArtifactError> {
-        let manifest = read_file(folder, manifest::FILE_NAME, None)?;
-        let report = read_file(folder, REPORT_FILE, None)?;
-        Artifact::from_parts(&manifest, report, |file| read_file(folder, &file.path, Some(file.bytes)))
+        let mut manifest = read_file(folder, manifest::FILE_NAME, None)?;
+        loop {
+            let opened = Artifact::of_manifest(folder, &manifest);
+            if opened.is_ok() {
+                return opened;
+            }
+            // Files of the old one go away once the new manifest is there.
+            let now = read_file(folder, manifest::FILE_NAME, None)?;
+            if now == manifest {
+                return opened;
+            }
+            manifest = now;
+        }
+    }
+
+    /// The artifact that has this digest and no other.
+    ///
+    /// # Errors
+    /// As [`Artifact::open`], and if it has another digest.
+    pub fn open_digest(folder: &Path, digest: Digest) -> Result<Artifact, ArtifactError> {
+        // Before anything in it is taken at its word.
+        let found = Digest::of(&read_file(folder, manifest::FILE_NAME, None)?);
+        if found == digest {
+            let artifact = Artifact::open(folder)?;
+            if artifact.digest == digest {
+                return Ok(artifact);
+            }
+        }
+        Err(damaged(manifest::FILE_NAME, format!("the artifact's digest is {found}, not {digest}")))
+    }
+
+    fn of_manifest(folder: &Path, manifest: &[u8]) -> Result<Artifact, ArtifactError> {
+        let digest = Digest::of(manifest);
+        let manifest = parse(manifest)?;
+        let seal = read_settled(folder, SEAL_FILE, |bytes| bytes == seal(digest))?;
+        if seal != self::seal(digest) {
+            return Err(damaged(SEAL_FILE, format!("it does not give {digest}, the digest of the manifest")));
+        }
+        let report = read_settled(folder, REPORT_FILE, |bytes| Digest::of(bytes) == manifest.report_sha256)?;
+        Artifact::build(digest, manifest, report, |file| read_file(folder, &file.path, Some(file.bytes)))
     }
 
     /// From the bytes of manifest and report, and a way to get the other files; each is asked for once.
@@ -80,10 +128,20 @@ impl Artifact {
     pub fn from_parts(
         manifest: &[u8],
         report: Vec<u8>,
+        get: impl FnMut(&FileRef) -> Result<Vec<u8>, ArtifactError>,
+    ) -> Result<Artifact, ArtifactError> {
+        Artifact::build(Digest::of(manifest), parse(manifest)?, report, get)
+    }
+
+    fn build(
+        digest: Digest,
+        manifest: Manifest,
+        report: Vec<u8>,
         mut get: impl FnMut(&FileRef) -> Result<Vec<u8>, ArtifactError>,
     ) -> Result<Artifact, ArtifactError> {
-        let manifest =
-            Manifest::from_json(manifest).map_err(|e| damaged(manifest::FILE_NAME, e.to_string()))?;
+        if Digest::of(&report) != manifest.report_sha256 {
+            return Err(damaged(REPORT_FILE, "its SHA-256 digest is not the one in the manifest"));
+        }
         if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&report) {
             return Err(damaged(REPORT_FILE, error.to_string()));
         }
@@ -107,7 +165,7 @@ impl Artifact {
         check_constants(&manifest, &files)?;
         let blocks = manifest.operations.iter().map(|operation| scope_blocks(&manifest, operation, &files));
         let scope_blocks = blocks.collect::<Result<_, _>>()?;
-        Ok(Artifact { manifest, report, files, scope_blocks })
+        Ok(Artifact { digest, manifest, report, files, scope_blocks })
     }
 
     /// The same artifact for a node region with twice as much of what was full ([`NodeError::Full`]); it is to be loaded
@@ -127,13 +185,22 @@ impl Artifact {
             files.insert(&program.object, object);
         }
         let (report, scope_blocks) = (self.report.clone(), self.scope_blocks.clone());
-        Some(Artifact { manifest, report, files, scope_blocks })
+        Some(Artifact { digest: self.digest, manifest, report, files, scope_blocks })
     }
 
     /// Content of a file that the manifest names; empty for another one.
     pub fn content(&self, file: &FileRef) -> &[u8] {
         self.files.get(file).unwrap_or_default()
     }
+}
+
+/// What [`SEAL_FILE`] holds.
+pub fn seal(digest: Digest) -> Vec<u8> {
+    format!("{digest}  {}\n", manifest::FILE_NAME).into_bytes()
+}
+
+fn parse(manifest: &[u8]) -> Result<Manifest, ArtifactError> {
+    Manifest::from_json(manifest).map_err(|e| damaged(manifest::FILE_NAME, e.to_string()))
 }
 
 fn named_files(manifest: &Manifest) -> impl Iterator<Item = &FileRef> {
@@ -225,15 +292,12 @@ fn check_list(
 ) -> Result<(), ImageError> {
     let policy = manifest.policies.get(list.rank as usize);
     let policy = policy.ok_or_else(|| refused("a list of a policy that the scope does not have"))?;
-    let of_scope = policy
+    let of_scope: Vec<&PolicyHook> = policy
         .hooks
         .iter()
-        .filter(|hook| hook.operation == operation && hook.scope.unwrap_or(policy.scope) == scope);
-    // Selectors are counted over all hooks on the operation.
-    let numbers: Vec<Range<usize>> = of_scope
-        .map(|hook| hook.first_selector as usize..hook.first_selector as usize + hook.selectors.len())
+        .filter(|hook| hook.operation == operation && hook.scope.unwrap_or(policy.scope) == scope)
         .collect();
-    if numbers.is_empty() {
+    if of_scope.is_empty() {
         return Err(refused("a list of a policy that the scope does not have"));
     }
     let mut words = list.words.iter();
@@ -241,12 +305,26 @@ fn check_list(
         let Some(Word::Act(act)) = Word::decode(word) else { continue };
         // The count behind it.
         words.next();
-        let is_its = numbers.iter().any(|numbers| numbers.contains(&usize::from(act.selector)));
+        // Selectors are counted over all hooks on the operation.
+        let is_its = of_scope.iter().any(|hook| hook.selector(act.selector.into()).is_some());
         if act.policy != policy.number || !is_its {
             return Err(refused("an action of a selector that its policy does not have"));
         }
     }
     Ok(())
+}
+
+/// A file that gets its place behind the manifest: the one that fits, wherever it is on its way. What does not fit
+/// is given too, for the caller to say why.
+fn read_settled(folder: &Path, file: &str, fits: impl Fn(&[u8]) -> bool) -> Result<Vec<u8>, ArtifactError> {
+    let staging = folder.join(STAGING);
+    for place in [folder, &staging] {
+        if let Some(bytes) = read_file(place, file, None).ok().filter(|bytes| fits(bytes)) {
+            return Ok(bytes);
+        }
+    }
+    // It may have moved between the two.
+    read_file(folder, file, None)
 }
 
 fn read_file(folder: &Path, file: &str, bytes: Option<u64>) -> Result<Vec<u8>, ArtifactError> {

@@ -21,7 +21,8 @@ pub fn allowlists(policies: u32, distinct: u32, listed: u32) -> Sample {
     let mut files = Files::default();
     let dimension = Dimension {
         subject: Subject::Argument(0),
-        family: Family::Path,
+        integer: None,
+        family: Table::Path,
         atoms: distinct,
         root: 0,
         merges_unreadable: false,
@@ -41,6 +42,17 @@ pub fn allowlists(policies: u32, distinct: u32, listed: u32) -> Sample {
     let operation = Operation {
         number: OPERATION,
         name: "lsm:bprm_check_security".into(),
+        attach: Attach {
+            kind: AttachKind::Lsm,
+            targets: vec!["bprm_check_security".into()],
+            ways: vec![Way {
+                link: LinkKind::Lsm,
+                links: 1,
+                expected_attach_type: None,
+                needs: vec![Feature::BpfLsm],
+                reason: "the hook itself".into(),
+            }],
+        },
         args: vec![OperationArg { index: 0, ty: "linux_binprm".into() }],
         dimensions: vec![dimension],
         tables: files.add(FileKind::Image, tables_image()),
@@ -80,6 +92,8 @@ pub fn allowlists(policies: u32, distinct: u32, listed: u32) -> Sample {
         ],
         limits: vec![Limit { name: "programs per trampoline".into(), operation: Some(0), used: 1, max: 38 }],
         conflicts: vec![],
+        next_numbers: NextNumbers { policy: policies, scope: policies, operation: OPERATION + 1 },
+        report_sha256: Digest::of(REPORT),
     };
     Sample { manifest, files }
 }
@@ -112,7 +126,7 @@ fn policy(number: u32) -> Policy {
         source: format!("{file}:9"),
         scope: None,
         first_selector: 0,
-        selectors: vec![PolicySelector { source: format!("{file}:14"), action: Action::Override }],
+        selectors: vec![PolicySelector { number: 0, source: format!("{file}:14"), action: Action::Override }],
         args: vec![PolicyArg { index: 0, ty: "linux_binprm".into(), label: None }],
         message: None,
         tags: vec![],
@@ -141,11 +155,10 @@ fn program(name: &str, role: Role, files: &mut Files) -> Program {
         section: "lsm/bprm_check_security".into(),
         symbol: "bprm_check_security".into(),
         ty: ProgramType::Lsm,
-        attach: Attach { kind: AttachKind::Lsm, target: "bprm_check_security".into() },
         slot: (role == Role::Body).then_some(0),
         region_constants: vec![],
         loaders: vec![Loader::Libbpf, Loader::Aya],
-        alternatives: vec![],
+        losses: vec![],
         forecast: Forecast::default(),
     }
 }

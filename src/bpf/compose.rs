@@ -180,8 +180,9 @@ impl Composer<'_> {
     fn stencil(&mut self, name: &str, immediates: &[i64], leave: Option<Place>) -> Result<(), Error> {
         const ARGUMENT_REGISTERS: [u8; 4] = [2, 3, 4, 5];
         let stencil = self.object.stencil(name)?;
-        if immediates.len() > ARGUMENT_REGISTERS.len() {
-            return Err(Error::TooManyImmediates { stencil: name.to_owned(), given: immediates.len() });
+        let taken = self.object.immediates(name)?;
+        if immediates.len() != taken || taken > ARGUMENT_REGISTERS.len() {
+            return Err(Error::Immediates { stencil: name.to_owned(), given: immediates.len(), taken });
         }
         self.code.push(Op { note: Some(name.to_owned()), ..insn::mov_reg(1, FP).into() });
         self.code.push(insn::add_imm(1, -i32::from(self.frame.bytes)));

@@ -198,7 +198,7 @@ fn call(op: &Op) -> String {
 }
 
 /// Helpers that stencils and stubs call (Linux 6.12, include/uapi/linux/bpf.h); others show by number.
-const HELPERS: [(i32, &str); 24] = [
+const HELPERS: [(i32, &str); 25] = [
     (1, "map_lookup_elem"),
     (2, "map_update_elem"),
     (3, "map_delete_elem"),
@@ -222,5 +222,6 @@ const HELPERS: [(i32, &str); 24] = [
     (133, "ringbuf_discard"),
     (147, "d_path"),
     (158, "get_current_task_btf"),
+    (174, "get_attach_cookie"),
     (181, "loop"),
 ];

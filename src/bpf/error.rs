@@ -47,10 +47,11 @@ pub enum Error {
         patch: u32,
         value: i64,
     },
-    /// More immediates than registers that can carry them.
-    TooManyImmediates {
+    /// Other immediates than the stencil's own type says that it takes.
+    Immediates {
         stencil: String,
         given: usize,
+        taken: usize,
     },
     /// A jump over more instructions than its offset can say.
     JumpRange {
@@ -105,8 +106,8 @@ impl fmt::Display for Error {
             Error::PatchRange { function, patch, value } => {
                 write!(f, "the value {value} of patch {patch:#x} does not fit an instruction of `{function}`")
             }
-            Error::TooManyImmediates { stencil, given } => {
-                write!(f, "stencil `{stencil}` is given {given} immediates, registers carry 4")
+            Error::Immediates { stencil, given, taken } => {
+                write!(f, "stencil `{stencil}` is given {given} immediates and takes {taken}")
             }
             Error::JumpRange { function, distance } => {
                 write!(f, "a jump over {distance} instructions in `{function}` is too far")

@@ -225,7 +225,7 @@ fn with_known_sections(bytes: &[u8]) -> Result<Vec<u8>, Error> {
 
 /// Runs foreign code that may panic on bytes that are not what they should be.
 fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|_| Error::ReadBack("aya-obj panics on it".to_owned()))
+    catch_unwind(AssertUnwindSafe(run)).map_err(|_| Error::ReadBack("aya-obj cannot take it".to_owned()))
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

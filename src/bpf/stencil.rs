@@ -69,6 +69,12 @@ impl StencilObject {
         id.and_then(|id| self.btf.size_of(id).ok()).and_then(|bytes| u32::try_from(bytes).ok()).unwrap_or(0)
     }
 
+    /// How many immediates a stencil takes behind the frame, as its type says.
+    pub fn immediates(&self, name: &str) -> Result<usize, Error> {
+        let prototype = self.btf.get(self.stencil(name)?.prototype)?;
+        usize::from(prototype.vlen).checked_sub(1).ok_or(Error::Btf("a stencil takes no frame"))
+    }
+
     pub(super) fn stencil(&self, name: &str) -> Result<&Function, Error> {
         self.stencils.get(name).ok_or_else(|| Error::UnknownStencil(name.to_owned()))
     }

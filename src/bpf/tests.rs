@@ -136,7 +136,7 @@ fn wrong_specifications_are_errors() {
     assert_eq!(steps(vec![Step::stencil("nosuch", &[], None)]), Err(Error::UnknownStencil("nosuch".into())));
     assert_eq!(
         steps(vec![Step::stencil("post", &[0; 5], None)]),
-        Err(Error::TooManyImmediates { stencil: "post".into(), given: 5 })
+        Err(Error::Immediates { stencil: "post".into(), given: 5, taken: 3 })
     );
     assert_eq!(steps(vec![Step::Jump(Place(1))]), Err(Error::UnboundLabel { function: "exec".into() }));
     assert_eq!(

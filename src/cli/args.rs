@@ -1,15 +1,17 @@
 //! What can be typed. Help texts, completions and man pages come from here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::config::Typed;
 use super::level_args::LevelArgs;
+use crate::artifact::digest::Digest;
 use crate::driver::Input;
 use crate::platform::kernel::{self, Kernel};
 use crate::platform::{KernelVersion, OLDEST_KERNEL, Preempt, Target};
-use crate::policy::resolve::ResolveOptions;
+use crate::policy::phases::ResolveOptions;
+use crate::report::{Budgets, parse_bytes};
 
 const EXIT_STATUS: &str = "Exit status:
   0  done
@@ -17,7 +19,10 @@ const EXIT_STATUS: &str = "Exit status:
   2  wrong usage
   3  input or output cannot be read or written
   4  a budget is exceeded
-  5  internal fault";
+  5  internal fault
+
+An option that takes a value can be set in the environment too: TETRAFOLD_MAX_MEMLOCK stands for
+--max-memlock where that is not typed.";
 
 /// Compiles sets of Tetragon tracing policies, offline, into shared eBPF programs and tables
 #[derive(Debug, Parser)]
@@ -59,6 +64,9 @@ pub struct ConsoleArgs {
     /// Form of the diagnostics
     #[arg(long, value_enum, value_name = "FORM", default_value_t, global = true)]
     pub diagnostics: DiagnosticsForm,
+    /// Most findings that are shown, errors first; the others are counted
+    #[arg(long, value_name = "N", global = true)]
+    pub max_diagnostics: Option<usize>,
     /// When to use colours (`auto`: on a terminal, unless NO_COLOR is set)
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true)]
     pub color: Colour,
@@ -75,6 +83,46 @@ pub enum DiagnosticsForm {
     Sarif,
     /// GitHub workflow commands
     Github,
+    /// One JUnit XML document
+    Junit,
+}
+
+/// `FILE`, or `FORM=FILE` for a form of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputFile {
+    pub form: Option<String>,
+    pub path: PathBuf,
+}
+
+impl OutputFile {
+    /// Of findings. What begins otherwise is a name with a `=` in it.
+    pub fn parse(text: &str) -> Result<OutputFile, String> {
+        OutputFile::with(text, |form| DiagnosticsForm::from_str(form, false).is_ok())
+    }
+
+    /// Of findings or of a report.
+    pub fn parse_any(text: &str) -> Result<OutputFile, String> {
+        let known = |form: &str| {
+            DiagnosticsForm::from_str(form, false).is_ok() || ReportForm::from_str(form, false).is_ok()
+        };
+        OutputFile::with(text, known)
+    }
+
+    fn with(text: &str, known: impl Fn(&str) -> bool) -> Result<OutputFile, String> {
+        Ok(match text.split_once('=').filter(|(form, _)| known(form)) {
+            Some((_, "")) => return Err("there is no file behind the `=`".to_string()),
+            Some((form, path)) => OutputFile { form: Some(form.to_string()), path: path.into() },
+            None => OutputFile { form: None, path: text.into() },
+        })
+    }
+}
+
+/// Files that get the diagnostics in a form of their own, and the one that gets what would be printed.
+pub fn outputs(all: &[OutputFile]) -> (Vec<(DiagnosticsForm, PathBuf)>, Option<&Path>) {
+    let form = |output: &OutputFile| DiagnosticsForm::from_str(output.form.as_deref()?, false).ok();
+    let also = all.iter().filter_map(|output| Some((form(output)?, output.path.clone()))).collect();
+    let plain = all.iter().rev().find(|output| output.form.is_none());
+    (also, plain.map(|output| output.path.as_path()))
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -107,8 +155,11 @@ pub struct InputArgs {
     /// Files, folders (searched for *.yaml, *.yml and *.json) or `-` for standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Pass over files and folders that fit, as in a .gitignore; a folder's `.tetrafoldignore` is read too
+    #[arg(long, value_name = "PATTERN")]
+    pub exclude: Vec<String>,
     /// Namespace of namespaced policies that name none
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = namespace)]
     pub namespace: String,
     /// Let no policy act: each only reports what it would do
     #[arg(long)]
@@ -136,6 +187,7 @@ impl InputArgs {
         let available = || std::thread::available_parallelism().map_or(1, |n| n.get());
         Input {
             paths: self.paths.clone(),
+            exclude: Default::default(),
             threads: self.threads.map_or_else(available, usize::from),
             allow_empty: self.allow_empty,
             resolve: ResolveOptions {
@@ -221,7 +273,24 @@ impl TargetArgs {
     }
 }
 
-fn kernel_version(text: &str) -> Result<KernelVersion, String> {
+fn digest(text: &str) -> Result<Digest, String> {
+    let hex = text.strip_prefix("sha256:").unwrap_or(text);
+    Digest::parse(hex).ok_or_else(|| "64 lowercase hexadecimal digits are wanted".to_string())
+}
+
+/// A DNS label, as Kubernetes wants it (RFC 1123).
+pub(super) fn namespace(text: &str) -> Result<String, String> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = text.as_bytes();
+    let ends = [bytes.first(), bytes.last()].into_iter().all(|b| b.is_some_and(|&b| plain(b)));
+    if ends && bytes.len() <= 63 && bytes.iter().all(|&b| plain(b) || b == b'-') {
+        return Ok(text.to_string());
+    }
+    Err("a namespace is at most 63 lowercase letters, digits and `-`, and begins and ends with one of the former"
+        .to_string())
+}
+
+pub(super) fn kernel_version(text: &str) -> Result<KernelVersion, String> {
     let version = text.split_once('.').and_then(|(major, minor)| {
         let number =
             |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?;
@@ -236,13 +305,60 @@ fn kernel_version(text: &str) -> Result<KernelVersion, String> {
     }
 }
 
+/// Ceilings; a run that exceeds one ends with status 4. Bytes may be written as 65536, 64KiB or 1.5MiB.
+#[derive(Clone, Debug, Default, Args)]
+pub struct BudgetArgs {
+    /// Most programs that may be loaded
+    #[arg(long, value_name = "N", help_heading = "Budgets")]
+    pub max_programs: Option<u64>,
+    /// Most maps that may be loaded
+    #[arg(long, value_name = "N", help_heading = "Budgets")]
+    pub max_maps: Option<u64>,
+    /// Most bytes that the kernel may show as memlock, such as 64KiB
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, help_heading = "Budgets")]
+    pub max_memlock: Option<u64>,
+    /// Most bytes of kernel memory, charged or not
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, help_heading = "Budgets")]
+    pub max_kernel_memory: Option<u64>,
+    /// Most bytes of memlock of any one operation, without what all share
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, help_heading = "Budgets")]
+    pub max_operation_memlock: Option<u64>,
+    /// Most bytes of kernel memory of any one operation
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, help_heading = "Budgets")]
+    pub max_operation_kernel_memory: Option<u64>,
+    /// Most bytes of memlock that are any one policy's share
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, help_heading = "Budgets")]
+    pub max_policy_memlock: Option<u64>,
+    /// Most bytes of kernel memory that are any one policy's share
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, help_heading = "Budgets")]
+    pub max_policy_kernel_memory: Option<u64>,
+}
+
+impl BudgetArgs {
+    /// Where nothing is typed, what the configuration says.
+    pub fn over(&self, config: &BudgetArgs) -> Budgets {
+        Budgets {
+            max_programs: self.max_programs.or(config.max_programs),
+            max_maps: self.max_maps.or(config.max_maps),
+            max_memlock: self.max_memlock.or(config.max_memlock),
+            max_kernel_memory: self.max_kernel_memory.or(config.max_kernel_memory),
+            max_operation_memlock: self.max_operation_memlock.or(config.max_operation_memlock),
+            max_operation_kernel_memory: self
+                .max_operation_kernel_memory
+                .or(config.max_operation_kernel_memory),
+            max_policy_memlock: self.max_policy_memlock.or(config.max_policy_memlock),
+            max_policy_kernel_memory: self.max_policy_kernel_memory.or(config.max_policy_kernel_memory),
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     #[command(flatten)]
     pub input: InputArgs,
-    /// Write the diagnostics to a file instead of standard output
-    #[arg(long, value_name = "FILE")]
-    pub output_file: Option<PathBuf>,
+    /// Write the diagnostics to a file instead of standard output; `sarif=FILE` and the like: to that one as well
+    #[arg(long, value_name = "[FORM=]FILE", value_parser = OutputFile::parse)]
+    pub output_file: Vec<OutputFile>,
 }
 
 #[derive(Debug, Args)]
@@ -251,7 +367,18 @@ pub struct CompileArgs {
     pub input: InputArgs,
     #[command(flatten)]
     pub target: TargetArgs,
-    /// Folder for the artifact; an older artifact there is replaced in one step
+    #[command(flatten)]
+    pub budgets: BudgetArgs,
+    /// Write the diagnostics to a file instead of standard error; `sarif=FILE` and the like: to that one as well
+    #[arg(long, value_name = "[FORM=]FILE", value_parser = OutputFile::parse)]
+    pub output_file: Vec<OutputFile>,
+    /// Write an in-toto statement about the artifact (SLSA v1 provenance), unsigned and without times
+    #[arg(long, value_name = "FILE")]
+    pub provenance: Option<PathBuf>,
+    /// Artifact of an earlier build, whose numbers policies, scopes and operations keep
+    #[arg(long, value_name = "DIR")]
+    pub previous: Option<PathBuf>,
+    /// Folder for the artifact, made if it is missing; an older artifact there is replaced, anything else refused
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
 }
@@ -262,24 +389,15 @@ pub struct ReportArgs {
     pub input: InputArgs,
     #[command(flatten)]
     pub target: TargetArgs,
+    #[command(flatten)]
+    pub budgets: BudgetArgs,
     /// Form of the report
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     pub format: ReportForm,
-    /// Most programs that may be loaded
-    #[arg(long, value_name = "N", help_heading = "Budgets")]
-    pub max_programs: Option<u64>,
-    /// Most maps that may be loaded
-    #[arg(long, value_name = "N", help_heading = "Budgets")]
-    pub max_maps: Option<u64>,
-    /// Most bytes that the kernel may show as memlock
-    #[arg(long, value_name = "BYTES", help_heading = "Budgets")]
-    pub max_memlock: Option<u64>,
-    /// Most bytes of kernel memory, charged or not
-    #[arg(long, value_name = "BYTES", help_heading = "Budgets")]
-    pub max_kernel_memory: Option<u64>,
-    /// Write the report to a file instead of standard output
-    #[arg(long, value_name = "FILE")]
-    pub output_file: Option<PathBuf>,
+    /// Write the report to a file instead of standard output; `csv=FILE`, `sarif=FILE` and the like: the report or the
+    /// diagnostics to that one as well
+    #[arg(long, value_name = "[FORM=]FILE", value_parser = OutputFile::parse_any)]
+    pub output_file: Vec<OutputFile>,
 }
 
 #[derive(Debug, Args)]
@@ -287,6 +405,9 @@ pub struct InspectArgs {
     /// Folder of the artifact
     #[arg(value_name = "DIR")]
     pub artifact: PathBuf,
+    /// Digest that the artifact must have: the one that `compile` printed
+    #[arg(long, value_name = "HEX", value_parser = digest)]
+    pub digest: Option<Digest>,
     /// List the instructions of every program as well
     #[arg(long)]
     pub instructions: bool,
@@ -386,6 +507,16 @@ mod tests {
         assert_eq!(preempt(&[]), Preempt::Full);
         assert_eq!(preempt(&["--preempt", "voluntary"]), Preempt::Voluntary);
         assert_eq!(preempt(&["--preempt", "unknown"]), Preempt::Unknown);
+    }
+
+    #[test]
+    fn namespaces_are_those_that_kubernetes_takes() {
+        for good in ["default", "a", "0", "kube-system", &"x".repeat(63)] {
+            assert_eq!(namespace(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "A", "a_b", "a.b", "-a", "a-", "a/b", "\u{e9}", " a", &"x".repeat(64)] {
+            assert!(namespace(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use std::io;
 
-use super::args::CheckArgs;
+use super::args::{CheckArgs, outputs};
 use super::config::{self, Settled};
 use super::console::{Console, NotWritten, Place};
 use super::{Status, kernels};
 use crate::diag::Diagnostics;
 use crate::driver;
 
-pub fn run(args: &CheckArgs, console: Console) -> Result<Status, NotWritten> {
+pub fn run(args: &CheckArgs, console: Console<'_>) -> Result<Status, NotWritten> {
     let Settled { mut input, levels, .. } = match config::settle(&args.input, console)? {
         Ok(settled) => settled,
         Err(status) => return Ok(status),
@@ -20,7 +20,8 @@ pub fn run(args: &CheckArgs, console: Console) -> Result<Status, NotWritten> {
     let policies = driver::policies(&sources, &input, &mut diags);
     diags.apply(&levels);
     let status = Status::of(&diags);
-    console.diagnostics(Place::file_or_stdout(args.output_file.as_deref()), &diags, &sources)?;
+    let (also, file) = outputs(&args.output_file);
+    console.with(&also).findings(Place::file_or_stdout(file), &diags, &sources)?;
     if status == Status::Done && console.is_human() {
         let counted = match policies.documents {
             1 => "1 policy is valid\n".to_string(),

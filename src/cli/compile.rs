@@ -1,53 +1,106 @@
 //! `compile`: policies to an artifact.
 
 use std::io;
+use std::path::Path;
 
-use super::args::CompileArgs;
-use super::args::{InputArgs, TargetArgs};
+use super::args::{BudgetArgs, CompileArgs, InputArgs, TargetArgs, outputs};
 use super::config::{self, Settled};
 use super::console::{Console, NotWritten, Place};
 use super::{Status, kernels};
-use crate::diag::{Diagnostics, files};
+use crate::artifact::digest::Digest;
+use crate::artifact::manifest::Manifest;
+use crate::artifact::provenance;
+use crate::artifact::read::{Artifact, STAGING};
+use crate::diag::{Diagnostic, Diagnostics, files, target};
 use crate::driver;
 use crate::emit::assemble::Built;
-use crate::emit::write::{self, Refusal};
-use crate::report::{self, Report};
+use crate::emit::write::{self, Refusal, WriteError};
+use crate::platform::Target;
+use crate::policy::PolicySet;
+use crate::report::{self, Budget, Budgets, Report};
 use crate::source::Sources;
 
-pub fn run(args: &CompileArgs, console: Console) -> Result<Status, NotWritten> {
-    let made = match make(&args.input, &args.target, console)? {
-        Ok(made) => made,
+pub fn run(args: &CompileArgs, console: Console<'_>) -> Result<Status, NotWritten> {
+    let previous = match args.previous.as_deref().map(Artifact::open).transpose() {
+        Ok(previous) => previous.map(|artifact| artifact.manifest),
+        Err(error) => {
+            let folder = args.previous.as_deref().unwrap_or(&args.output).display();
+            console.text(Place::Stderr, &format!("tetrafold: {folder}: {error}\n"))?;
+            return Ok(Status::Unreadable);
+        }
+    };
+    let (also, file) = outputs(&args.output_file);
+    let place = file.map_or(Place::Stderr, Place::File);
+    let typed = (&args.input, &args.target, &args.budgets);
+    let made = match make(typed, previous.as_ref(), place, console.with(&also))? {
+        Ok(made) if made.status() == Status::Done => made,
+        Ok(made) => return Ok(made.status()),
         Err(status) => return Ok(status),
     };
     let manifest = made.built.manifest.to_json();
-    if let Err(error) =
-        write::write(&args.output, &manifest, made.report.to_json().as_bytes(), &made.built.files)
-    {
-        let mut diags = Diagnostics::default();
-        let cause = match &error.reason {
-            Refusal::Occupied => "it exists and is no artifact of tetrafold".to_string(),
-            Refusal::NotAFolder => "there is no folder to make it in".to_string(),
-            Refusal::Io(error) => files::io_cause(error),
-        };
-        diags.push(files::output_not_written(&error.path.to_string_lossy(), &cause));
-        console.diagnostics(Place::Stderr, &diags, &Sources::default())?;
-        return Ok(Status::Unreadable);
+    if let Some(file) = &args.provenance {
+        if is_inside(file, &args.output) {
+            let text =
+                "tetrafold: --provenance names a file inside the artifact, which holds nothing but itself\n";
+            console.text(Place::Stderr, text)?;
+            return Ok(Status::WrongUsage);
+        }
+        // Before the artifact: where it cannot be written, nothing is.
+        let statement = provenance::statement(&made.built.manifest, Digest::of(&manifest));
+        console.text(Place::File(file), &statement)?;
     }
-    console.text(Place::Stdout, &summary(&made, &args.output.to_string_lossy()))?;
+    let written = write::write(&args.output, &manifest, made.report.to_json().as_bytes(), &made.built.files);
+    let digest = match written {
+        Ok(digest) => digest,
+        Err(error) => {
+            let mut diags = Diagnostics::default();
+            diags.push(not_written(&error));
+            console.diagnostics(Place::Stderr, &diags, &Sources::default())?;
+            return Ok(Status::Unreadable);
+        }
+    };
+    let text = format!("{}digest {digest}\n", summary(&made, &args.output.to_string_lossy()));
+    console.text(Place::Stdout, &text)?;
     Ok(Status::Done)
+}
+
+/// As far as names tell; a link may lead anywhere.
+fn is_inside(file: &Path, folder: &Path) -> bool {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let around = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    around.canonicalize().is_ok_and(|around| around.starts_with(&folder)) || file.starts_with(&folder)
+}
+
+fn not_written(error: &WriteError) -> Diagnostic {
+    let path = error.path.to_string_lossy();
+    match &error.reason {
+        Refusal::Foreign(names) => files::foreign_content(&path, names),
+        Refusal::NotAFolder => files::output_not_written(&path, "it is no folder"),
+        Refusal::Staging => files::output_in_use(&path, STAGING),
+        Refusal::Io(error) => files::output_not_written(&path, &files::io_cause(error)),
+    }
 }
 
 /// Everything that a compile makes, not yet written.
 pub(super) struct Made {
     pub built: Built,
     pub report: Report,
+    /// Those that were set; that some do not hold has been said.
+    pub budgets: Vec<Budget>,
+}
+
+impl Made {
+    pub fn status(&self) -> Status {
+        if self.budgets.iter().all(|budget| budget.holds) { Status::Done } else { Status::BudgetExceeded }
+    }
 }
 
 /// Runs all phases. What is wrong has been shown when it gives a status instead.
 pub(super) fn make(
-    input: &InputArgs,
-    target: &TargetArgs,
-    console: Console,
+    (input, target, budgets): (&InputArgs, &TargetArgs, &BudgetArgs),
+    previous: Option<&Manifest>,
+    place: Place<'_>,
+    console: Console<'_>,
 ) -> Result<Result<Made, Status>, NotWritten> {
     let settled = match config::settle(input, console)? {
         Ok(settled) => settled,
@@ -56,6 +109,7 @@ pub(super) fn make(
     let mut diags = Diagnostics::default();
     let kernels = kernels::load(&input.kernels, &mut diags);
     let target = settled.target(target).target(&kernels);
+    let budgets = settled.budgets(budgets);
     let Settled { mut input, levels, .. } = settled;
     input.resolve.kernels = kernels;
     let sources = driver::read(&input, &mut io::stdin().lock(), &mut diags);
@@ -67,34 +121,59 @@ pub(super) fn make(
     if let (Some(set), Some(folded)) = (&set, &folded)
         && !diags.blocks_compile()
     {
-        outcome = driver::emit(&sources, set, folded, &target, &input.resolve.kernels, &mut diags);
+        outcome = driver::emit(&sources, set, folded, &target, &input.resolve.kernels, previous, &mut diags);
     }
-    console.diagnostics(Place::Stderr, &diags, &sources)?;
-    let built = match outcome {
-        Ok(Some(built)) => built,
-        // Valid but not compiled yet counts as an error here.
-        Ok(None) => {
+    // Large sets are most of the memory that a run takes; the report does not look at this.
+    drop(folded);
+    let made = match (outcome, &set) {
+        (Ok(Some(built)), Some(set)) => match measured(set, built, &target, &budgets) {
+            Ok(made) => made,
+            Err(error) => {
+                console.findings(place, &diags, &sources)?;
+                console.text(Place::Stderr, &format!("tetrafold: no forecast can be made: {error}\n"))?;
+                return Ok(Err(Status::InternalFault));
+            }
+        },
+        (Ok(_), _) => {
+            console.findings(place, &diags, &sources)?;
+            // Valid but not compiled yet counts as an error here.
             return Ok(Err(match Status::of(&diags) {
                 Status::Done => Status::PoliciesHaveErrors,
                 status => status,
             }));
         }
-        Err(fault) => {
+        (Err(fault), _) => {
+            console.findings(place, &diags, &sources)?;
             console
                 .text(Place::Stderr, &format!("tetrafold: internal fault, please report it: {fault}\n"))?;
             return Ok(Err(Status::InternalFault));
         }
     };
-    // Large sets are most of the memory that a run takes; the report looks at none of these.
-    drop((folded, sources));
-    let Some(set) = set else { return Ok(Err(Status::InternalFault)) };
-    match report::measure::report(&set, &built, &target) {
-        Ok(report) => Ok(Ok(Made { built, report })),
-        Err(error) => {
-            console.text(Place::Stderr, &format!("tetrafold: no forecast can be made: {error}\n"))?;
-            Ok(Err(Status::InternalFault))
-        }
-    }
+    made.budgets.iter().filter_map(exceeded).for_each(|diagnostic| diags.push(diagnostic));
+    console.findings(place, &diags, &sources)?;
+    Ok(Ok(made))
+}
+
+fn measured(
+    set: &PolicySet,
+    mut built: Built,
+    target: &Target,
+    budgets: &Budgets,
+) -> Result<Made, report::measure::MeasureError> {
+    let report = report::measure::report(set, &built, target)?;
+    report::measure::complete(&mut built.manifest, &report);
+    let budgets = budgets.judge(&report);
+    Ok(Made { built, report, budgets })
+}
+
+/// What is to be said of a budget that does not hold.
+pub(super) fn exceeded(budget: &Budget) -> Option<Diagnostic> {
+    let amount = |amount| report::table::amount(budget.unit, amount);
+    let largest: Vec<String> =
+        budget.largest.iter().map(|c| format!("`{}` ({})", c.name, amount(c.amount))).collect();
+    let (limit, actual) = (amount(budget.limit), amount(budget.actual));
+    (!budget.holds)
+        .then(|| target::budget_exceeded(&budget.name, &limit, &actual, budget.exceeded_by, &largest))
 }
 
 fn summary(made: &Made, output: &str) -> String {

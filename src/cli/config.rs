@@ -11,11 +11,12 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::Status;
-use super::args::{InputArgs, TargetArgs};
+use super::args::{BudgetArgs, InputArgs, TargetArgs};
 use super::console::{Console, NotWritten, Place};
 use crate::diag::Diagnostics;
 use crate::diag::levels::{Level, Levels, Named};
 use crate::driver::Input;
+use crate::report::Budgets;
 use crate::source::discover;
 
 /// What the file says.
@@ -24,9 +25,11 @@ pub struct Config {
     /// `warnings` come first: the lists have no order.
     levels: Vec<(Named, Level)>,
     namespace: Option<String>,
+    exclude: Vec<String>,
     /// Names of options of [`TargetArgs`], each once.
     named: Vec<&'static str>,
     target: Option<TargetArgs>,
+    budgets: BudgetArgs,
 }
 
 /// Everything that a run is told: what was typed, on top of what the file says, on top of the defaults.
@@ -34,10 +37,11 @@ pub struct Settled {
     pub input: Input,
     pub levels: Levels,
     config: Config,
+    typed: Typed,
 }
 
 /// Finds and reads the configuration. What is wrong with it has been shown when it gives a status instead.
-pub fn settle(typed: &InputArgs, console: Console) -> Result<Result<Settled, Status>, NotWritten> {
+pub fn settle(typed: &InputArgs, console: Console<'_>) -> Result<Result<Settled, Status>, NotWritten> {
     let file = match &typed.config {
         Some(file) => Some(file.clone()),
         None if typed.no_config => None,
@@ -60,16 +64,27 @@ pub fn settle(typed: &InputArgs, console: Console) -> Result<Result<Settled, Sta
     config.levels.iter().for_each(|&(named, level)| levels.set(named, level));
     typed.levels.add_to(&mut levels);
     let mut input = typed.input();
+    config.exclude.iter().chain(&typed.exclude).for_each(|pattern| input.exclude.add(pattern));
     if let Some(namespace) = config.namespace.take()
         && !typed.typed.has("namespace")
     {
         input.resolve.namespace = namespace;
     }
     config.named.retain(|name| !typed.typed.has(name));
-    Ok(Ok(Settled { input, levels, config }))
+    Ok(Ok(Settled { input, levels, config, typed: typed.typed.clone() }))
 }
 
 impl Settled {
+    /// The ceilings: as typed, with what the file says where nothing was.
+    pub fn budgets(&self, typed: &BudgetArgs) -> Budgets {
+        typed.over(&self.config.budgets)
+    }
+
+    /// Whether the option `name`, one of [`TargetArgs`], has more than its default.
+    pub fn says(&self, name: &str) -> bool {
+        self.typed.has(name) || self.config.named.contains(&name)
+    }
+
     /// The options about the nodes: as typed, with what the file says where nothing was.
     pub fn target(&self, typed: &TargetArgs) -> TargetArgs {
         let mut target = typed.clone();

@@ -6,10 +6,10 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::args::{Colour, ConsoleArgs, DiagnosticsForm};
-use crate::diag::{Diagnostics, files, github, json, render, sarif};
+use crate::diag::{Diagnostic, Diagnostics, files, github, json, junit, render, sarif};
 use crate::source::Sources;
 
 /// Where something is written.
@@ -31,18 +31,37 @@ impl<'a> Place<'a> {
 pub struct NotWritten;
 
 #[derive(Clone, Copy, Debug)]
-pub struct Console {
+pub struct Console<'a> {
     args: ConsoleArgs,
+    /// Files that get the findings of the run as well, each in its form.
+    also: &'a [(DiagnosticsForm, PathBuf)],
 }
 
-impl Console {
-    pub fn new(args: ConsoleArgs) -> Console {
-        Console { args }
+impl<'a> Console<'a> {
+    pub fn new(args: ConsoleArgs) -> Console<'a> {
+        Console { args, also: &[] }
+    }
+
+    pub fn with(self, also: &[(DiagnosticsForm, PathBuf)]) -> Console<'_> {
+        Console { args: self.args, also }
     }
 
     /// Whether people read the diagnostics.
     pub fn is_human(&self) -> bool {
         self.args.diagnostics == DiagnosticsForm::Human
+    }
+
+    /// Shows the findings of the run, and writes them to whatever other files were asked for.
+    pub fn findings(
+        &self,
+        place: Place<'_>,
+        diags: &Diagnostics,
+        sources: &Sources,
+    ) -> Result<(), NotWritten> {
+        for (form, path) in self.also {
+            self.shown(*form, Place::File(path), diags, sources)?;
+        }
+        self.diagnostics(place, diags, sources)
     }
 
     /// Shows what was found, in order.
@@ -52,13 +71,38 @@ impl Console {
         diags: &Diagnostics,
         sources: &Sources,
     ) -> Result<(), NotWritten> {
-        let sorted = diags.sorted();
-        self.write(place, |out| match self.args.diagnostics {
-            DiagnosticsForm::Human => render::write(out, &sorted, sources, self.options(place)),
-            DiagnosticsForm::Json => json::write(out, &sorted, sources),
-            DiagnosticsForm::Sarif => sarif::write(out, &sorted, sources),
-            DiagnosticsForm::Github => github::write(out, &sorted, sources),
+        self.shown(self.args.diagnostics, place, diags, sources)
+    }
+
+    fn shown(
+        &self,
+        form: DiagnosticsForm,
+        place: Place<'_>,
+        diags: &Diagnostics,
+        sources: &Sources,
+    ) -> Result<(), NotWritten> {
+        let all = diags.sorted();
+        let kept = heaviest(&all, self.args.max_diagnostics.unwrap_or(usize::MAX));
+        self.write(place, |out| match form {
+            DiagnosticsForm::Human => {
+                let options = self.options(place);
+                render::findings(out, &kept, sources, options)?;
+                if kept.len() < all.len() {
+                    let more = all.len() - kept.len();
+                    writeln!(out, "{more} more; `--max-diagnostics` limits what is shown")?;
+                }
+                render::summary(out, &all)
+            }
+            DiagnosticsForm::Json => json::write(out, &kept, sources),
+            DiagnosticsForm::Sarif => sarif::write(out, &kept, sources),
+            DiagnosticsForm::Github => github::write(out, &kept, sources),
+            DiagnosticsForm::Junit => junit::write(out, &kept, sources),
         })
+    }
+
+    /// Text for people, in characters that they can see.
+    pub fn human(&self, place: Place<'_>, text: &str) -> Result<(), NotWritten> {
+        if is_utf8() { self.text(place, text) } else { self.text(place, &render::ascii(text)) }
     }
 
     pub fn text(&self, place: Place<'_>, text: &str) -> Result<(), NotWritten> {
@@ -110,8 +154,26 @@ impl Console {
         };
         let default = render::Options::default();
         let width = size.map_or(default.width, |(terminal_size::Width(columns), _)| columns.into());
-        render::Options { colour, width, ..default }
+        render::Options { colour, width, unicode: is_utf8(), ..default }
     }
+}
+
+/// At most so many, of those that weigh most, in their order.
+fn heaviest<'d>(sorted: &[&'d Diagnostic], most: usize) -> Vec<&'d Diagnostic> {
+    let mut order: Vec<usize> = (0..sorted.len()).collect();
+    order.sort_by_key(|&i| std::cmp::Reverse(sorted[i].severity));
+    order.truncate(most);
+    order.sort_unstable();
+    order.into_iter().map(|i| sorted[i]).collect()
+}
+
+/// Whether the locale can show more than ASCII (POSIX: `LC_ALL`, `LC_CTYPE`, `LANG`, in this order).
+fn is_utf8() -> bool {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(std::env::var_os).find(|v| !v.is_empty());
+    let says =
+        |value: OsString| value.to_string_lossy().to_ascii_lowercase().replace('-', "").contains("utf8");
+    // Elsewhere than on POSIX systems nobody sets these.
+    set.map_or(!cfg!(unix), says)
 }
 
 fn buffered(stream: impl Write, produce: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {

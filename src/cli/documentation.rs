@@ -16,7 +16,7 @@ use crate::platform::description::Description;
 use crate::report::Report;
 use crate::syntax::ast::publish;
 
-pub fn explain_code(args: &ExplainCodeArgs, console: Console) -> Result<Status, NotWritten> {
+pub fn explain_code(args: &ExplainCodeArgs, console: Console<'_>) -> Result<Status, NotWritten> {
     let Some(code) = &args.code else {
         let mut list = String::new();
         for row in codes::ALL {
@@ -58,7 +58,7 @@ fn page(row: &Row) -> String {
     format!("{title}\n\nLint `{name}`, {} by default.\n{rest}", default.name())
 }
 
-pub fn schema(args: &SchemaArgs, console: Console) -> Result<Status, NotWritten> {
+pub fn schema(args: &SchemaArgs, console: Console<'_>) -> Result<Status, NotWritten> {
     let schema = match args.of {
         SchemaOf::Policies => publish::schema(),
         SchemaOf::Manifest => Manifest::schema(),
@@ -70,14 +70,14 @@ pub fn schema(args: &SchemaArgs, console: Console) -> Result<Status, NotWritten>
     Ok(Status::Done)
 }
 
-pub fn completions(args: &CompletionsArgs, console: Console) -> Result<Status, NotWritten> {
+pub fn completions(args: &CompletionsArgs, console: Console<'_>) -> Result<Status, NotWritten> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "tetrafold", &mut script);
     console.write(Place::Stdout, |out| out.write_all(&script))?;
     Ok(Status::Done)
 }
 
-pub fn man(args: &ManArgs, console: Console) -> Result<Status, NotWritten> {
+pub fn man(args: &ManArgs, console: Console<'_>) -> Result<Status, NotWritten> {
     let mut command = Cli::command();
     command.build();
     let page = match &args.command {

@@ -7,8 +7,11 @@ use std::sync::Arc;
 use super::args::KernelArgs;
 use crate::diag::Diagnostics;
 use crate::diag::files::io_cause;
-use crate::diag::kernels::bad_target_file;
+use crate::diag::kernels::{bad_target_file, other_machine};
 use crate::platform::kernel::{File, Kernel, join};
+
+/// That artifacts are for ([`crate::platform::Arch`]).
+const MACHINE: &str = "x86_64";
 
 /// The kernels that the files are of; what cannot be used is reported.
 pub fn load(args: &KernelArgs, diags: &mut Diagnostics) -> Arc<[Kernel]> {
@@ -27,6 +30,11 @@ pub fn load(args: &KernelArgs, diags: &mut Diagnostics) -> Arc<[Kernel]> {
     let (kernels, unusable) = join(&descriptions, &types);
     for file in unusable {
         diags.push(bad_target_file(&file.name, &file.why));
+    }
+    for kernel in &kernels {
+        if let Some(machine) = kernel.machine().filter(|machine| *machine != MACHINE) {
+            diags.push(other_machine(&kernel.name, machine));
+        }
     }
     kernels.into()
 }

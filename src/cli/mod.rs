@@ -6,6 +6,7 @@ mod compile;
 mod config;
 mod console;
 mod documentation;
+pub mod environment;
 mod inspect;
 pub mod kernels;
 mod level_args;

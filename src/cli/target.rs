@@ -12,7 +12,7 @@ use crate::platform::description::{
     Btf, Description, Features, Field, PreemptModel, SCHEMA_VERSION, Tracepoint,
 };
 
-pub fn record(args: &RecordArgs, console: Console) -> Result<Status, NotWritten> {
+pub fn record(args: &RecordArgs, console: Console<'_>) -> Result<Status, NotWritten> {
     let Some(description) = describe(Path::new("/"), !args.without_btf) else {
         console.text(Place::Stderr, "tetrafold: /proc/sys/kernel/osrelease cannot be read\n")?;
         return Ok(Status::Unreadable);

@@ -3,8 +3,8 @@
 use super::schema::shown;
 use super::{Code, Diagnostic, Severity};
 use crate::source::{Span, Spanned};
-use crate::vocab::accepts::operators_for;
 use crate::vocab::arg_type::ArgType;
+use crate::vocab::condition::operators_for;
 use crate::vocab::operator::Operator;
 
 pub fn too_many_args(count: usize, max: usize, span: Span) -> Diagnostic {
@@ -119,7 +119,7 @@ pub fn no_values(op: &str, span: Span) -> Diagnostic {
 pub fn empty_value(op: &str, span: Span) -> Diagnostic {
     Diagnostic::error(Code::NO_VALUES, format!("`{op}` cannot compare with an empty text"))
         .label(span, "nothing is left of this value")
-        .note("NUL bytes at the end do not count; Tetragon's loader crashes on a value of nothing else")
+        .note("NUL bytes at the end do not count, so that a value of nothing else has no meaning")
 }
 
 pub fn value_too_long(op: &str, bytes: usize, max: usize, span: Span) -> Diagnostic {

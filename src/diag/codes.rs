@@ -182,6 +182,7 @@ codes! {
     0510 BAD_TARGET_FILE "description of a target cannot be used";
     0511 FMOD_RET_RACE "Override that could be bypassed";
     0512 UNPROVED_OVERRIDE "Override at a hook without proof";
+    0513 OTHER_MACHINE "target of a machine that artifacts are not for";
 
     // Limits and budgets.
     0602 DIFFERENT_READINGS "one argument, two types";
@@ -189,7 +190,10 @@ codes! {
     0604 TOO_MANY_POLICY_SELECTORS "too many selectors of one policy";
     0605 NODE_TOO_LARGE "tables of a node do not fit";
     0606 TOO_MANY_TEXT_TESTS "texts are tested in too many ways";
-    0607 SET_TOO_LARGE "too many policies for one process";
+    0607 TOO_MANY_MASKS "too many masks";
+    0608 TOO_MANY_DIMENSIONS "too many ways to test one function";
+    0609 SET_TOO_LARGE "too many policies for one process";
+    0610 BUDGET_EXCEEDED "budget is exceeded";
 
     // Lints.
     0701 EXPLICIT_NULL "null counts as absent" lint "explicit-null";

@@ -40,6 +40,17 @@ pub fn other_document(kind: Span, name: &str, api_version: &str) -> Diagnostic {
         .label(kind, "document skipped")
 }
 
+/// A file that was found in a folder and is no YAML: `what` it is instead, as far as can be told.
+pub fn other_text(at: Span, what: &str) -> Diagnostic {
+    Diagnostic::lint(Code::OTHER_DOCUMENT, format!("{what} is not a policy")).label(at, "file skipped")
+}
+
+/// Made of policies, but not by us.
+pub fn unrendered_template(at: Span) -> Diagnostic {
+    Diagnostic::lint(Code::OTHER_DOCUMENT, "a template of Helm or the like is not a policy")
+        .label(at, "file skipped; render it first, as with `helm template`")
+}
+
 pub fn unknown_kind(at: Span, kind: &str, known: &[&'static str]) -> Diagnostic {
     let diagnostic = Diagnostic::error(Code::UNKNOWN_KIND, format!("unknown kind `{kind}`"))
         .label(at, "no policy has this kind");

@@ -27,6 +27,24 @@ pub fn output_not_written(path: &str, cause: &str) -> Diagnostic {
     Diagnostic::error(Code::OUTPUT_NOT_WRITTEN, format!("cannot write `{path}`: {cause}"))
 }
 
+/// Names that are shown of those in the way.
+const NAMES_SHOWN: usize = 10;
+
+/// `names` are those of what no compile has written.
+pub fn foreign_content(path: &str, names: &[String]) -> Diagnostic {
+    let shown: Vec<String> = names.iter().take(NAMES_SHOWN).map(|name| format!("`{name}`")).collect();
+    let more = names.len() - shown.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    output_not_written(path, &format!("it holds what no compile has written: {}{more}", shown.join(", ")))
+        .help("name a folder of its own for the artifact; whatever else is in one is neither removed nor mixed with it")
+}
+
+/// On a file system without locks the two cannot be told apart.
+pub fn output_in_use(path: &str, staging: &str) -> Diagnostic {
+    output_not_written(path, "another compile writes there, or one was killed")
+        .help(format!("if none is running, remove `{path}/{staging}`"))
+}
+
 /// `at` is behind the last character that is UTF-8.
 pub fn not_utf8(at: Span, path: &str, byte: u8) -> Diagnostic {
     Diagnostic::error(Code::NOT_UTF8, format!("`{path}` is not UTF-8"))

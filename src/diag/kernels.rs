@@ -1,4 +1,4 @@
-//! What the kernels that were given do not have: TF0502 to TF0510. `on` lists the kernels: `6.1.0 and 6.12.9`.
+//! What the kernels that were given do not have: TF0502 to TF0510 and TF0513. `on` lists the kernels: `6.1.0 and 6.12.9`.
 //!
 //! An error if the policy can work there in no way; a warning if only Tetragon refuses it, or takes it and reads
 //! something else than is meant.
@@ -6,7 +6,7 @@
 use std::fmt::Display;
 
 use super::schema::shown;
-use super::{Code, Diagnostic};
+use super::{Code, Diagnostic, Severity};
 use crate::source::Span;
 use crate::vocab::arg_type::ArgType;
 
@@ -41,6 +41,30 @@ pub fn no_function(
 pub fn skipped_function(what: &str, name: &str, on: impl Display, span: Span) -> Diagnostic {
     let message = format!("there is no {what} `{}`, and the hook is left out", shown(name));
     warned(Code::NO_FUNCTION, on, message).label(span, "not in the kernel")
+}
+
+/// It exists, and only Tetragon cannot find it. `body` is the name that the types have for the same code.
+pub fn untyped_function(
+    what: &str,
+    name: &str,
+    body: Option<&str>,
+    may_be_missing: bool,
+    on: impl Display,
+    span: Span,
+) -> Diagnostic {
+    let does = if may_be_missing { "leaves out" } else { "refuses" };
+    let message = format!(
+        "Tetragon {does} the {what} `{}`, which exists and is not in the kernel's types",
+        shown(name)
+    );
+    let diagnostic = warned(Code::NO_FUNCTION, on, message).label(span, "exists without types");
+    let diagnostic = match body {
+        Some(body) => diagnostic
+            .help(format!("for Tetragon, write `call: {body}` with `syscall: false`"))
+            .note("a system call without arguments is an alias of its body, and aliases have no types"),
+        None => diagnostic,
+    };
+    diagnostic.note("an artifact needs no types to attach there")
 }
 
 pub fn no_lsm_hook(hook: &str, on: impl Display, nearest: Option<&str>, span: Span) -> Diagnostic {
@@ -146,4 +170,12 @@ pub fn unfit_programs(why: &str, on: impl Display) -> Diagnostic {
 pub fn bad_target_file(name: &str, why: &str) -> Diagnostic {
     Diagnostic::error(Code::BAD_TARGET_FILE, format!("cannot use `{name}`: {why}"))
         .help("`--btf` takes /sys/kernel/btf/vmlinux or a copy of it, `--target` what `tetrafold target record` writes")
+}
+
+/// Policies are checked for it all the same.
+pub fn other_machine(kernel: &str, machine: &str) -> Diagnostic {
+    let message = format!("on {kernel}: the kernel is for {machine}, and artifacts are for x86_64 alone");
+    Diagnostic::new(Code::OTHER_MACHINE, Severity::NotCompiled, message)
+        .help("compile without this kernel, and load the artifact on x86_64 nodes only")
+        .note("elsewhere a program would find the arguments of calls in other registers")
 }

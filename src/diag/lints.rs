@@ -3,15 +3,15 @@
 use super::schema::shown;
 use super::{Code, Diagnostic};
 use crate::source::{Span, Spanned};
-use crate::vocab::accepts::{Verdict, accepts};
 use crate::vocab::arg_type::ArgType;
+use crate::vocab::condition::compare;
 use crate::vocab::operator::Operator;
 
 type Text<'a> = Spanned<&'a str>;
 
 /// What can be written instead of an operator that no program handles.
 fn operators_for(ty: ArgType) -> String {
-    let works = |op: &&Operator| accepts(**op, ty.filter_class()) == Verdict::Works;
+    let works = |op: &&Operator| compare(**op, ty.filter_class()).works();
     let names: Vec<&str> = Operator::ALL.iter().filter(works).map(|op| op.name()).collect();
     match names.is_empty() {
         true => format!("a `{ty}` cannot be compared; remove the filter"),

@@ -13,6 +13,7 @@ pub mod documents;
 pub mod files;
 pub mod github;
 pub mod json;
+pub mod junit;
 pub mod kernels;
 pub mod levels;
 pub mod lints;

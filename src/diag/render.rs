@@ -23,11 +23,13 @@ pub struct Options {
     pub width: usize,
     /// Findings of one code that are printed; the others are counted.
     pub per_code: usize,
+    /// Lines and other signs beyond ASCII can be shown.
+    pub unicode: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { colour: false, width: 100, per_code: 100 }
+        Options { colour: false, width: 100, per_code: 100, unicode: true }
     }
 }
 
@@ -43,7 +45,43 @@ pub fn write(
     sources: &Sources,
     options: Options,
 ) -> io::Result<()> {
-    let theme = if options.colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    findings(out, diagnostics, sources, options)?;
+    summary(out, diagnostics)
+}
+
+/// The line that counts them, if there is anything but notes.
+pub fn summary(out: &mut dyn Write, diagnostics: &[&Diagnostic]) -> io::Result<()> {
+    match Counts::of(diagnostics).summary() {
+        Some(summary) => writeln!(out, "{summary}"),
+        None => Ok(()),
+    }
+}
+
+/// As a terminal without UTF-8 can show it: a character for each, so that columns stay where they are.
+pub fn ascii(text: &str) -> String {
+    let plain = |c: char| match c {
+        c if c.is_ascii() => c,
+        '\u{2264}' => '<',
+        '\u{2026}' => '~',
+        '\u{b7}' => '.',
+        _ => '?',
+    };
+    text.chars().map(plain).collect()
+}
+
+/// [`write`] without the last line.
+pub fn findings(
+    out: &mut dyn Write,
+    diagnostics: &[&Diagnostic],
+    sources: &Sources,
+    options: Options,
+) -> io::Result<()> {
+    let theme = match (options.unicode, options.colour) {
+        (true, true) => GraphicalTheme::unicode(),
+        (true, false) => GraphicalTheme::unicode_nocolor(),
+        (false, true) => GraphicalTheme::ascii(),
+        (false, false) => GraphicalTheme::none(),
+    };
     let handler = GraphicalReportHandler::new_themed(theme)
         .with_width(options.width.max(40))
         .without_cause_chain()
@@ -60,15 +98,13 @@ pub fn write(
                     one(&handler, diagnostic, sources, options)
                 }
             };
+            let text = if options.unicode { text } else { ascii(&text) };
             out.write_all(text.as_bytes())?;
         }
     }
     for (code, count) in seen.into_iter().filter(|&(_, count)| count > options.per_code) {
         let title = codes::row(code).map_or("", |row| row.title);
         writeln!(out, "{code} ({title}): {} more; `--diagnostics json` has all", count - options.per_code)?;
-    }
-    if let Some(summary) = Counts::of(diagnostics).summary() {
-        writeln!(out, "{summary}")?;
     }
     Ok(())
 }
@@ -109,7 +145,9 @@ fn one(
         let report = Report { diagnostic, snippet: Some(snippet), message: String::new() };
         let _ = handler.render_report(&mut part, &report);
         // Only the snippet: the lines in front of it repeat the head.
-        let start = part.find("╭─").map_or(0, |frame| part[..frame].rfind('\n').map_or(0, |i| i + 1));
+        let start = part
+            .find(if options.unicode { "╭─" } else { ",-[" })
+            .map_or(0, |frame| part[..frame].rfind('\n').map_or(0, |i| i + 1));
         text.truncate(text.trim_end_matches('\n').len());
         let _ = writeln!(text, "\n{}", part[start..].trim_end_matches('\n'));
     }

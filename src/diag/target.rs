@@ -2,6 +2,7 @@
 
 use super::{Code, Diagnostic, Severity};
 use crate::source::Span;
+use crate::vocab::arg_type::ArgType;
 
 /// Only fmod_ret could serve the hook, and the target may preempt inside it.
 pub fn fmod_ret_race(function: &str, known_to_preempt: bool, at: Span) -> Diagnostic {
@@ -99,4 +100,69 @@ pub fn node_too_large(pods: u32) -> Diagnostic {
         format!("the sets of a node with {pods} pods do not fit what a program can index"),
     )
     .help("compile for fewer pods (`--pods`), or fewer scopes a pod (`--scopes-per-pod`)")
+}
+
+/// `by` is how many exceed a ceiling for each; `limit` and `actual` have their unit. `largest` are names with amounts.
+pub fn budget_exceeded(
+    name: &str,
+    limit: &str,
+    actual: &str,
+    by: Option<u64>,
+    largest: &[String],
+) -> Diagnostic {
+    let actual = match by {
+        None => format!("{actual} are needed"),
+        Some(1) => format!("one needs {actual}"),
+        Some(more) => format!("{more} need more, up to {actual}"),
+    };
+    let diagnostic = Diagnostic::error(Code::BUDGET_EXCEEDED, format!("`{name}` is {limit}, and {actual}"));
+    if largest.is_empty() {
+        diagnostic
+    } else {
+        diagnostic.note(format!("most is taken by {}", largest.join(", ")))
+    }
+}
+
+/// `[masks, most]`: different masks that policies name for one argument, and how many an atom has bits for.
+pub fn too_many_masks(target: &str, param: u8, [masks, most]: [usize; 2], at: &[Span]) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::TOO_MANY_MASKS,
+        Severity::NotCompiled,
+        format!("argument {param} of `{target}` is compared with {masks} different masks, at most {most} can be compiled"),
+    )
+    .help("use masks that other policies use as well, or split the set over several artifacts")
+    .note("the values of one filter count as one mask");
+    each_hook(diagnostic, at)
+}
+
+/// `[dimensions, most]`: ways in which policies test the arguments of one function. `rarest` is the one that the fewest
+/// hooks need, those at `at`: parameter, type and kind of test.
+pub fn too_many_dimensions(
+    target: &str,
+    [dimensions, most]: [usize; 2],
+    (param, ty, test): (u8, ArgType, &str),
+    at: &[Span],
+) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::TOO_MANY_DIMENSIONS,
+        Severity::NotCompiled,
+        format!("the arguments of `{target}` are tested in {dimensions} ways, at most {most} can be compiled"),
+    )
+    .help(format!(
+        "test argument {param} as another policy does, not by {test} as `{ty}`; or split the set over several artifacts"
+    ))
+    .note("each argument, each type that it is read by and each kind of test is one way, however many policies share it")
+    .note("the marked hooks have a way that the fewest others share");
+    each_hook(diagnostic, at)
+}
+
+/// The places of a limit that several hooks reach together; of many, the first ones.
+fn each_hook(diagnostic: Diagnostic, at: &[Span]) -> Diagnostic {
+    const SHOWN: usize = 3;
+    let diagnostic =
+        at.iter().take(SHOWN).fold(diagnostic, |diagnostic, &span| diagnostic.label(span, "by this hook"));
+    match at.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => diagnostic.note(format!("and by {more} more hooks")),
+        Some(0) | None => diagnostic,
+    }
 }

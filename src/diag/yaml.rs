@@ -11,6 +11,24 @@ pub fn syntax(span: Span, what: &str, label: &str, help: Option<&str>) -> Diagno
     }
 }
 
+/// `written` is two escapes.
+pub fn surrogate_escapes(span: Span, written: &str) -> Diagnostic {
+    let halves = written.split("\\u").filter_map(|digits| u16::from_str_radix(digits, 16).ok());
+    let help = match char::decode_utf16(halves).next() {
+        Some(Ok(c)) => format!("write `{c}`, or `\\U{:08X}`", c as u32),
+        Some(Err(_)) | None => SURROGATES_HELP.to_string(),
+    };
+    let what = format!("`{written}` escapes the two halves of a character");
+    syntax(span, &what, "as JSON does", Some(&help)).note("Tetragon's YAML reader refuses it")
+}
+
+pub const SURROGATES_HELP: &str = "write the character itself, or `\\U` and eight hexadecimal digits";
+
+/// A comma in brackets with nothing in front of it.
+pub fn nothing_before_comma(span: Span) -> Diagnostic {
+    syntax(span, "nothing comes before this comma", "a value is missing, or this is too much", None)
+}
+
 pub fn nested_too_deeply(span: Span, limit: usize) -> Diagnostic {
     Diagnostic::error(Code::NESTED_TOO_DEEPLY, "lists and mappings are nested too deeply")
         .label(span, format!("this is level {}", limit + 1))

@@ -11,7 +11,7 @@ fn findings(text: &str) -> Vec<(Code, Severity)> {
 fn found(text: &str, kernels: &[fn() -> Kernel], folded: bool) -> Vec<(Code, Severity)> {
     let kernels = kernels.iter().map(|kernel| kernel()).collect();
     let resolve = ResolveOptions { kernels, ..ResolveOptions::default() };
-    let input = Input { paths: vec![], threads: 1, allow_empty: false, resolve };
+    let input = Input { paths: vec![], exclude: Default::default(), threads: 1, allow_empty: false, resolve };
     let mut sources = Sources::default();
     sources.add("p.yaml", text);
     let mut diags = Diagnostics::default();
@@ -67,8 +67,13 @@ fn no_policy_is_an_error_unless_meant() {
     // One cause, one finding.
     assert_eq!(findings("a: ["), [(Code::YAML_SYNTAX, Severity::Error)]);
 
-    let input =
-        |allow_empty| Input { paths: vec![], threads: 1, allow_empty, resolve: ResolveOptions::default() };
+    let input = |allow_empty| Input {
+        paths: vec![],
+        exclude: Default::default(),
+        threads: 1,
+        allow_empty,
+        resolve: ResolveOptions::default(),
+    };
     let mut diags = Diagnostics::default();
     assert!(policies(&Sources::default(), &input(true), &mut diags).set.is_some() && diags.is_empty());
     policies(&Sources::default(), &input(false), &mut diags);
@@ -139,8 +144,13 @@ fn survives(bytes: &[u8]) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("p.yaml");
     std::fs::write(&path, bytes).unwrap();
-    let input =
-        Input { paths: vec![path], threads: 1, allow_empty: false, resolve: ResolveOptions::default() };
+    let input = Input {
+        paths: vec![path],
+        exclude: Default::default(),
+        threads: 1,
+        allow_empty: false,
+        resolve: ResolveOptions::default(),
+    };
     let mut diags = Diagnostics::default();
     let sources = read(&input, &mut std::io::empty(), &mut diags);
     policies(&sources, &input, &mut diags);

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::describe;
 use super::lower::{self, LoweredUnit, program::Places};
 use super::region_constants;
+use super::numbers::Numbers;
 use super::scope_blocks;
 use super::set_limits::{self, SetWords};
 use crate::artifact::abi::{self, SCRATCH_SLOTS};
@@ -33,6 +34,7 @@ pub const RING_BYTES: u32 = 64 << 10;
 pub struct Built {
     pub manifest: Manifest,
     pub files: Files,
+    pub numbers: Numbers,
 }
 
 /// What cannot be assembled although the policies are valid.
@@ -70,7 +72,10 @@ pub fn run(
     program: &Program,
     plan: &Plan,
     target: &Target,
+    previous: Option<&Manifest>,
 ) -> Result<Built, AssembleError> {
+    let terms = describe::scope_terms(set);
+    let numbers = Numbers::assign(set, program, plan, &terms, previous);
     let stencils = StencilObject::embedded().map_err(|e| AssembleError::Object(e.to_string()))?;
     let mut files = Files::default();
     let mut lowered = vec![];
@@ -87,13 +92,14 @@ pub fn run(
         .collect();
     let mut blocks = vec![];
     for (u, unit) in lowered.iter().enumerate() {
-        let bytes = scope_blocks::encode(u as u32, unit, program);
+        let number = numbers.operation(u);
+        let bytes = scope_blocks::encode(number, unit, program, &numbers);
         let atoms: Vec<u32> = unit.dimensions.iter().map(|d| d.count).collect();
         let read =
-            ScopeBlocks::read(&bytes, u as u32, &atoms).map_err(|e| AssembleError::Object(e.to_string()))?;
+            ScopeBlocks::read(&bytes, number, &atoms).map_err(|e| AssembleError::Object(e.to_string()))?;
         blocks.push((files.add(FileKind::Image, bytes), read));
     }
-    let scopes = describe::scopes(set);
+    let scopes = describe::scopes(terms, &numbers);
     let mut set_words = vec![];
     for (unit, (_, blocks)) in blocks.iter().enumerate() {
         match set_limits::of(set, &scopes, blocks) {
@@ -103,20 +109,21 @@ pub fn run(
             SetWords { words, too_many_for: None } => set_words.push(words),
         }
     }
-    let parts: Vec<OperationBlocks<'_>> = dimensions
-        .iter()
-        .zip(&blocks)
-        .map(|(dimensions, (_, blocks))| OperationBlocks { dimensions, blocks })
-        .collect();
+    // In the order of the manifest, as their heads are.
+    let order = numbers.units();
+    let parts: Vec<OperationBlocks<'_>> =
+        order.iter().map(|&u| OperationBlocks { dimensions: &dimensions[u], blocks: &blocks[u].1 }).collect();
     let capacity = Capacity { pods: target.pods, scopes_per_pod: target.scopes_per_pod };
-    let (node, heads) = layout::layout(capacity, &scopes, &parts).ok_or(AssembleError::NodeTooLarge)?;
+    let (node, ordered) = layout::layout(capacity, &scopes, &parts).ok_or(AssembleError::NodeTooLarge)?;
+    let mut heads = vec![0; ordered.len()];
+    order.iter().zip(ordered).for_each(|(&u, head)| heads[u] = head);
     let scratch = Scratch::of(&stencils, program, plan)?;
     let kinds = attach_kinds(program, plan);
     let mut assembled = vec![];
     for (u, lowered) in lowered.into_iter().enumerate() {
         let (scope_blocks, blocks) = blocks.remove(0);
         let places =
-            Places { operation: u as u32, heads: region_constants::HEADS, slots: scratch.slots_of(kinds[u]) };
+            Places { operation: numbers.operation(u), heads: region_constants::HEADS, slots: scratch.slots_of(kinds[u]) };
         let spec = body(program, plan, u, &lowered, places, &scratch, &node, target);
         let mut object = bpf::link(&stencils, &spec).map_err(|e| AssembleError::Object(e.to_string()))?;
         let constants =
@@ -151,8 +158,9 @@ pub fn run(
         node,
         scratch: (scratch.slot_bytes, scratch.slots),
         assembled: &assembled,
+        numbers: &numbers,
     });
-    Ok(Built { manifest, files })
+    Ok(Built { manifest, files, numbers })
 }
 
 fn attach_kinds(program: &Program, plan: &Plan) -> Vec<AttachKind> {
@@ -171,13 +179,13 @@ impl Scratch {
     fn of(stencils: &StencilObject, program: &Program, plan: &Plan) -> Result<Scratch, AssembleError> {
         let texts = plan.units.iter().map(|u| u.texts.len()).max().unwrap_or(0).max(1) as u32;
         // The stencils declare the map for slots of one text.
-        if stencils.struct_size("scratch") != SLOT_BYTES + TEXT_BYTES {
+        if stencils.struct_size("scratch") != SLOT_BYTES + TEXT_BYTES + abi::TEXT_ROOM {
             return Err(AssembleError::Object("the stencils' scratch memory has another layout".to_string()));
         }
         let kinds = attach_kinds(program, plan);
         let are_mixed = kinds.iter().any(|k| k.runs_as_task()) && kinds.iter().any(|k| !k.runs_as_task());
         Ok(Scratch {
-            slot_bytes: SLOT_BYTES + texts * TEXT_BYTES,
+            slot_bytes: SLOT_BYTES + texts * TEXT_BYTES + abi::TEXT_ROOM,
             slots: SCRATCH_SLOTS + u32::from(are_mixed),
         })
     }

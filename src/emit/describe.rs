@@ -3,7 +3,8 @@
 //! Names follow from what is attached, never from a policy, so that they stay the same from build to build.
 
 use super::assemble::{Assembled, RING_BYTES};
-use super::lower::{LoweredUnit, Matcher, program::rows_may_be_lists};
+use super::lower::{Lookup, LoweredUnit, program::rows_may_be_lists};
+use super::numbers::Numbers;
 use crate::artifact::abi;
 use crate::artifact::digest::Digest;
 use crate::artifact::manifest::*;
@@ -13,6 +14,7 @@ use crate::fold::plan::{Plan, Unit};
 use crate::platform;
 use crate::policy::{self, PolicySet};
 use crate::source::{Sources, Span};
+use crate::vocab::arg_type::Class;
 
 /// Everything that the manifest describes.
 pub struct Parts<'a> {
@@ -27,23 +29,41 @@ pub struct Parts<'a> {
     /// Bytes and number of the slots of scratch memory.
     pub scratch: (u32, u32),
     pub assembled: &'a [Assembled],
+    pub numbers: &'a Numbers,
 }
 
-/// ELF section of a program, by which libbpf knows its type and target.
-pub fn section(attach: &ir::Attach) -> String {
-    format!("{}/{}", attach.kind.name(), attach.target)
+/// ELF section of a program, by which libbpf knows its type and target. Of several targets it names none: a loader
+/// that attaches by sections alone must not take one for all.
+pub fn section(attach: &ir::AttachSet) -> String {
+    match &attach.targets[..] {
+        [target] => format!("{}/{target}", attach.kind.name()),
+        _ => attach.kind.name().to_string(),
+    }
 }
 
 /// A C identifier; the kernel shows its first 15 bytes.
-pub fn symbol(attach: &ir::Attach, role: &str) -> String {
-    let target: String =
-        attach.target.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    format!("{role}_{target}")
+pub fn symbol(attach: &ir::AttachSet, role: &str) -> String {
+    let targets = targets_name(attach);
+    let targets: String = targets.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    format!("{role}_{targets}")
 }
 
 /// Stands in names of maps, programs and pins.
-fn operation_name(attach: &ir::Attach) -> String {
-    format!("{}-{}", attach.kind.name(), attach.target)
+fn operation_name(attach: &ir::AttachSet) -> String {
+    format!("{}-{}", attach.kind.name(), targets_name(attach))
+}
+
+/// The target; of several, the first, the number of the others, and a digest of all: `__x64_sys_close+3-1f0c9a2b`.
+/// What is attached outlives an artifact, and an event names its function by the position among the targets: another
+/// set needs another name.
+fn targets_name(attach: &ir::AttachSet) -> String {
+    match &attach.targets[..] {
+        [target] => target.clone(),
+        targets => {
+            let digest = Digest::of(targets.join(" ").as_bytes()).to_string();
+            format!("{}+{}-{}", targets[0], targets.len() - 1, &digest[..8])
+        }
+    }
 }
 
 pub fn dimensions(program: &ir::Program, unit: &Unit, lowered: &LoweredUnit) -> Vec<Dimension> {
@@ -54,30 +74,43 @@ pub fn dimensions(program: &ir::Program, unit: &Unit, lowered: &LoweredUnit) -> 
         .zip(&lowered.dimensions)
         .map(|(dimension, lowered)| Dimension {
             subject: Subject::Argument(u32::from(operation.subject(dimension.subject).param)),
-            family: match lowered.matcher {
-                Matcher::Walk => Family::Path,
-                Matcher::TrieEqual => Family::Text,
-                Matcher::TriePrefix => Family::Prefix,
-                Matcher::TriePostfix => Family::Postfix,
-                Matcher::Ints => Family::Int,
+            integer: match (lowered.lookup, operation.subject(dimension.subject).ty.class()) {
+                (Lookup::Register(_), Some(Class::Int { bytes, signed })) => Some(Integer { bytes, signed }),
+                (Lookup::Register(_) | Lookup::Walk | Lookup::Text(_), _) => None,
             },
+            family: lowered.table,
             atoms: lowered.count,
             root: lowered.root,
-            merges_unreadable: lowered.matcher == Matcher::Walk,
+            merges_unreadable: lowered.lookup == Lookup::Walk,
             rows,
         })
         .collect()
 }
 
-pub fn scopes(set: &PolicySet) -> Vec<Scope> {
-    set.scopes
-        .iter()
-        .enumerate()
-        .map(|(number, scope)| Scope {
-            number: number as u32,
-            any: scope.any.iter().map(scope_term).collect(),
-        })
-        .collect()
+/// Whom each scope of the set selects.
+pub fn scope_terms(set: &PolicySet) -> Vec<Vec<ScopeTerm>> {
+    set.scopes.iter().map(|scope| scope.any.iter().map(scope_term).collect()).collect()
+}
+
+pub fn scopes(terms: Vec<Vec<ScopeTerm>>, numbers: &Numbers) -> Vec<Scope> {
+    let terms = terms.into_iter().enumerate();
+    let scope = |(id, any)| Scope { number: numbers.scope(policy::ScopeId(id as u32)), any };
+    let mut scopes: Vec<Scope> = terms.map(scope).collect();
+    scopes.sort_by_key(|scope| scope.number);
+    scopes
+}
+
+pub fn kind(kind: policy::PolicyKind) -> PolicyKind {
+    match kind {
+        policy::PolicyKind::TracingPolicy => PolicyKind::TracingPolicy,
+        policy::PolicyKind::TracingPolicyNamespaced => PolicyKind::TracingPolicyNamespaced,
+        policy::PolicyKind::TracingPolicyBinding => PolicyKind::TracingPolicyBinding,
+    }
+}
+
+/// Names the operation for people, and from build to build.
+pub fn operation_title(attach: &ir::AttachSet) -> String {
+    format!("{}:{}", attach.kind.name(), targets_name(attach))
 }
 
 fn scope_term(term: &policy::ScopeTerm) -> ScopeTerm {
@@ -118,6 +151,9 @@ pub fn manifest(parts: &Parts<'_>) -> Manifest {
         load_order: load_order(parts),
         limits: limits(parts),
         conflicts: conflicts(parts),
+        next_numbers: parts.numbers.next,
+        // Known once there is a report.
+        report_sha256: Digest::of(b""),
     }
 }
 
@@ -143,7 +179,7 @@ fn target_of(target: &platform::Target) -> Target {
     }
 }
 
-fn attaches<'a>(parts: &'a Parts<'_>) -> impl Iterator<Item = &'a ir::Attach> {
+fn attaches<'a>(parts: &'a Parts<'_>) -> impl Iterator<Item = &'a ir::AttachSet> {
     parts.plan.units.iter().map(|u| &parts.program.operations[u.operation.0 as usize].attach)
 }
 
@@ -162,7 +198,18 @@ fn requires(parts: &Parts<'_>) -> Vec<Requirement> {
     if has(ir::AttachKind::Kprobe) {
         out.push((Feature::Kprobes, "policies hook kernel functions"));
     }
+    if judges_paths(parts) {
+        out.push((
+            Feature::PathLocks,
+            "a path is judged as it was at one moment, whatever is renamed or mounted",
+        ));
+    }
     out.into_iter().map(|(feature, reason)| Requirement { feature, reason: reason.to_string() }).collect()
+}
+
+fn judges_paths(parts: &Parts<'_>) -> bool {
+    let operations = parts.plan.units.iter().map(|u| &parts.program.operations[u.operation.0 as usize]);
+    operations.flat_map(|o| &o.subjects).any(|s| matches!(s.ty.class(), Some(Class::Path)))
 }
 
 fn operations(parts: &Parts<'_>) -> Vec<Operation> {
@@ -178,8 +225,9 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
         args.sort_by(|a, b| (a.index, &a.ty).cmp(&(b.index, &b.ty)));
         args.dedup_by_key(|a| a.index);
         out.push(Operation {
-            number: u as u32,
-            name: format!("{}:{}", operation.attach.kind.name(), operation.attach.target),
+            number: parts.numbers.operation(u),
+            name: operation_title(&operation.attach),
+            attach: attach(&operation.attach),
             args,
             dimensions: parts.dimensions[u].clone(),
             tables: assembled.tables.clone(),
@@ -187,7 +235,34 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
             heads_offset: assembled.heads,
         });
     }
+    out.sort_by_key(|operation| operation.number);
     out
+}
+
+fn attach(set: &ir::AttachSet) -> Attach {
+    let links = set.targets.len() as u32;
+    let way = |link, needs, reason: &str| Way {
+        link,
+        links: if link == LinkKind::Kprobe { links } else { 1 },
+        expected_attach_type: (link == LinkKind::KprobeMulti).then_some(TRACE_KPROBE_MULTI),
+        needs: vec![needs],
+        reason: reason.to_string(),
+    };
+    let (kind, ways) = match set.kind {
+        ir::AttachKind::Lsm => {
+            (AttachKind::Lsm, vec![way(LinkKind::Lsm, Feature::BpfLsm, "the hook itself")])
+        }
+        ir::AttachKind::FmodRet => {
+            let way = way(LinkKind::FmodRet, Feature::NoFullPreemption, "no LSM hook means the same");
+            (AttachKind::FmodRet, vec![way])
+        }
+        ir::AttachKind::Kprobe => {
+            let single = way(LinkKind::Kprobe, Feature::Kprobes, "every kernel with kprobes has it");
+            let multi = way(LinkKind::KprobeMulti, Feature::KprobeMulti, "one link for all targets");
+            (AttachKind::Kprobe, if links > 1 { vec![multi, single] } else { vec![single] })
+        }
+    };
+    Attach { kind, targets: set.targets.clone(), ways }
 }
 
 fn programs(parts: &Parts<'_>) -> Vec<Program> {
@@ -195,6 +270,8 @@ fn programs(parts: &Parts<'_>) -> Vec<Program> {
     for (u, (assembled, attach)) in parts.assembled.iter().zip(attaches(parts)).enumerate() {
         let (ty, loaders) = match attach.kind {
             ir::AttachKind::Lsm => (ProgramType::Lsm, vec![Loader::Libbpf, Loader::Aya, Loader::CiliumEbpf]),
+            // Of the three, libbpf alone sets cookies.
+            ir::AttachKind::Kprobe if attach.targets.len() > 1 => (ProgramType::Kprobe, vec![Loader::Libbpf]),
             ir::AttachKind::Kprobe => {
                 (ProgramType::Kprobe, vec![Loader::Libbpf, Loader::Aya, Loader::CiliumEbpf])
             }
@@ -202,30 +279,43 @@ fn programs(parts: &Parts<'_>) -> Vec<Program> {
         };
         let program = |role: Role, word: &str| Program {
             name: format!("{}-{word}", operation_name(attach)),
-            operation: u as u32,
+            operation: parts.numbers.operation(u),
             role,
             object: if role == Role::Stub { assembled.stub.clone() } else { assembled.body.clone() },
             section: section(attach),
             symbol: if role == Role::Stub { bpf::STUB.to_string() } else { symbol(attach, word) },
             ty,
-            attach: Attach {
-                kind: match attach.kind {
-                    ir::AttachKind::Lsm => AttachKind::Lsm,
-                    ir::AttachKind::Kprobe => AttachKind::Kprobe,
-                    ir::AttachKind::FmodRet => AttachKind::FmodRet,
-                },
-                target: attach.target.clone(),
-            },
             slot: (role == Role::Body).then_some(0),
             region_constants: if role == Role::Body { assembled.constants.clone() } else { vec![] },
             loaders: loaders.clone(),
-            alternatives: vec![],
+            losses: if role == Role::Stub { losses(attach.kind) } else { vec![] },
             forecast: Forecast::default(),
         };
         out.push(program(Role::Stub, "stub"));
         out.push(program(Role::Body, "body"));
     }
     out
+}
+
+/// What the kernel does not let an attached program see.
+///
+/// Source: Linux 6.12, kernel/bpf/trampoline.c (__bpf_prog_enter_recur), kernel/trace/bpf_trace.c (trace_call_bpf);
+/// the effect was measured on 6.1 and 6.12.
+fn losses(kind: ir::AttachKind) -> Vec<Loss> {
+    let (reason, counter) = match kind {
+        ir::AttachKind::Lsm => return vec![],
+        ir::AttachKind::FmodRet => (
+            "a call while another task is preempted inside the program on the same CPU (preempt=full) goes on as if \
+             there were no program: it is neither reported nor denied",
+            LossCounter::ProgramRecursionMisses,
+        ),
+        ir::AttachKind::Kprobe => (
+            "a call from an interrupt that comes while a kprobe or a program of one runs on the same CPU is not \
+             reported",
+            LossCounter::ProgramAndLinkMissed,
+        ),
+    };
+    vec![Loss { reason: reason.to_string(), counter }]
 }
 
 /// `BPF_F_MMAPABLE`: how libbpf creates data sections.
@@ -258,7 +348,7 @@ fn maps(parts: &Parts<'_>) -> Vec<Map> {
     ];
     for (u, (assembled, attach)) in parts.assembled.iter().zip(attaches(parts)).enumerate() {
         let name = |word: &str| format!("{}-{word}", operation_name(attach));
-        let of = |m: Map| Map { operation: Some(u as u32), ..m };
+        let of = |m: Map| Map { operation: Some(parts.numbers.operation(u)), ..m };
         // Not mmapable, unlike other data sections: a value that somebody has mapped cannot be frozen.
         out.push(of(Map {
             owner: Owner::Static,
@@ -289,12 +379,8 @@ fn policies(parts: &Parts<'_>) -> Vec<Policy> {
         .map(|(rank, (policy, lists))| {
             let source = parts.sources.get(policy.file);
             Policy {
-                number: rank as u32,
-                kind: match policy.identity.kind {
-                    policy::PolicyKind::TracingPolicy => PolicyKind::TracingPolicy,
-                    policy::PolicyKind::TracingPolicyNamespaced => PolicyKind::TracingPolicyNamespaced,
-                    policy::PolicyKind::TracingPolicyBinding => PolicyKind::TracingPolicyBinding,
-                },
+                number: parts.numbers.policy(rank),
+                kind: kind(policy.identity.kind),
                 namespace: policy.identity.namespace.clone(),
                 name: policy.identity.name.clone(),
                 file: source.name.clone(),
@@ -308,11 +394,12 @@ fn policies(parts: &Parts<'_>) -> Vec<Policy> {
                     policy::Mode::Enforce => Mode::Enforce,
                     policy::Mode::Monitor => Mode::Monitor,
                 },
-                scope: policy.scope.0,
+                scope: parts.numbers.scope(policy.scope),
                 hooks: lists
                     .iter()
                     .filter_map(|list| {
-                        by_operation[list.operation.0 as usize].map(|u| hook(parts, policy, list, u as u32))
+                        by_operation[list.operation.0 as usize]
+                            .map(|u| hook(parts, policy, list, parts.numbers.operation(u)))
                     })
                     .collect(),
             }
@@ -330,12 +417,12 @@ fn conflicts(parts: &Parts<'_>) -> Vec<Conflict> {
     for found in parts.set.contradictions.iter().flat_map(|c| &c.described) {
         let (winner, loser) = (found.winner, found.loser);
         let mut lists = parts.program.lists.iter();
-        let list = lists.find(|list| (list.policy, list.hook) == (winner.policy, winner.hook));
+        let list = lists.find(|list| list.policy == winner.policy && list.hooks.contains(&winner.hook));
         let unit = list.and_then(|list| parts.plan.units.iter().position(|u| u.operation == list.operation));
         let Some(unit) = unit else { continue };
         out.push(Conflict {
-            operation: unit as u32,
-            policies: vec![winner.policy as u32, loser.policy as u32],
+            operation: parts.numbers.operation(unit),
+            policies: [winner, loser].map(|side| parts.numbers.policy(side.policy)).into(),
             reason: format!(
                 "they may return {} and {}; both select {}",
                 winner.value, loser.value, found.witness
@@ -346,16 +433,18 @@ fn conflicts(parts: &Parts<'_>) -> Vec<Conflict> {
 }
 
 fn hook(parts: &Parts<'_>, policy: &policy::Policy, list: &ir::List, operation: u32) -> PolicyHook {
-    let hook = &policy.hooks[list.hook];
+    // They differ in the function alone.
+    let hook = &policy.hooks[list.hooks[0]];
     PolicyHook {
         operation,
         source: parts.sources.place(hook.span).to_string(),
-        scope: hook.scope.map(|scope| scope.0),
+        scope: hook.scope.map(|scope| parts.numbers.scope(scope)),
         first_selector: list.first_selector,
         selectors: hook
             .selectors
             .iter()
             .map(|s| PolicySelector {
+                number: s.number.into(),
                 source: parts.sources.place(s.span).to_string(),
                 action: match s.actions.shown {
                     policy::ShownAction::Post => Action::Post,
@@ -418,14 +507,14 @@ fn load_order(parts: &Parts<'_>) -> Vec<LoadStep> {
 fn limits(parts: &Parts<'_>) -> Vec<Limit> {
     let limit = |name: &str, u: usize, used: u64, max: u64| Limit {
         name: name.to_string(),
-        operation: Some(u as u32),
+        operation: Some(parts.numbers.operation(u)),
         used,
         max,
     };
     let of_operation = |(u, assembled): (usize, &Assembled)| {
         let dimensions = parts.dimensions[u].len() as u64;
         [
-            limit("dimensions", u, dimensions, crate::fold::plan::MAX_DIMENSIONS as u64),
+            limit("dimensions", u, dimensions, abi::DIMENSIONS.into()),
             limit("decision words of a set", u, assembled.set_words, abi::SET_WORDS_MAX as u64),
         ]
     };

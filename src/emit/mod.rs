@@ -3,6 +3,7 @@
 pub mod assemble;
 mod describe;
 pub mod lower;
+pub mod numbers;
 pub mod region_constants;
 mod scope_blocks;
 mod set_limits;

@@ -4,20 +4,24 @@ use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act, Word as Abi
 use crate::artifact::scope_block::{Builder, DecisionList, RowRef, ScopeBlock};
 use crate::emit::lower::lists::Word;
 use crate::emit::lower::{LoweredUnit, ScopeCode};
+use crate::emit::numbers::Numbers;
 use crate::fold::ir::{Outcome, Program};
 use crate::fold::plan::AtomSet;
 
-/// The image of operation `number`. Policies are numbered by their rank.
-pub fn encode(number: u32, unit: &LoweredUnit, program: &Program) -> Vec<u8> {
+/// The image of operation `number`.
+pub fn encode(number: u32, unit: &LoweredUnit, program: &Program, numbers: &Numbers) -> Vec<u8> {
     let mut builder = Builder::new(number, unit.dimensions.len());
-    for (scope, code) in &unit.scopes {
-        let block = block(&mut builder, code, program);
-        builder.scope(scope.0, &block);
+    let mut scopes: Vec<(u32, &ScopeCode)> =
+        unit.scopes.iter().map(|(scope, code)| (numbers.scope(*scope), code)).collect();
+    scopes.sort_by_key(|&(number, _)| number);
+    for (scope, code) in scopes {
+        let block = block(&mut builder, code, program, numbers);
+        builder.scope(scope, &block);
     }
     builder.finish()
 }
 
-fn block(builder: &mut Builder, code: &ScopeCode, program: &Program) -> ScopeBlock {
+fn block(builder: &mut Builder, code: &ScopeCode, program: &Program, numbers: &Numbers) -> ScopeBlock {
     let quiet = code.quiet.iter().map(|set| (!set.is_none()).then(|| row(builder, set))).collect();
     let lists = code
         .lists
@@ -34,7 +38,7 @@ fn block(builder: &mut Builder, code: &ScopeCode, program: &Program) -> ScopeBlo
                     }
                     Word::Act { selector, outcome } => {
                         let selector = (of.first_selector + u32::from(*selector)) as u8;
-                        words.push(AbiWord::Act(act(*outcome, selector, rank)).encode());
+                        words.push(AbiWord::Act(act(*outcome, selector, numbers.policy(of.policy))).encode());
                         words.push(0);
                     }
                     Word::Skip { skip } => words.push(AbiWord::Skip(*skip).encode()),

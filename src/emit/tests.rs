@@ -11,6 +11,7 @@ use crate::platform::Target;
 use crate::policy::*;
 use crate::source::{Sources, Span};
 use crate::vocab::arg_type::ArgType;
+use crate::vocab::condition::Projection;
 
 fn allowlist(set: &mut PolicySet, sources: &mut Sources, name: &str, paths: &[&str]) {
     let file = sources.add(format!("{name}.yaml"), format!("name: {name}\n"));
@@ -36,9 +37,17 @@ fn allowlist(set: &mut PolicySet, sources: &mut Sources, name: &str, paths: &[&s
         hooks: vec![Hook {
             scope: None,
             call: HookCall::Lsm { hook: "bprm_creds_for_exec".into() },
+            entry: 0,
             args: vec![Arg { index: 0, ty: ArgType::LinuxBinprm, label: None, span }],
             selectors: vec![Selector {
-                filters: vec![Filter { arg: 0, negated: true, test: Test::Equal(values), span }],
+                number: 0,
+                conditions: vec![Condition {
+                    source: Source::Argument(0),
+                    projection: Projection::Whole,
+                    negated: true,
+                    values: Values::Path(values),
+                    span,
+                }],
                 actions: Actions {
                     post: true,
                     override_value: Some(-1),
@@ -64,7 +73,7 @@ fn an_allowlist_is_assembled_proved_and_judged() {
     let mut program = ir::build(&set, &target, &mut diags);
     let certificate = opt::run(&mut program, &set.strings, &[]);
     let plan = plan::factor(&program, &mut diags).expect("no limit is near");
-    let built = assemble::run(&sources, &set, &program, &plan, &target).unwrap();
+    let built = assemble::run(&sources, &set, &program, &plan, &target, None).unwrap();
     built.manifest.check().unwrap();
     verify::prove(&set, &program, &certificate, &built.manifest, &built.files).unwrap();
 
@@ -72,7 +81,7 @@ fn an_allowlist_is_assembled_proved_and_judged() {
     let atoms: Vec<u32> = operation.dimensions.iter().map(|d| d.atoms).collect();
     let blocks = ScopeBlocks::read(built.files.get(&operation.scope_blocks).unwrap(), 0, &atoms).unwrap();
     let workloads = [Workload { name: "shop".into(), path: vec![2, 7], scopes: vec![1] }];
-    let node = Node::new(&built.manifest, vec![blocks].into(), 1, &workloads).unwrap();
+    let node = Node::new(&built.manifest, vec![blocks].into(), 1, &workloads, None).unwrap();
     let shop = set_of_cgroup(&built.manifest, node.bytes(), 7).unwrap();
     let run = |set: u32, path: Argument<'_>| {
         let acts = judge(&built.manifest, &built.files, node.bytes(), set, operation, &[path]).unwrap();
@@ -94,7 +103,7 @@ fn the_proof_sees_a_wrong_value_and_a_wrong_list() {
     let mut program = ir::build(&set, &target, &mut diags);
     let certificate = opt::run(&mut program, &set.strings, &[]);
     let plan = plan::factor(&program, &mut diags).unwrap();
-    let built = assemble::run(&sources, &set, &program, &plan, &target).unwrap();
+    let built = assemble::run(&sources, &set, &program, &plan, &target, None).unwrap();
     // The same artifact does not prove another set of policies.
     let (mut other, mut sources) = (PolicySet::default(), Sources::default());
     allowlist(&mut other, &mut sources, "db", &["/usr/bin/postgres", "/bin/bash"]);
@@ -103,6 +112,13 @@ fn the_proof_sees_a_wrong_value_and_a_wrong_list() {
     other.policies[0].hooks[0].selectors[0].actions.override_value = Some(-2);
     assert!(verify::prove(&other, &program, &certificate, &built.manifest, &built.files).is_err());
     other = set.clone();
-    other.policies[0].hooks[0].selectors[0].filters[0].negated = false;
+    other.policies[0].hooks[0].selectors[0].conditions[0].negated = false;
     assert!(verify::prove(&other, &program, &certificate, &built.manifest, &built.files).is_err());
+    other = set.clone();
+    other.policies[0].hooks[0].selectors[0].number = 1;
+    assert!(verify::prove(&other, &program, &certificate, &built.manifest, &built.files).is_err());
+    // Not even if the manifest says the same.
+    let mut manifest = built.manifest.clone();
+    manifest.policies[0].hooks[0].selectors[0].number = 1;
+    assert!(verify::prove(&other, &program, &certificate, &manifest, &built.files).is_err());
 }

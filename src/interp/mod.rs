@@ -9,7 +9,7 @@ mod workload;
 use crate::diag::Diagnostics;
 use crate::fold::ir::{self, Attach};
 use crate::platform::Target;
-use crate::policy::{Filter, Identity, Mode, PolicySet, Selector, ShownAction, Test};
+use crate::policy::{Condition, Identity, Mode, PolicySet, Selector, ShownAction, Source, Values};
 use crate::vocab::arg_type::Class;
 
 pub use program::run_plan;
@@ -42,6 +42,7 @@ pub struct Hit {
     pub policy: Identity,
     /// Index into the policy's hooks.
     pub hook: usize,
+    /// Its number in the hook as it is written.
     pub selector: u8,
     pub post: bool,
     pub shown: ShownAction,
@@ -70,13 +71,14 @@ pub fn run(set: &PolicySet, target: &Target, event: &Event) -> Verdict {
             if choice.attach != event.attach {
                 continue;
             }
-            let value = |filter: &Filter| {
-                let arg = &hook.args[filter.arg];
+            let value = |condition: &Condition| {
+                let Source::Argument(arg) = condition.source;
+                let arg = &hook.args[arg];
                 (arg.ty.class(), event.args.get(choice.param(arg.index) as usize))
             };
             let decides =
-                |s: &&Selector| s.filters.iter().all(|f| matches(set, f, s.actions.enforces(), value(f)));
-            let Some((index, selector)) = hook.selectors.iter().enumerate().find(|(_, s)| decides(s)) else {
+                |s: &&Selector| s.conditions.iter().all(|f| matches(set, f, s.actions.enforces(), value(f)));
+            let Some(selector) = hook.selectors.iter().find(decides) else {
                 continue;
             };
             let actions = &selector.actions;
@@ -93,7 +95,7 @@ pub fn run(set: &PolicySet, target: &Target, event: &Event) -> Verdict {
                 verdict.hits.push(Hit {
                     policy: policy.identity.clone(),
                     hook: h,
-                    selector: index as u8,
+                    selector: selector.number,
                     post: actions.post,
                     shown: actions.shown,
                 });
@@ -103,31 +105,45 @@ pub fn run(set: &PolicySet, target: &Target, event: &Event) -> Verdict {
     verdict
 }
 
-fn matches(set: &PolicySet, filter: &Filter, enforces: bool, value: (Option<Class>, Option<&Value>)) -> bool {
+fn matches(
+    set: &PolicySet,
+    filter: &Condition,
+    enforces: bool,
+    value: (Option<Class>, Option<&Value>),
+) -> bool {
     let (class, value) = value;
     match value {
         // A negated condition on what cannot be read holds where something is enforced: an allowlist
         // must not let it through. Elsewhere it does not hold, as in Tetragon.
         Some(Value::Unreadable) | None => filter.negated && enforces,
-        Some(value) => filter.negated != any_value(set, &filter.test, class, value),
+        Some(value) => filter.negated != any_value(set, &filter.values, class, value),
     }
 }
 
-fn any_value(set: &PolicySet, test: &Test, class: Option<Class>, value: &Value) -> bool {
+fn any_value(set: &PolicySet, test: &Values, class: Option<Class>, value: &Value) -> bool {
     match (test, value) {
-        (Test::Equal(values), Value::Text(text)) => values.iter().any(|&v| set.strings.get(v) == text),
-        (Test::Prefix(values), Value::Text(text)) => {
+        (Values::Path(values) | Values::Text(values), Value::Text(text)) => {
+            values.iter().any(|&v| set.strings.get(v) == text)
+        }
+        (Values::Prefix(values), Value::Text(text)) => {
             // Tetragon looks at the first 255 bytes, and an empty text begins with nothing.
             let seen = &text[..text.len().min(255)];
             !text.is_empty() && values.iter().any(|&v| seen.starts_with(set.strings.get(v)))
         }
-        (Test::Postfix(values), Value::Text(text)) => {
+        (Values::Postfix(values), Value::Text(text)) => {
             let seen = &text[text.len() - text.len().min(127)..];
             !text.is_empty() && values.iter().any(|&v| seen.ends_with(set.strings.get(v)))
         }
-        (Test::Int(values), Value::Int(register)) => values.contains(&at_width(class, *register)),
-        (Test::Equal(_) | Test::Prefix(_) | Test::Postfix(_), Value::Int(_))
-        | (Test::Int(_), Value::Text(_))
+        (Values::Intervals(values), Value::Int(register)) => {
+            let value = at_width(class, *register);
+            values.iter().any(|interval| (interval.first..=interval.last).contains(&value))
+        }
+        (Values::AnyBit(masks), Value::Int(register)) => {
+            let value = at_width(class, *register);
+            masks.iter().any(|mask| value & mask != 0)
+        }
+        (Values::Path(_) | Values::Text(_) | Values::Prefix(_) | Values::Postfix(_), Value::Int(_))
+        | (Values::Intervals(_) | Values::AnyBit(_), Value::Text(_))
         | (_, Value::Unreadable) => false,
     }
 }

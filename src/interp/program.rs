@@ -3,17 +3,17 @@
 //! What the passes and the plan did must not change the answer: the property tests compare this with
 //! [`super::run`] on the policies.
 
-use super::{Event, Hit, Value, Verdict, applies, at_width};
-use crate::fold::ir::{Family, Operation, Predicate, Program, Values};
+use super::{Event, Hit, Value, Verdict, any_value, applies};
+use crate::fold::ir::{Operation, Predicate, Program};
 use crate::fold::plan::Plan;
-use crate::policy::PolicySet;
+use crate::policy::{Hook, PolicySet, ShownAction};
 
 /// The meaning of `program` for `event`; `plan` says which lists are in which scope.
 pub fn run_plan(set: &PolicySet, program: &Program, plan: &Plan, event: &Event) -> Verdict {
     let mut verdict = Verdict::default();
     let mut lists: Vec<usize> = vec![];
     for unit in &plan.units {
-        if program.operations[unit.operation.0 as usize].attach == event.attach {
+        if program.operations[unit.operation.0 as usize].attach.position(&event.attach).is_some() {
             for (scope, of_scope) in &unit.scopes {
                 if applies(&set.scopes[scope.0 as usize], &event.workload) {
                     lists.extend(of_scope);
@@ -25,6 +25,8 @@ pub fn run_plan(set: &PolicySet, program: &Program, plan: &Plan, event: &Event) 
     for l in lists {
         let list = &program.lists[l];
         let operation = &program.operations[list.operation.0 as usize];
+        let Some(at) = operation.attach.position(&event.attach) else { continue };
+        let hook = list.hooks[at];
         let holds = |p| predicate_holds(set, operation, operation.predicate(p), event);
         let Some(rule) = list.rules.iter().find(|r| r.predicates.iter().all(|&p| holds(p))) else { continue };
         if rule.outcome.is_quiet() {
@@ -39,36 +41,25 @@ pub fn run_plan(set: &PolicySet, program: &Program, plan: &Plan, event: &Event) 
         let policy = &set.policies[list.policy];
         verdict.hits.push(Hit {
             policy: policy.identity.clone(),
-            hook: list.hook,
+            hook,
             selector: rule.selector,
             post: rule.outcome.post,
-            shown: policy.hooks[list.hook].selectors[rule.selector as usize].actions.shown,
+            shown: shown(&policy.hooks[hook], rule.selector),
         });
     }
     verdict
 }
 
+fn shown(hook: &Hook, selector: u8) -> ShownAction {
+    let selector = hook.selectors.iter().find(|s| s.number == selector);
+    selector.expect("a rule of a selector").actions.shown
+}
+
 fn predicate_holds(set: &PolicySet, operation: &Operation, p: &Predicate, event: &Event) -> bool {
     let subject = operation.subject(p.subject);
-    let any = |test: &dyn Fn(&[u8]) -> bool| match &p.values {
-        Values::Strings(v) => v.iter().any(|&s| test(set.strings.get(s))),
-        Values::Ints(_) => false,
-    };
-    let found = match (p.family, event.args.get(subject.param as usize)) {
-        (_, None | Some(Value::Unreadable)) => return p.unreadable,
-        (Family::Int, Some(Value::Int(register))) => match &p.values {
-            Values::Ints(v) => v.binary_search(&at_width(subject.ty.class(), *register)).is_ok(),
-            Values::Strings(_) => false,
-        },
-        (Family::Equal, Some(Value::Text(t))) => any(&|v| v == t),
-        (Family::Prefix, Some(Value::Text(t))) => {
-            !t.is_empty() && any(&|v| t[..t.len().min(255)].starts_with(v))
-        }
-        (Family::Postfix, Some(Value::Text(t))) => {
-            !t.is_empty() && any(&|v| t[t.len() - t.len().min(127)..].ends_with(v))
-        }
-        (Family::Int, Some(Value::Text(_)))
-        | (Family::Equal | Family::Prefix | Family::Postfix, Some(Value::Int(_))) => false,
+    let found = match event.args.get(subject.param as usize) {
+        None | Some(Value::Unreadable) => return p.unreadable,
+        Some(value) => any_value(set, &p.values, subject.ty.class(), value),
     };
     found != p.negated
 }

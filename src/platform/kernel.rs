@@ -106,9 +106,49 @@ fn parsed(bytes: Vec<u8>) -> Result<KernelTypes, String> {
 /// What begins the symbols of syscalls, by machine.
 const PREFIXES: [(&str, &str); 2] = [("x86_64", "__x64_"), ("aarch64", "__arm64_")];
 
+/// What a kernel tells of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// Where nothing tells the types, that it exists is enough.
+    Typed,
+    /// It exists and takes a kprobe, and the types do not name it: Tetragon does not find it.
+    Untyped {
+        /// The name that the types have for the same code.
+        body: Option<&'a str>,
+    },
+    Absent,
+}
+
+/// On x86 the wrapper of a system call without arguments is an alias of its body, `__do_sys_getppid` for example,
+/// and type information is made for bodies (`SYSCALL_DEFINE0`, arch/x86/include/asm/syscall_wrapper.h, 6.1 and
+/// 6.12). On arm64 it is a function like the others.
+fn wrapped(symbol: &str) -> Option<String> {
+    let name = ["__x64_", "__ia32_"].iter().find_map(|prefix| symbol.strip_prefix(prefix))?;
+    Some(format!("__do_{name}"))
+}
+
+fn is_wrapper(symbol: &str) -> bool {
+    symbol.starts_with("__") && symbol.contains("_sys_")
+}
+
 impl Kernel {
     pub fn preempt(&self) -> Preempt {
         self.node.as_ref().and_then(|node| node.preempt).map_or(Preempt::Unknown, Preempt::from)
+    }
+
+    /// As `uname -m` names it: told by the node, else by the registers that the types have.
+    pub fn machine(&self) -> Option<&str> {
+        if let Some(node) = &self.node {
+            return Some(&node.machine);
+        }
+        let types = self.types.as_ref()?;
+        let registers = types.members(types.structure("pt_regs")?);
+        let has = |name: &str| registers.iter().any(|register| register.name == name);
+        // Source: arch/{x86,arm64,riscv}/include/asm/ptrace.h, 6.1 and 6.12.
+        [("di", "x86_64"), ("orig_x0", "aarch64"), ("epc", "riscv64")]
+            .into_iter()
+            .find(|(register, _)| has(register))
+            .map_or(Some("another machine"), |(_, machine)| Some(machine))
     }
 
     /// What begins the symbols of the kernel's own syscalls, `__x64_` for example. From its machine, else from
@@ -137,15 +177,34 @@ impl Kernel {
         Some(self.types.as_ref()?.function(name).is_some())
     }
 
-    /// Whether there is a syscall of this symbol.
-    pub fn has_syscall(&self, symbol: &str) -> Option<bool> {
-        self.has_function(symbol).or_else(|| {
-            let all = self.node.as_ref()?.syscalls.as_ref()?;
-            Some(all.binary_search_by(|known| known.as_str().cmp(symbol)).is_ok())
-        })
+    /// As [`Kernel::has_function`], and what else tells that a function exists which the types do not name.
+    pub fn find_function(&self, name: &str) -> Option<Found<'_>> {
+        if self.has_function(name) == Some(true) {
+            return Some(Found::Typed);
+        }
+        let node = self.node.as_ref();
+        let is_listed = |all: &Option<Vec<String>>| {
+            let all = all.as_ref()?;
+            Some(all.binary_search_by(|known| known.as_str().cmp(name)).is_ok())
+        };
+        let of_syscalls = node.and_then(|node| is_listed(&node.syscalls));
+        let Some(types) = &self.types else {
+            return match of_syscalls {
+                Some(true) => Some(Found::Typed),
+                Some(false) if is_wrapper(name) => Some(Found::Absent),
+                _ => None,
+            };
+        };
+        let body = wrapped(name).and_then(|body| types.function(&body)).map(|body| types.function_name(body));
+        let is_traceable = node.and_then(|node| is_listed(&node.functions)) == Some(true);
+        if body.is_some() || is_traceable || of_syscalls == Some(true) {
+            return Some(Found::Untyped { body });
+        }
+        Some(Found::Absent)
     }
 
-    /// Every syscall by its symbol, as far as something tells.
+    /// Every syscall by its symbol, as far as something tells. From types, those without arguments are not among
+    /// them ([`Found::Untyped`]), as they are not in a `generated_syscalls` list of Tetragon's.
     pub fn syscalls(&self) -> Vec<&str> {
         match (&self.types, self.syscall_prefix()) {
             (Some(types), Some("__x64_")) => types.functions_with("__x64_sys_").collect(),
@@ -227,6 +286,48 @@ mod tests {
         let whys = why(b"\xff", &sample::compile("int f(int a);"));
         assert_eq!(whys, ["it is no text", "not a kernel's BTF: it has no `struct task_struct`"]);
         assert!(why(b"{}", b"\x7fELF").iter().all(|why| !why.is_empty()));
+    }
+
+    #[test]
+    fn what_exists_without_types_is_told_apart_from_what_does_not() {
+        const WITHOUT_ARGUMENTS: &str = "long __do_sys_getppid(const struct pt_regs *unused);";
+        let (kernels, _) = join(&[], &[file("x.btf", sample::btf_with(WITHOUT_ARGUMENTS))]);
+        let kernel = &kernels[0];
+        let untyped = Found::Untyped { body: Some("__do_sys_getppid") };
+        assert_eq!(kernel.find_function("__x64_sys_getppid"), Some(untyped));
+        assert_eq!(kernel.find_function("__ia32_sys_getppid"), Some(untyped));
+        assert_eq!(kernel.find_function("__do_sys_getppid"), Some(Found::Typed));
+        assert_eq!(kernel.find_function("__x64_sys_getpid"), Some(Found::Absent));
+        assert_eq!(kernel.find_function("__x64_sys_openat"), Some(Found::Typed));
+
+        // Of which symbols and traceable functions tell.
+        let mut node = sample::description();
+        node.syscalls.as_mut().unwrap().insert(0, "__arm64_sys_sync".into());
+        node.functions.as_mut().unwrap().insert(0, "do_optimised".into());
+        let kernel = sample::kernel_of(node.clone());
+        assert_eq!(kernel.find_function("do_optimised"), Some(Found::Untyped { body: None }));
+        assert_eq!(kernel.find_function("__arm64_sys_sync"), Some(Found::Untyped { body: None }));
+        node.btf = None;
+        let kernel = sample::kernel_of(node);
+        assert_eq!(kernel.find_function("__arm64_sys_sync"), Some(Found::Typed));
+        assert_eq!(kernel.find_function("__x64_sys_sync"), Some(Found::Absent));
+        assert_eq!(kernel.find_function("do_optimised"), None);
+    }
+
+    #[test]
+    fn the_machine_is_told_by_registers() {
+        let machine = |registers: &str| {
+            let text = format!("struct task_struct {{ int pid; }}; struct pt_regs {{ {registers} }};");
+            let (kernels, unusable) = join(&[], &[file("x.btf", sample::compile(&text))]);
+            assert_eq!(unusable, []);
+            kernels[0].machine().map(str::to_string)
+        };
+        assert_eq!(machine("unsigned long r15; unsigned long di;").as_deref(), Some("x86_64"));
+        let arm64 = "union { struct user_pt_regs user_regs; struct { unsigned long pc; }; }; \
+                     unsigned long orig_x0;";
+        assert_eq!(machine(arm64).as_deref(), Some("aarch64"));
+        assert_eq!(machine("unsigned long gpr[32];").as_deref(), Some("another machine"));
+        assert_eq!(sample::kernel().machine(), Some("x86_64"));
     }
 
     #[test]

@@ -22,6 +22,11 @@ impl KernelVersion {
     pub const fn new(major: u16, minor: u16) -> KernelVersion {
         KernelVersion { major, minor }
     }
+
+    /// Whether one link serves many kprobes: Debian builds 6.1 without CONFIG_FPROBE, and 6.12 with it.
+    pub fn has_kprobe_multi(self) -> bool {
+        self > OLDEST_KERNEL
+    }
 }
 
 impl std::fmt::Display for KernelVersion {

@@ -20,6 +20,11 @@ pub fn btf_without(words: &[&str]) -> Vec<u8> {
     compile(&TEXT.lines().filter(kept).collect::<Vec<_>>().join("\n"))
 }
 
+/// Of `sample.h` and `more`.
+pub fn btf_with(more: &str) -> Vec<u8> {
+    compile(&format!("{TEXT}\n{more}"))
+}
+
 /// A node that runs the kernel of `sample.h` and tells all of it.
 pub fn description() -> Description {
     let wrappers = TEXT.lines().filter_map(|line| line.strip_prefix("long __")?.split_once('('));

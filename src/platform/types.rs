@@ -153,6 +153,10 @@ impl KernelTypes {
         self.find(&self.functions, name)
     }
 
+    pub fn function_name(&self, function: TypeId) -> &str {
+        self.name(function)
+    }
+
     /// In order, some of them several times.
     pub fn function_names(&self) -> impl Iterator<Item = &str> {
         self.functions.iter().map(|&id| self.name(id))

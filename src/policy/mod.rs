@@ -5,13 +5,20 @@
 //! the form in which it is compared. Places in the source stay, so that each later thing can say which
 //! YAML bytes it comes from.
 
+mod context;
+mod expand;
 pub mod overlap;
-pub mod resolve;
+pub mod phases;
+mod resolve;
+mod values;
 
 use indexmap::IndexSet;
 
 use crate::source::{SourceId, Span};
 use crate::vocab::arg_type::ArgType;
+use crate::vocab::condition::Projection;
+
+pub use values::{Interval, Values};
 
 /// Every policy of a run, in order of [`Identity`], each identity once.
 #[derive(Clone, Debug, Default)]
@@ -144,6 +151,8 @@ pub enum RequirementOp {
 #[derive(Clone, Debug)]
 pub struct Hook {
     pub call: HookCall,
+    /// The entry of the policy's section that it is written in, from 0. The functions of a `list:` share one.
+    pub entry: u32,
     /// The workloads that it is for, where these are not all of the policy's: a hook whose selectors have
     /// `matchWorkloads` stands once for each combination of them, with the selectors that apply there.
     pub scope: Option<ScopeId>,
@@ -174,37 +183,34 @@ pub struct Arg {
     pub span: Span,
 }
 
-/// Matches if every filter does; then its actions run and later selectors are not looked at.
+/// Matches if every condition holds; then its actions run and later selectors are not looked at.
 #[derive(Clone, Debug)]
 pub struct Selector {
-    pub filters: Vec<Filter>,
+    /// Position among the selectors of the hook as it is written, those for other workloads included: what events name.
+    pub number: u8,
+    pub conditions: Vec<Condition>,
     pub actions: Actions,
     /// Of the selector's first key; of the hook if the policy wrote none.
     pub span: Span,
 }
 
-/// One entry of `matchArgs`.
+/// A test of one part of one source. It exists only if every part of it can be compiled: [`Values`] has a variant only
+/// for what has a table, and resolving gives no condition for a part that nothing reads.
 #[derive(Clone, Debug)]
-pub struct Filter {
-    /// Position in [`Hook::args`].
-    pub arg: usize,
-    /// `NotEqual`, `NotPrefix`, `NotPostfix`: true if no value matches.
+pub struct Condition {
+    pub source: Source,
+    pub projection: Projection,
+    /// `NotEqual` and the like: true if no value fits.
     pub negated: bool,
-    pub test: Test,
+    pub values: Values,
     pub span: Span,
 }
 
-/// What an argument is compared with; true if any value matches. Values are sorted and each stands once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Test {
-    /// The whole text or path.
-    Equal(Vec<StrId>),
-    /// At most 255 bytes each; an empty argument has no prefix.
-    Prefix(Vec<StrId>),
-    /// At most 127 bytes each.
-    Postfix(Vec<StrId>),
-    /// As the argument's bits at its width, extended to 64 bits by its sign.
-    Int(Vec<u64>),
+/// What is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// Position in [`Hook::args`].
+    Argument(usize),
 }
 
 /// What happens when a selector matches.
@@ -226,6 +232,13 @@ pub enum ShownAction {
     NoPost,
     Override,
     Sigkill,
+}
+
+impl Hook {
+    /// Whether both are parts, for different workloads, of one hook as it is written.
+    pub fn is_beside(&self, other: &Hook) -> bool {
+        self.span == other.span && self.call == other.call && self.scope != other.scope
+    }
 }
 
 impl Actions {

@@ -4,11 +4,10 @@ use std::fmt;
 
 use super::attribution::{Shared, split};
 use super::{
-    Assumptions, Input, MapInput, MapRow, Meeting, Memory, ObjectInput, OperationRow, Overlap, PolicyRow,
-    ProgramInput, ProgramRow, Proof, Report, SCHEMA_VERSION, Totals, baseline,
+    Assumptions, Input, MapInput, MapRow, Memory, ObjectInput, OperationRow, PolicyRow, ProgramInput,
+    ProgramRow, Proof, Report, SCHEMA_VERSION, Totals, baseline,
 };
 use crate::memory::{Amount, Refused, btf_cost, map_cost, program_cost};
-use crate::policy::overlap::tally::{Example, Tally};
 
 /// Why there is no report; an internal fault unless the artifact came from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +45,9 @@ pub fn forecast(input: &Input) -> Result<Report, ForecastError> {
         let own =
             rows.add(input, Some(&operation.name), &operation.programs, &operation.maps, &operation.objects)?;
         let policies = operation.policies.len() as u64;
-        let overlap = Some(overlap(input, &operation.overlap));
-        rows.operations.push(OperationRow { attach: operation.attach.clone(), policies, overlap, ..own });
+        let overlap = Some(operation.overlap.clone());
+        let (attach, targets, links) = (operation.attach.clone(), operation.targets, operation.links);
+        rows.operations.push(OperationRow { attach, targets, links, policies, overlap, ..own });
     }
     let shared = rows.add(input, None, &input.shared_programs, &input.shared_maps, &input.shared_objects)?;
     if !(input.shared_programs.is_empty() && input.shared_maps.is_empty() && input.shared_objects.is_empty())
@@ -80,6 +80,7 @@ pub fn forecast(input: &Input) -> Result<Report, ForecastError> {
         policies,
         baseline,
         limits: input.limits.clone(),
+        budgets: vec![],
         notes,
     })
 }
@@ -120,25 +121,13 @@ impl Rows {
             policies: 0,
             programs: programs.len() as u64,
             hidden_functions: programs.iter().map(|p| p.hidden_functions).sum(),
+            targets: 0,
+            links: 0,
             maps: maps.len() as u64,
             entries: maps.iter().map(|m| m.entries).fold(0, u64::saturating_add),
             overlap: None,
             memory,
         })
-    }
-}
-
-fn overlap(input: &Input, tally: &Tally) -> Overlap {
-    let meeting = |example: &Example| Meeting {
-        policies: example.policies.map(|p| input.policies[p].name.clone()),
-        witness: example.witness.to_string(),
-    };
-    Overlap {
-        disjoint: tally.disjoint,
-        possible: tally.possible,
-        certain: tally.certain,
-        undecided: tally.undecided,
-        examples: tally.examples.iter().map(meeting).collect(),
     }
 }
 
@@ -188,6 +177,7 @@ fn totals(input: &Input, operations: &[OperationRow]) -> Totals {
         operations: input.operations.len() as u64,
         programs: sum(|o| o.programs),
         hidden_functions: sum(|o| o.hidden_functions),
+        links: sum(|o| o.links),
         maps: sum(|o| o.maps),
         entries: sum(|o| o.entries),
         memory: operations.iter().map(|o| o.memory).sum(),
@@ -221,6 +211,7 @@ fn policy_rows(input: &Input, operations: &[OperationRow]) -> Vec<PolicyRow> {
         memlock_bytes: memlock[i],
         charged_bytes: charged[i],
         uncharged_bytes: uncharged[i],
+        tetragon: input.policies[i].tetragon.clone(),
     };
     (0..input.policies.len()).map(row).collect()
 }

@@ -3,10 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::LimitRow;
+use super::{LimitRow, Overlap};
 use super::baseline::TetragonPolicy;
 use crate::memory::{Bytes, KernelProfile, MapShape, ProgramShape};
-use crate::policy::overlap::tally::Tally;
 
 /// An artifact, and the node that it is loaded on.
 #[derive(Clone, Debug)]
@@ -41,13 +40,16 @@ pub struct OperationInput {
     pub name: String,
     /// `lsm`, `fmod_ret`, `kprobe`.
     pub attach: String,
+    /// Functions or LSM hooks that it is attached to, and links by which.
+    pub targets: u64,
+    pub links: u64,
     pub programs: Vec<ProgramInput>,
     pub maps: Vec<MapInput>,
     pub objects: Vec<ObjectInput>,
     /// Positions in [`Input::policies`] of those that hook it, ascending.
     pub policies: Vec<usize>,
-    /// How these meet; its positions are those of [`Input::policies`], too.
-    pub overlap: Tally,
+    /// How these meet.
+    pub overlap: Overlap,
 }
 
 #[derive(Clone, Debug)]

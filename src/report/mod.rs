@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::json;
 use crate::memory::{Amount, Exactness};
 
-pub use budget::{Budget, Budgets, Exceeded};
+pub use budget::{Budget, Budgets, Contributor, Unit, parse_bytes};
 pub use forecast::{ForecastError, forecast};
 pub use input::{Input, MapInput, ObjectInput, OperationInput, Owner, PolicyInput, ProgramInput, Role};
 
@@ -52,6 +52,9 @@ pub struct Report {
     /// How near the set comes to what programs can do; in order of operation.
     #[serde(default)]
     pub limits: Vec<LimitRow>,
+    /// The ceilings that were set for this report; an artifact's own has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<Budget>,
     /// What the figures do not include, and how sure they are.
     pub notes: Vec<String>,
 }
@@ -147,6 +150,8 @@ pub struct Totals {
     pub programs: u64,
     /// Functions that the kernel keeps as programs of their own and lists nowhere; their memory is charged.
     pub hidden_functions: u64,
+    /// Links that attach the programs, in the best way that a kernel of the target's series has.
+    pub links: u64,
     pub maps: u64,
     /// Values in all maps.
     pub entries: u64,
@@ -162,6 +167,10 @@ pub struct OperationRow {
     pub policies: u64,
     pub programs: u64,
     pub hidden_functions: u64,
+    /// Functions or LSM hooks that it is attached to.
+    pub targets: u64,
+    /// Links that attach the programs, in the best way that a kernel of the target's series has.
+    pub links: u64,
     pub maps: u64,
     pub entries: u64,
     /// Absent for what all operations share.
@@ -272,6 +281,22 @@ pub struct PolicyRow {
     pub memlock_bytes: u64,
     pub charged_bytes: u64,
     pub uncharged_bytes: u64,
+    /// What Tetragon is asked to load for it; the baseline is made from these.
+    pub tetragon: baseline::TetragonPolicy,
+}
+
+impl PolicyRow {
+    /// Lower ends are not attributed and repeat the upper ones.
+    pub fn share(&self) -> Memory {
+        Memory {
+            memlock_bytes: self.memlock_bytes,
+            memlock_least_bytes: self.memlock_bytes,
+            charged_bytes: self.charged_bytes,
+            charged_least_bytes: self.charged_bytes,
+            uncharged_bytes: self.uncharged_bytes,
+            uncharged_least_bytes: self.uncharged_bytes,
+        }
+    }
 }
 
 impl Report {

@@ -7,8 +7,6 @@ use crate::memory::{
     XlatedSize,
 };
 use crate::platform::KernelVersion;
-use crate::policy::overlap::Witness;
-use crate::policy::overlap::tally::{Example, Tally};
 
 fn program(name: &str, role: Role, functions: &[u32], xlated: Option<u64>) -> ProgramInput {
     ProgramInput {
@@ -43,13 +41,13 @@ pub(super) fn policy(i: usize) -> PolicyInput {
 }
 
 /// One pair that may meet, if there are two.
-fn met(policies: u64) -> Tally {
+fn met(policies: u64) -> Overlap {
     if policies < 2 {
-        return Tally::default();
+        return Overlap::default();
     }
-    let witness = Witness::Host;
-    let examples = vec![Example { policies: [0, 1], witness }];
-    Tally { disjoint: policies * (policies - 1) / 2 - 1, possible: 1, examples, ..Tally::default() }
+    let policies_that_meet = [0, 1].map(|i| policy(i).name);
+    let examples = vec![Meeting { policies: policies_that_meet, witness: "a process of the host".into() }];
+    Overlap { disjoint: policies * (policies - 1) / 2 - 1, possible: 1, examples, ..Overlap::default() }
 }
 
 /// `policies` exec allowlists; the last one hooks file_open too.
@@ -58,6 +56,8 @@ pub(super) fn input(policies: usize) -> Input {
     let exec = OperationInput {
         name: "lsm:bprm_check_security".into(),
         attach: "lsm".into(),
+        targets: 1,
+        links: 1,
         programs: vec![
             program("exec_stub", Role::Stub, &[12], Some(120)),
             program("exec_body", Role::Body, &[300, 80, 120, 40, 90], Some(6000)),
@@ -75,11 +75,13 @@ pub(super) fn input(policies: usize) -> Input {
     let open = OperationInput {
         name: "lsm:file_open".into(),
         attach: "lsm".into(),
+        targets: 1,
+        links: 1,
         programs: vec![program("open_body", Role::Body, &[500], None), alternative],
         maps: vec![map("open_tables", Owner::Static, data(3_000), 20)],
         objects: vec![],
         policies: vec![policies - 1],
-        overlap: Tally::default(),
+        overlap: Overlap::default(),
     };
     Input {
         kernel: KernelProfile::of(KernelVersion::new(6, 12)).unwrap(),

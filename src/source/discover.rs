@@ -1,7 +1,8 @@
 //! Paths from the command line to [`Sources`]: files, folders and standard input.
 //!
 //! A folder is searched for `*.yaml`, `*.yml` and `*.json`, its files in order of the bytes of their paths.
-//! Hidden names (`.git`, and the `..data` of a mounted ConfigMap) are passed over; symbolic links are followed.
+//! Hidden names (`.git`, and the `..data` of a mounted ConfigMap) and what [`ignore`] says are passed over; symbolic
+//! links are followed.
 //! A file that comes up twice is read once. What cannot be read, is too large or is no text is
 //! reported and kept as [`Origin::Refused`], and the others are read.
 //! Not here: what is in the texts.
@@ -13,8 +14,9 @@ use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
 use rustc_hash::FxHashMap;
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
+use super::ignore::{self, Ignore};
 use super::{Origin, SourceId, Sources, Span};
 use crate::diag::{Diagnostics, files as report};
 
@@ -25,9 +27,15 @@ pub const MAX_FILE_BYTES: u64 = 64 << 20;
 pub const STDIN_NAME: &str = "<stdin>";
 
 /// Reads everything that `paths` name, on up to `threads` threads. The result does not depend on their number.
-pub fn load(paths: &[PathBuf], stdin: &mut dyn Read, threads: usize, diags: &mut Diagnostics) -> Sources {
+pub fn load(
+    paths: &[PathBuf],
+    exclude: &Ignore,
+    stdin: &mut dyn Read,
+    threads: usize,
+    diags: &mut Diagnostics,
+) -> Sources {
     let mut sources = Sources::default();
-    let found = find(paths, &mut sources, diags);
+    let found = find(paths, exclude, &mut sources, diags);
     let mut from_stdin =
         found.iter().any(|input| input.path.is_none()).then(|| Text::of(read_limited(stdin, None)));
     let texts = read_all(&found, threads);
@@ -61,7 +69,7 @@ struct Input {
     origin: Origin,
 }
 
-fn find(paths: &[PathBuf], sources: &mut Sources, diags: &mut Diagnostics) -> Vec<Input> {
+fn find(paths: &[PathBuf], exclude: &Ignore, sources: &mut Sources, diags: &mut Diagnostics) -> Vec<Input> {
     let mut found: Vec<Input> = Vec::new();
     let mut seen: FxHashMap<Option<OsString>, usize> = FxHashMap::default();
     let mut add = |input: Input| match seen.entry(place(&input)) {
@@ -81,7 +89,7 @@ fn find(paths: &[PathBuf], sources: &mut Sources, diags: &mut Diagnostics) -> Ve
             let name = STDIN_NAME.to_string();
             add(Input { path: None, name: name.clone(), shown: name, origin: Origin::Named });
         } else if path.is_dir() {
-            search(path, &mut add, sources, diags);
+            search(path, exclude, &mut add, sources, diags);
         } else {
             add(named(path));
         }
@@ -96,11 +104,22 @@ fn place(input: &Input) -> Option<OsString> {
     Some(components.filter(|c| *c != Component::CurDir).collect::<PathBuf>().into_os_string())
 }
 
-fn search(folder: &Path, add: &mut impl FnMut(Input), sources: &mut Sources, diags: &mut Diagnostics) {
+fn search(
+    folder: &Path,
+    exclude: &Ignore,
+    add: &mut impl FnMut(Input),
+    sources: &mut Sources,
+    diags: &mut Diagnostics,
+) {
+    let ignore = with_ignore_file(folder, exclude, sources, diags);
     let hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
+    let passed_over = |entry: &DirEntry| {
+        let below = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+        hidden(entry.file_name()) || ignore.passes_over(below, entry.file_type().is_dir())
+    };
     let walk = WalkDir::new(folder).follow_links(true).into_iter();
     let mut files = Vec::new();
-    for entry in walk.filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name())) {
+    for entry in walk.filter_entry(|entry| entry.depth() == 0 || !passed_over(entry)) {
         match entry {
             Ok(entry) if !entry.file_type().is_dir() && is_policy_name(entry.path()) => {
                 files.push(entry.into_path())
@@ -124,6 +143,27 @@ fn search(folder: &Path, add: &mut impl FnMut(Input), sources: &mut Sources, dia
         let shown = path.to_string_lossy().into_owned();
         add(Input { path: Some(path), name, shown, origin: Origin::Found });
     }
+}
+
+/// The folder's own file counts more than what was typed.
+fn with_ignore_file(
+    folder: &Path,
+    exclude: &Ignore,
+    sources: &mut Sources,
+    diags: &mut Diagnostics,
+) -> Ignore {
+    let mut ignore = exclude.clone();
+    let file = folder.join(ignore::FILE_NAME);
+    match std::fs::read_to_string(&file) {
+        Ok(text) => ignore.add_lines(&text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => {
+            let shown = file.to_string_lossy().into_owned();
+            let span = refuse(ignore::FILE_NAME.to_string(), shown.clone(), sources);
+            diags.push(report::unreadable_file(span, &shown, &report::io_cause(&error)));
+        }
+    }
+    ignore
 }
 
 fn is_policy_name(path: &Path) -> bool {
@@ -268,7 +308,7 @@ mod tests {
     fn run(paths: &[&Path], stdin: &[u8], threads: usize) -> (Sources, Vec<Code>) {
         let mut diags = Diagnostics::default();
         let paths: Vec<PathBuf> = paths.iter().map(|path| path.to_path_buf()).collect();
-        let sources = load(&paths, &mut &stdin[..], threads, &mut diags);
+        let sources = load(&paths, &Ignore::default(), &mut &stdin[..], threads, &mut diags);
         (sources, diags.iter().map(|d| d.code).collect())
     }
 
@@ -296,6 +336,24 @@ mod tests {
             (first.path.as_str(), first.text.as_str()),
             (dir.path().join("B.yml").to_str().unwrap(), "B.yml")
         );
+    }
+
+    #[test]
+    fn what_is_excluded_is_passed_over_unless_it_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.yaml", "charts/b.yaml", "charts/deep/c.yaml", "d.yaml", "e.yaml"] {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        fs::write(dir.path().join(ignore::FILE_NAME), "# none of these\nd.yaml\n!e.yaml\n").unwrap();
+        let mut exclude = Ignore::default();
+        ["charts/", "e.yaml"].iter().for_each(|pattern| exclude.add(pattern));
+        let paths = [dir.path().to_path_buf(), dir.path().join("charts/b.yaml")];
+        let mut diags = Diagnostics::default();
+        let sources = load(&paths, &exclude, &mut io::empty(), 1, &mut diags);
+        let found: Vec<&str> = names(&sources).into_iter().map(|(name, _)| name).collect();
+        assert_eq!((found, diags.len()), (vec!["a.yaml", "e.yaml", "b.yaml"], 0));
     }
 
     #[test]
@@ -373,7 +431,7 @@ mod tests {
         assert_eq!(run(&[&path], b"", 1).1, [Code::FILE_TOO_LARGE]);
         let mut endless = io::repeat(b' ');
         let mut diags = Diagnostics::default();
-        load(&["-".into()], &mut endless, 1, &mut diags);
+        load(&["-".into()], &Ignore::default(), &mut endless, 1, &mut diags);
         assert_eq!(diags.iter().map(|d| d.code).collect::<Vec<_>>(), [Code::FILE_TOO_LARGE]);
     }
 

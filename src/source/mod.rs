@@ -3,6 +3,7 @@
 //! Everything later refers to text by [`Span`]: a source's number and a byte range. Nothing here knows YAML.
 
 pub mod discover;
+pub mod ignore;
 mod lines;
 
 use std::fmt;

@@ -13,7 +13,7 @@ use std::sync::mpsc;
 use super::yaml::scalars::Scalar;
 use super::yaml::{Node, NodeKind, Reader};
 use crate::diag::suggest::nearest_within;
-use crate::diag::{Diagnostics, documents as report};
+use crate::diag::{Diagnostic, Diagnostics, Severity, documents as report};
 use crate::source::{Origin, Source, SourceId, Sources, Span};
 
 /// A policy as a tree.
@@ -156,6 +156,9 @@ fn read_source<'s>(
         Origin::Found => false,
         Origin::Refused => return,
     };
+    if !named && let Some(skipped) = foreign(id, source) {
+        return diags.push(skipped);
+    }
     let errors_before = diags.len();
     let mut reader = Reader::new(id, &source.text);
     let mut seen_any = false;
@@ -169,6 +172,30 @@ fn read_source<'s>(
     if !seen_any && diags.len() == errors_before {
         diags.push(report::no_kind(Span::new(id, 0, 0), "an empty file", named));
     }
+}
+
+/// What is to be said of a file in a folder that is no YAML and not meant to hold policies as it is.
+fn foreign(id: SourceId, source: &Source) -> Option<Diagnostic> {
+    let is_template = source.text.contains("{{");
+    if !is_template && speaks_of_policies(&source.text) {
+        return None;
+    }
+    let mut found = Diagnostics::default();
+    let mut reader = Reader::new(id, &source.text);
+    while reader.next(&mut found).is_some() {}
+    let error = found.iter().find(|d| d.severity == Severity::Error)?;
+    let at = error.labels.first()?.span;
+    Some(if is_template {
+        report::unrendered_template(at)
+    } else {
+        report::other_text(at, "text that is no YAML")
+    })
+}
+
+/// The kind may be misspelt, or the group, but hardly both.
+fn speaks_of_policies(text: &str) -> bool {
+    let word = |word: &[u8]| text.as_bytes().windows(word.len()).any(|w| w.eq_ignore_ascii_case(word));
+    word(b"cilium") || word(b"tracing") || word(b"kprobes") || word(b"lsmhooks")
 }
 
 #[derive(Clone, Copy)]

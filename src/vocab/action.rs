@@ -22,33 +22,31 @@ vocabulary! {
         id: u32,
         /// Whether it changes what the process may do; monitor mode skips it.
         enforces: bool,
-        /// Whether this back end carries it out.
-        is_compiled: bool,
     }
     /// Report the event.
-    Post { name: "Post", id: 0, enforces: false, is_compiled: true }
+    Post { name: "Post", id: 0, enforces: false }
     /// Kill the process.
-    Sigkill { name: "Sigkill", id: 2, enforces: true, is_compiled: true }
+    Sigkill { name: "Sigkill", id: 2, enforces: true }
     /// Do not run the function: return `argError` in its place.
-    Override { name: "Override", id: 4, enforces: true, is_compiled: true }
+    Override { name: "Override", id: 4, enforces: true }
     /// Request `argUrl`.
-    GetUrl { name: "GetUrl", id: 6, enforces: false, is_compiled: false }
+    GetUrl { name: "GetUrl", id: 6, enforces: false }
     /// Look `argFqdn` up.
-    DnsLookup { name: "DnsLookup", id: 7, enforces: false, is_compiled: false }
+    DnsLookup { name: "DnsLookup", id: 7, enforces: false }
     /// Do not report the event.
-    NoPost { name: "NoPost", id: 8, enforces: false, is_compiled: true }
+    NoPost { name: "NoPost", id: 8, enforces: false }
     /// Send the process the signal `argSig`.
-    Signal { name: "Signal", id: 9, enforces: true, is_compiled: false }
+    Signal { name: "Signal", id: 9, enforces: true }
     /// Remember which process uses the socket in argument `argSock`.
-    TrackSock { name: "TrackSock", id: 10, enforces: false, is_compiled: false }
+    TrackSock { name: "TrackSock", id: 10, enforces: false }
     /// Forget the socket in argument `argSock`.
-    UntrackSock { name: "UntrackSock", id: 11, enforces: false, is_compiled: false }
+    UntrackSock { name: "UntrackSock", id: 11, enforces: false }
     /// Let an enforcer return `argError` or send `argSig`.
-    NotifyEnforcer { name: "NotifyEnforcer", id: 12, enforces: true, is_compiled: false }
+    NotifyEnforcer { name: "NotifyEnforcer", id: 12, enforces: true }
     /// Take a notification of the enforcer back.
-    CleanupEnforcerNotification { name: "CleanupEnforcerNotification", id: 13, enforces: false, is_compiled: false }
+    CleanupEnforcerNotification { name: "CleanupEnforcerNotification", id: 13, enforces: false }
     /// Write `argValue` to argument `argIndex`.
-    Set { name: "Set", id: 14, enforces: true, is_compiled: false }
+    Set { name: "Set", id: 14, enforces: true }
 }
 
 vocabulary! {

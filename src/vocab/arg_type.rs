@@ -1,8 +1,10 @@
-//! Argument types. To add one: add a row here, decide its column of [`super::accepts`], then follow the compiler.
+//! Argument types. To add one: add a row here, decide its column of
+//! [`super::condition::compare`], then follow the compiler.
 //!
 //! Source: Tetragon 4fbfe2d, `pkg/generictypes/generictypes.go` (names, numbers) and
 //! `bpf/process/types/basic.h` (how values are read and compared).
 
+use super::condition::Projection;
 use super::vocabulary;
 
 /// How the values of a type are compared by the conditions that compile.
@@ -16,7 +18,24 @@ pub enum Class {
     Path,
 }
 
-/// Which operators a type takes: its column of [`super::accepts`].
+/// How a program gets at an argument: each has its stencils (`bpf-templates/reader.h`, `string.h`, `int.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reader {
+    /// An integer in a register; its width and sign are the type's.
+    Register,
+    /// A pointer to a text that ends with NUL.
+    String,
+    /// `struct file *`, for its path.
+    File,
+    /// `struct linux_binprm *`, for the path of its file.
+    LinuxBinprm,
+    /// `struct path *`.
+    Path,
+    /// Nothing is read.
+    Nothing,
+}
+
+/// Which operators a type takes: its column of [`super::condition::compare`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FilterClass {
     Int {
@@ -54,118 +73,134 @@ vocabulary! {
         /// Tetragon's number; `None` where the name stands for something found out later.
         id: Option<i32>,
         filter_class: FilterClass,
-        /// Whether this back end reads and compares it.
-        is_compiled: bool,
+        /// How a program reads it; `None`: no stencil does, so that it is not compiled.
+        reads: Option<Reader>,
     }
     /// As the kernel's BTF says.
-    Auto { name: "auto", id: None, filter_class: FilterClass::Unknown, is_compiled: false }
+    Auto { name: "auto", id: None, filter_class: FilterClass::Unknown, reads: None }
     /// A signed number of 4 bytes.
-    Int { name: "int", id: Some(1), filter_class: int(4, true), is_compiled: true }
+    Int { name: "int", id: Some(1), filter_class: int(4, true), reads: Some(Reader::Register) }
     /// A signed number of 1 byte.
-    Sint8 { name: "sint8", id: Some(31), filter_class: int(1, true), is_compiled: true }
+    Sint8 { name: "sint8", id: Some(31), filter_class: int(1, true), reads: Some(Reader::Register) }
     /// A signed number of 1 byte.
-    Int8 { name: "int8", id: Some(31), filter_class: int(1, true), is_compiled: true }
+    Int8 { name: "int8", id: Some(31), filter_class: int(1, true), reads: Some(Reader::Register) }
     /// An unsigned number of 1 byte.
-    Uint8 { name: "uint8", id: Some(32), filter_class: int(1, false), is_compiled: true }
+    Uint8 { name: "uint8", id: Some(32), filter_class: int(1, false), reads: Some(Reader::Register) }
     /// A signed number of 2 bytes.
-    Sint16 { name: "sint16", id: Some(29), filter_class: int(2, true), is_compiled: true }
+    Sint16 { name: "sint16", id: Some(29), filter_class: int(2, true), reads: Some(Reader::Register) }
     /// A signed number of 2 bytes.
-    Int16 { name: "int16", id: Some(29), filter_class: int(2, true), is_compiled: true }
+    Int16 { name: "int16", id: Some(29), filter_class: int(2, true), reads: Some(Reader::Register) }
     /// An unsigned number of 2 bytes.
-    Uint16 { name: "uint16", id: Some(30), filter_class: int(2, false), is_compiled: true }
+    Uint16 { name: "uint16", id: Some(30), filter_class: int(2, false), reads: Some(Reader::Register) }
     /// An unsigned number of 4 bytes.
-    Uint32 { name: "uint32", id: Some(13), filter_class: int(4, false), is_compiled: true }
+    Uint32 { name: "uint32", id: Some(13), filter_class: int(4, false), reads: Some(Reader::Register) }
     /// A signed number of 4 bytes.
-    Sint32 { name: "sint32", id: Some(12), filter_class: int(4, true), is_compiled: true }
+    Sint32 { name: "sint32", id: Some(12), filter_class: int(4, true), reads: Some(Reader::Register) }
     /// A signed number of 4 bytes.
-    Int32 { name: "int32", id: Some(12), filter_class: int(4, true), is_compiled: true }
+    Int32 { name: "int32", id: Some(12), filter_class: int(4, true), reads: Some(Reader::Register) }
     /// An unsigned number of 8 bytes.
-    Ulong { name: "ulong", id: Some(11), filter_class: int(8, false), is_compiled: true }
+    Ulong { name: "ulong", id: Some(11), filter_class: int(8, false), reads: Some(Reader::Register) }
     /// An unsigned number of 8 bytes.
-    Uint64 { name: "uint64", id: Some(11), filter_class: int(8, false), is_compiled: true }
+    Uint64 { name: "uint64", id: Some(11), filter_class: int(8, false), reads: Some(Reader::Register) }
     // Tetragon (semantics 3.1).
     /// An unsigned number, read as 8 bytes and compared as the low 4.
-    SizeT { name: "size_t", id: Some(4), filter_class: int(4, false), is_compiled: true }
+    SizeT { name: "size_t", id: Some(4), filter_class: int(4, false), reads: Some(Reader::Register) }
     /// A signed number of 8 bytes.
-    Long { name: "long", id: Some(10), filter_class: int(8, true), is_compiled: true }
+    Long { name: "long", id: Some(10), filter_class: int(8, true), reads: Some(Reader::Register) }
     /// A signed number of 8 bytes.
-    Sint64 { name: "sint64", id: Some(10), filter_class: int(8, true), is_compiled: true }
+    Sint64 { name: "sint64", id: Some(10), filter_class: int(8, true), reads: Some(Reader::Register) }
     /// A signed number of 8 bytes.
-    Int64 { name: "int64", id: Some(10), filter_class: int(8, true), is_compiled: true }
+    Int64 { name: "int64", id: Some(10), filter_class: int(8, true), reads: Some(Reader::Register) }
     /// Bytes, as many as another argument (`sizeArgIndex`) or the returned value says.
-    CharBuf { name: "char_buf", id: Some(2), filter_class: FilterClass::Buffer, is_compiled: false }
+    CharBuf { name: "char_buf", id: Some(2), filter_class: FilterClass::Buffer, reads: None }
     /// Bytes in pieces: an array of `struct iovec`.
-    CharIovec { name: "char_iovec", id: Some(3), filter_class: FilterClass::Opaque, is_compiled: false }
+    CharIovec { name: "char_iovec", id: Some(3), filter_class: FilterClass::Opaque, reads: None }
     /// A packet: `struct sk_buff`.
-    Skb { name: "skb", id: Some(5), filter_class: FilterClass::Skb, is_compiled: false }
+    Skb { name: "skb", id: Some(5), filter_class: FilterClass::Skb, reads: None }
     /// A socket: `struct sock`.
-    Sock { name: "sock", id: Some(7), filter_class: FilterClass::Sock, is_compiled: false }
+    Sock { name: "sock", id: Some(7), filter_class: FilterClass::Sock, reads: None }
     /// An address: `struct sockaddr`.
-    Sockaddr { name: "sockaddr", id: Some(40), filter_class: FilterClass::Sockaddr, is_compiled: false }
+    Sockaddr { name: "sockaddr", id: Some(40), filter_class: FilterClass::Sockaddr, reads: None }
     /// A socket: `struct socket`.
-    Socket { name: "socket", id: Some(41), filter_class: FilterClass::Sock, is_compiled: false }
+    Socket { name: "socket", id: Some(41), filter_class: FilterClass::Sock, reads: None }
     /// The address of a UNIX socket: `struct sockaddr_un`.
-    SockaddrUn { name: "sockaddr_un", id: Some(44), filter_class: FilterClass::SockaddrUn, is_compiled: false }
+    SockaddrUn { name: "sockaddr_un", id: Some(44), filter_class: FilterClass::SockaddrUn, reads: None }
     /// A text that ends with NUL.
-    String { name: "string", id: Some(6), filter_class: FilterClass::Text, is_compiled: true }
+    String { name: "string", id: Some(6), filter_class: FilterClass::Text, reads: Some(Reader::String) }
     /// A file descriptor, shown and compared as a path.
-    Fd { name: "fd", id: Some(17), filter_class: FilterClass::Path, is_compiled: false }
+    Fd { name: "fd", id: Some(17), filter_class: FilterClass::Path, reads: None }
     /// An open file, compared as a path: `struct file`.
-    File { name: "file", id: Some(16), filter_class: FilterClass::PathWithMode, is_compiled: true }
+    File { name: "file", id: Some(16), filter_class: FilterClass::PathWithMode, reads: Some(Reader::File) }
     /// A name that the kernel took from user memory: `struct filename`.
-    Filename { name: "filename", id: Some(14), filter_class: FilterClass::Opaque, is_compiled: false }
+    Filename { name: "filename", id: Some(14), filter_class: FilterClass::Opaque, reads: None }
     /// A path: `struct path`.
-    Path { name: "path", id: Some(15), filter_class: FilterClass::PathWithMode, is_compiled: true }
+    Path { name: "path", id: Some(15), filter_class: FilterClass::PathWithMode, reads: Some(Reader::Path) }
     /// Nothing is read and nothing shown; keeps a place in the list.
-    Nop { name: "nop", id: Some(-1), filter_class: FilterClass::Opaque, is_compiled: true }
+    Nop { name: "nop", id: Some(-1), filter_class: FilterClass::Opaque, reads: Some(Reader::Nothing) }
     /// `union bpf_attr`.
-    BpfAttr { name: "bpf_attr", id: Some(19), filter_class: FilterClass::Opaque, is_compiled: false }
+    BpfAttr { name: "bpf_attr", id: Some(19), filter_class: FilterClass::Opaque, reads: None }
     /// `struct perf_event`.
-    PerfEvent { name: "perf_event", id: Some(20), filter_class: FilterClass::Opaque, is_compiled: false }
+    PerfEvent { name: "perf_event", id: Some(20), filter_class: FilterClass::Opaque, reads: None }
     /// `struct bpf_map`.
-    BpfMap { name: "bpf_map", id: Some(21), filter_class: FilterClass::Opaque, is_compiled: false }
+    BpfMap { name: "bpf_map", id: Some(21), filter_class: FilterClass::Opaque, reads: None }
     /// `struct user_namespace`.
-    UserNamespace { name: "user_namespace", id: Some(22), filter_class: FilterClass::Opaque, is_compiled: false }
+    UserNamespace { name: "user_namespace", id: Some(22), filter_class: FilterClass::Opaque, reads: None }
     /// The number of a capability.
-    Capability { name: "capability", id: Some(23), filter_class: FilterClass::Opaque, is_compiled: false }
+    Capability { name: "capability", id: Some(23), filter_class: FilterClass::Opaque, reads: None }
     /// `struct kiocb`.
-    Kiocb { name: "kiocb", id: Some(24), filter_class: FilterClass::Opaque, is_compiled: false }
+    Kiocb { name: "kiocb", id: Some(24), filter_class: FilterClass::Opaque, reads: None }
     /// `struct iov_iter`.
-    IovIter { name: "iov_iter", id: Some(25), filter_class: FilterClass::Opaque, is_compiled: false }
+    IovIter { name: "iov_iter", id: Some(25), filter_class: FilterClass::Opaque, reads: None }
     /// Credentials: `struct cred`.
-    Cred { name: "cred", id: Some(8), filter_class: FilterClass::Opaque, is_compiled: false }
+    Cred { name: "cred", id: Some(8), filter_class: FilterClass::Opaque, reads: None }
     /// Bytes of a fixed size.
-    ConstBuf { name: "const_buf", id: Some(18), filter_class: FilterClass::Opaque, is_compiled: false }
+    ConstBuf { name: "const_buf", id: Some(18), filter_class: FilterClass::Opaque, reads: None }
     /// A kernel module that is being loaded: `struct load_info`.
-    LoadInfo { name: "load_info", id: Some(26), filter_class: FilterClass::Opaque, is_compiled: false }
+    LoadInfo { name: "load_info", id: Some(26), filter_class: FilterClass::Opaque, reads: None }
     /// A kernel module: `struct module`.
-    Module { name: "module", id: Some(27), filter_class: FilterClass::Opaque, is_compiled: false }
+    Module { name: "module", id: Some(27), filter_class: FilterClass::Opaque, reads: None }
     /// The number of a system call, with the ABI it was made by.
-    Syscall64 { name: "syscall64", id: Some(28), filter_class: int(8, false), is_compiled: false }
+    Syscall64 { name: "syscall64", id: Some(28), filter_class: int(8, false), reads: None }
     /// A set of capabilities.
-    KernelCapT { name: "kernel_cap_t", id: Some(33), filter_class: FilterClass::CapSet, is_compiled: false }
+    KernelCapT { name: "kernel_cap_t", id: Some(33), filter_class: FilterClass::CapSet, reads: None }
     /// The inheritable capabilities.
-    CapInheritable { name: "cap_inheritable", id: Some(34), filter_class: FilterClass::CapSet, is_compiled: false }
+    CapInheritable { name: "cap_inheritable", id: Some(34), filter_class: FilterClass::CapSet, reads: None }
     /// The permitted capabilities.
-    CapPermitted { name: "cap_permitted", id: Some(35), filter_class: FilterClass::CapSet, is_compiled: false }
+    CapPermitted { name: "cap_permitted", id: Some(35), filter_class: FilterClass::CapSet, reads: None }
     /// The effective capabilities.
-    CapEffective { name: "cap_effective", id: Some(36), filter_class: FilterClass::CapSet, is_compiled: false }
+    CapEffective { name: "cap_effective", id: Some(36), filter_class: FilterClass::CapSet, reads: None }
     /// A program that is being started, compared as its path: `struct linux_binprm`.
-    LinuxBinprm { name: "linux_binprm", id: Some(37), filter_class: FilterClass::Path, is_compiled: true }
+    LinuxBinprm { name: "linux_binprm", id: Some(37), filter_class: FilterClass::Path, reads: Some(Reader::LinuxBinprm) }
     /// A text at an offset that the tracepoint's field holds.
-    DataLoc { name: "data_loc", id: Some(38), filter_class: FilterClass::Text, is_compiled: false }
+    DataLoc { name: "data_loc", id: Some(38), filter_class: FilterClass::Text, reads: None }
     /// A network device, compared as its name: `struct net_device`.
-    NetDevice { name: "net_device", id: Some(39), filter_class: FilterClass::Text, is_compiled: false }
+    NetDevice { name: "net_device", id: Some(39), filter_class: FilterClass::Text, reads: None }
     // The number is that of `int`, but selectors do not know the name.
     /// The command of the system call `bpf`, read as an int; nothing compares it.
-    BpfCmd { name: "bpf_cmd", id: Some(1), filter_class: FilterClass::Unknown, is_compiled: false }
+    BpfCmd { name: "bpf_cmd", id: Some(1), filter_class: FilterClass::Unknown, reads: None }
     /// A directory entry, compared as a path: `struct dentry`.
-    Dentry { name: "dentry", id: Some(42), filter_class: FilterClass::Path, is_compiled: false }
+    Dentry { name: "dentry", id: Some(42), filter_class: FilterClass::Path, reads: None }
     /// `struct bpf_prog`.
-    BpfProg { name: "bpf_prog", id: Some(43), filter_class: FilterClass::Opaque, is_compiled: false }
+    BpfProg { name: "bpf_prog", id: Some(43), filter_class: FilterClass::Opaque, reads: None }
 }
 
 impl ArgType {
+    /// How a program gets at this part of it; `None`: no stencil does.
+    pub const fn reader(self, projection: Projection) -> Option<Reader> {
+        match projection {
+            Projection::Whole => self.reads(),
+            Projection::SourcePort
+            | Projection::DestinationPort
+            | Projection::SourceAddress
+            | Projection::DestinationAddress
+            | Projection::Protocol
+            | Projection::Family
+            | Projection::State
+            | Projection::FileType
+            | Projection::Gained => None,
+        }
+    }
+
     /// `None`: no condition that compiles can compare it.
     pub const fn class(self) -> Option<Class> {
         match self.filter_class() {

@@ -10,7 +10,7 @@
 //! Source: `include/linux/lsm_hook_defs.h` and `security/security.c` of Linux 6.1 and 6.12.
 
 /// What a parameter of a known hook is, as far as readers care.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Param {
     LinuxBinprm,
     File,
@@ -121,6 +121,16 @@ pub fn equivalent(function: &str) -> Option<&'static Equivalent> {
     EQUIVALENTS.iter().find(|e| e.function == function)
 }
 
+/// The first file or path among the parameters of an LSM hook or of the `security_` function that calls it.
+pub fn file_param(target: &str) -> Option<(u8, Param)> {
+    let (hook, params): (_, &[u8]) = match equivalent(target) {
+        Some(row) => (lsm_hook(row.hook)?, row.params),
+        None => (lsm_hook(target)?, &[0, 1, 2, 3, 4]),
+    };
+    let of_hook = params.iter().map_while(|&p| hook.params.get(p as usize));
+    (0..).zip(of_hook.copied()).find(|(_, param)| matches!(param, File | Path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +142,14 @@ mod tests {
             assert!(e.params.iter().all(|&p| (p as usize) < hook.params.len()), "{}", e.function);
             assert!(e.function.starts_with("security_"));
         }
+    }
+
+    #[test]
+    fn files_are_found_by_the_names_of_hook_and_function() {
+        assert_eq!(file_param("file_permission"), Some((0, File)));
+        assert_eq!(file_param("security_path_link"), Some((1, Path)));
+        assert_eq!(file_param("security_inode_mkdir"), None);
+        assert_eq!(file_param("fd_install"), None);
     }
 
     #[test]

@@ -4,11 +4,11 @@
 //! number for it, what it belongs to. Everything that matches on such an enum matches without a default
 //! arm, so that a new row is followed by compile errors up to the last place that has to decide about it.
 
-pub mod accepts;
 pub mod action;
 pub mod arg_type;
 pub mod attach;
 pub mod capability;
+pub mod condition;
 pub mod file_type;
 pub mod filter;
 pub mod hook;

@@ -1,6 +1,6 @@
 //! The operators of `matchArgs`, `matchData` and `matchReturnArgs`, and those of the other filters.
 //!
-//! To add one: add a row here, then decide every cell of [`super::accepts`] and follow the compiler.
+//! To add one: add a row here, then its cells of [`super::condition::compare`], and follow the compiler.
 //! Ids are Tetragon's (`pkg/selectors/kernel.go`, 4fbfe2d).
 
 use super::vocabulary;
@@ -10,8 +10,12 @@ use super::vocabulary;
 pub enum ValueKind {
     /// By the type of the argument: a number, a text, names of capabilities.
     Typed,
-    /// A number to compare with, or names of capabilities.
-    Number,
+    /// A number, or names of capabilities: what is above it.
+    Above,
+    /// What is below it.
+    Below,
+    /// What has one of its bits.
+    Bits,
     /// `min:max`.
     Range,
     /// Decimal numbers, `min:max`, or `list:NAME`.
@@ -53,15 +57,15 @@ vocabulary! {
     /// The text ends with none of the values.
     NotPostfix { name: "NotPostfix", id: 27, is_negated: true, value_kind: ValueKind::Postfix }
     /// The number is greater than one of the values.
-    GreaterThan { name: "GreaterThan", id: 1, is_negated: false, value_kind: ValueKind::Number }
+    GreaterThan { name: "GreaterThan", id: 1, is_negated: false, value_kind: ValueKind::Above }
     /// The number is less than one of the values.
-    LessThan { name: "LessThan", id: 2, is_negated: false, value_kind: ValueKind::Number }
+    LessThan { name: "LessThan", id: 2, is_negated: false, value_kind: ValueKind::Below }
     /// The number is greater than one of the values; as `GreaterThan`.
-    Gt { name: "GT", id: 1, is_negated: false, value_kind: ValueKind::Number }
+    Gt { name: "GT", id: 1, is_negated: false, value_kind: ValueKind::Above }
     /// The number is less than one of the values; as `LessThan`.
-    Lt { name: "LT", id: 2, is_negated: false, value_kind: ValueKind::Number }
+    Lt { name: "LT", id: 2, is_negated: false, value_kind: ValueKind::Below }
     /// A bit of one of the values is set.
-    Mask { name: "Mask", id: 12, is_negated: false, value_kind: ValueKind::Number }
+    Mask { name: "Mask", id: 12, is_negated: false, value_kind: ValueKind::Bits }
     /// The source port is one of the values or lies in a range `min:max`.
     SPort { name: "SPort", id: 15, is_negated: false, value_kind: ValueKind::Port }
     /// The source port is none of the values.
@@ -195,12 +199,6 @@ impl Operator {
             GreaterThan | LessThan | Gt | Lt | Mask | Protocol | Family | State | CapabilitiesGained
             | SubString | SubStringIgnCase | CelExpr => return None,
         })
-    }
-
-    /// Whether this back end compares with it.
-    pub fn is_compiled(self) -> bool {
-        use Operator::*;
-        matches!(self, Equal | NotEqual | Prefix | NotPrefix | Postfix | NotPostfix)
     }
 }
 

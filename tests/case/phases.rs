@@ -45,9 +45,11 @@ pub fn run(case: &Case) -> Result<Outcome, String> {
     let mut of_phases = vec![];
     if let (Some(set), Some(folded)) = (&set, &folded)
         && !diags.blocks_compile()
-        && let Some(built) =
-            driver::emit(&sources, set, folded, &target, &kernels, &mut diags).map_err(|f| f.to_string())?
+        && let Some(mut built) = driver::emit(&sources, set, folded, &target, &kernels, None, &mut diags)
+            .map_err(|f| f.to_string())?
     {
+        let report = measure::report(set, &built, &target).map_err(|e| e.to_string())?;
+        measure::complete(&mut built.manifest, &report);
         let steps = texts::programs(set, folded, &built, target.arch)?;
         of_phases = vec![
             ("ir", folded.program.to_text(set, &sources)),
@@ -57,7 +59,6 @@ pub fn run(case: &Case) -> Result<Outcome, String> {
             ("manifest", without_digests(&String::from_utf8_lossy(&built.manifest.to_json()))),
         ];
         outcome.objects = objects(&built);
-        let report = measure::report(set, &built, &target).map_err(|e| e.to_string())?;
         outcome.wrong.extend(invalid("manifest.json", &MANIFEST, &built.manifest.to_json()));
         outcome.wrong.extend(invalid("report.json", &REPORT, report.to_json().as_bytes()));
     } else if !diags.blocks_compile() {

@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use tetrafold::artifact::abi::SCRATCH_SLOTS;
-use tetrafold::artifact::manifest::{Manifest, Role, ScopeTerm};
+use tetrafold::artifact::manifest::{Manifest, Role, ScopeTerm, Table};
 use tetrafold::bpf::{Place, Step};
 use tetrafold::driver::Folded;
 use tetrafold::emit::assemble::Built;
 use tetrafold::emit::lower;
 use tetrafold::emit::lower::program::{Places, steps};
 use tetrafold::emit::verify::read::{self, Atoms, DecodedDimension, DecodedOperation, DecodedRule, Row};
-use tetrafold::fold::plan::{DimensionValues, Unit};
+use tetrafold::fold::plan::Unit;
 use tetrafold::platform::Arch;
 use tetrafold::policy::PolicySet;
 
@@ -18,19 +18,16 @@ pub fn plan(set: &PolicySet, folded: &Folded) -> String {
     let mut out = String::new();
     for (u, unit) in folded.plan.units.iter().enumerate() {
         let operation = &folded.program.operations[unit.operation.0 as usize];
-        let _ = writeln!(out, "unit {u}  {} {}", operation.attach.kind.name(), operation.attach.target);
+        let _ = writeln!(out, "unit {u}  {} {}", operation.attach.kind.name(), operation.attach.shown());
         for (d, dimension) in unit.dimensions.iter().enumerate() {
             let subject = operation.subject(dimension.subject);
-            let values = match &dimension.values {
-                DimensionValues::Strings(v) => v.len(),
-                DimensionValues::Ints(v) => v.len(),
-            };
+            let values = dimension.values.len();
             let _ = writeln!(
                 out,
                 "  dimension {d}  arg{} {}  {:?}  {values} values{}",
                 subject.param,
                 subject.ty.name(),
-                dimension.family,
+                dimension.table(),
                 if dimension.always { "  every list needs it" } else { "" }
             );
         }
@@ -43,7 +40,9 @@ pub fn plan(set: &PolicySet, folded: &Folded) -> String {
             for &l in lists {
                 let list = &folded.program.lists[l];
                 let identity = &set.policies[list.policy].identity;
-                let _ = writeln!(out, "    {} hook {}  {:?}", identity.name, list.hook, list.reason);
+                let hooks: Vec<String> = list.hooks.iter().map(usize::to_string).collect();
+                let hooks = hooks.join(",");
+                let _ = writeln!(out, "    {} hook {}  {:?}", identity.name, hooks, list.reason);
             }
         }
     }
@@ -127,7 +126,7 @@ pub fn maps(built: &Built) -> Result<String, String> {
         let decoded = read::operation(m, operation, &built.files)?;
         let _ = writeln!(out, "operation {}  {} {}", operation.number, decoded.kind, decoded.target);
         for (d, dimension) in decoded.dimensions.iter().enumerate() {
-            let _ = writeln!(out, "  dimension {d}  arg{} {}", dimension.param, dimension.family);
+            let _ = writeln!(out, "  dimension {d}  arg{} {}", dimension.param, family(dimension.table));
             for atom in 1..=dimension.atoms.count() {
                 let _ = writeln!(out, "    {}", spell(dimension, atom));
             }
@@ -135,6 +134,17 @@ pub fn maps(built: &Built) -> Result<String, String> {
         lists(m, &decoded, &mut out);
     }
     Ok(out)
+}
+
+/// As people say it.
+fn family(table: Table) -> &'static str {
+    match table {
+        Table::Path | Table::Text => "equal",
+        Table::Prefix => "prefix",
+        Table::Postfix => "postfix",
+        Table::Intervals => "int",
+        Table::AnyBit => "any bit",
+    }
 }
 
 fn lists(m: &Manifest, operation: &DecodedOperation, out: &mut String) {
@@ -146,8 +156,8 @@ fn lists(m: &Manifest, operation: &DecodedOperation, out: &mut String) {
             }
         }
         for list in &scope.lists {
-            let name = m.policies.get(list.number as usize >> 8).map_or("?", |p| p.name.as_str());
-            let _ = writeln!(out, "    list  {name}  from selector {}", list.number & 0xff);
+            let name = m.policies.get(list.rank as usize).map_or("?", |p| p.name.as_str());
+            let _ = writeln!(out, "    list  {name}  from selector {}", list.first_selector);
             for rule in &list.rules {
                 let _ = writeln!(out, "      {}", rule_text(operation, rule));
             }
@@ -177,7 +187,11 @@ fn spell(dimension: &DecodedDimension, atom: u32) -> String {
         (_, None) => "any other".to_string(),
         (atoms, Some(i)) if i as u32 == atoms.count() => "unreadable".to_string(),
         (Atoms::Strings(v), Some(_)) => v.get(atom).map_or("?".into(), |s| s.escape_ascii().to_string()),
-        (Atoms::Ints(v), Some(i)) => v.get(i).map_or("?".into(), |&n| (n as i64).to_string()),
+        (Atoms::Masks(v), Some(_)) => {
+            let has = v.iter().enumerate().filter(|(i, _)| atom >> i & 1 == 1);
+            has.map(|(_, mask)| format!("{mask:#x}")).collect::<Vec<_>>().join(" and ")
+        }
+        (Atoms::Pieces(v), Some(i)) => v.get(i).map_or("?".into(), ToString::to_string),
     }
 }
 

@@ -6,7 +6,7 @@ target=$1 seconds=${2:-3600} top=../.. longest=65536
 corpus=corpus/$target
 mkdir -p "$corpus"
 case $target in
-check)
+check | yaml)
     # Longer ones only take longer.
     longest=16384
     find $top/examples $top/tests/cases $top/tests/kernel/cases \( -name '*.yaml' -o -name '*.json' \) -size -16k |

@@ -39,6 +39,7 @@ fn read(name: &str, directory: &Path) -> Result<Case, String> {
     let text =
         std::fs::read_to_string(directory.join("steps.yaml")).map_err(|e| format!("steps.yaml: {e}"))?;
     let script: Script = serde_saphyr::from_str(&text).map_err(|e| format!("steps.yaml: {e}"))?;
+    let script = script.expand();
     let always: &[&str] =
         if script.no_loader { &["steps.yaml"] } else { &["steps.yaml", "policy.yaml", "workloads.yaml"] };
     let mut wanted: Vec<String> = always.iter().map(|file| (*file).to_owned()).collect();
@@ -120,6 +121,10 @@ pub fn base(series: &str) -> Result<Initramfs, String> {
     let own = std::env::current_exe().map_err(|e| e.to_string())?;
     initramfs.program("/init", &own)?;
     initramfs.program("/bin/loader", &loader()?)?;
+    for program in ["/usr/bin/true", "/usr/bin/busybox"] {
+        let name = program.replace("/usr", "");
+        initramfs.program(&name, Path::new(program)).map_err(|why| format!("{why} (run tests/setup.sh)"))?;
+    }
     let module = vm::kernel_dir(series).join("overlay.ko");
     initramfs.file(
         "/modules/overlay.ko",

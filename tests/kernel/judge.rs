@@ -22,8 +22,8 @@ pub fn judge(script: &Script, reports: &[Report]) -> Vec<String> {
             Report::Acted { step, pid, outcome } => {
                 acted.insert(*step, (*pid, outcome));
             }
-            Report::Joined { step, counts } => {
-                joined.insert(*step, counts);
+            Report::Joined { step, counts, pids } => {
+                joined.insert(*step, (counts, pids));
             }
             Report::Loader { line } => judge_line(line, &mut events, &mut lost, &mut wrong),
             Report::Failed { step, why } => wrong.push(format!("{}: {why}", describe(script, *step))),
@@ -42,7 +42,7 @@ pub fn judge(script: &Script, reports: &[Report]) -> Vec<String> {
             }
         }
         if let Step::Join(join) = step {
-            let Some(counts) = joined.get(&number) else {
+            let Some((counts, pids)) = joined.get(&number) else {
                 wrong.push(format!("{}: was not taken", describe(script, number)));
                 continue;
             };
@@ -50,6 +50,20 @@ pub fn judge(script: &Script, reports: &[Report]) -> Vec<String> {
             let total: u64 = counts.values().sum();
             if seen != join.sees.iter().collect() || total < join.at_least {
                 wrong.push(format!("{}: got {counts:?}", describe(script, number)));
+            }
+            if !join.paths.is_empty() {
+                let of_it: Vec<&Value> = pids.iter().filter_map(|pid| events.get(pid)).flatten().collect();
+                let mut strange: BTreeMap<&str, u64> = BTreeMap::new();
+                for event in &of_it {
+                    let path = event.pointer("/args/0").and_then(Value::as_str).unwrap_or("none");
+                    if !join.paths.iter().any(|known| known == path) {
+                        *strange.entry(path).or_default() += 1;
+                    }
+                }
+                if of_it.is_empty() || !strange.is_empty() {
+                    let (step, all) = (describe(script, number), of_it.len());
+                    wrong.push(format!("{step}: of {all} events some have other paths: {strange:?}"));
+                }
             }
         }
     }
@@ -76,7 +90,7 @@ fn judge_line(line: &str, events: &mut BTreeMap<u32, Vec<Value>>, lost: &mut u64
         return;
     }
     *lost = value.get("lost").and_then(Value::as_u64).unwrap_or(*lost);
-    for counter in ["failedTailCalls", "recursionMisses"] {
+    for counter in ["failedTailCalls", "recursionMisses", "unsettledPaths"] {
         if value.get(counter).and_then(Value::as_u64).unwrap_or(0) != 0 {
             wrong.push(format!("the loader reports {line}"));
         }

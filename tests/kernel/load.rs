@@ -116,7 +116,10 @@ fn artifact_objects(artifact: &Path) -> Result<BTreeMap<String, (Vec<u8>, Object
         let path = format!("/{file}");
         let loaders = program["loaders"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let loaders = loaders.filter(|name| ["libbpf", "aya"].contains(name)).map(str::to_owned).collect();
-        let object = Object { path: path.clone(), target: text(&program["attach"]["target"])?, loaders };
+        let mut operations = manifest["operations"].as_array().into_iter().flatten();
+        let operation = operations.find(|o| o["number"] == program["operation"]).ok_or("no operation")?;
+        let target = text(&operation["attach"]["targets"][0])?;
+        let object = Object { path: path.clone(), target, loaders };
         objects.insert(path, (bytes, object));
     }
     Ok(objects)

@@ -2,10 +2,13 @@
 //!
 //! `cargo test --test kernel [-- FILTER]` plays the cases under `tests/kernel/cases/` on each kernel of
 //! [`vm::SERIES`] and prints a line for each; `cargo test --test kernel -- measure` prints the tables of
-//! instruction counts for `BENCHMARKS.md`. This binary is also the first process of its virtual machines.
+//! instruction counts for `BENCHMARKS.md` (`measure:file_open` those of one hook). This binary is also the first process of its virtual machines.
 //! A kernel that cannot be booted is a failure of all its tests.
 
+mod bytes;
 mod case;
+#[path = "../conditions.rs"]
+mod conditions;
 mod facts;
 mod guest;
 mod initramfs;
@@ -29,8 +32,8 @@ fn main() -> ExitCode {
         guest::main();
     }
     let arguments = libtest_mimic::Arguments::from_args();
-    if arguments.filter.as_deref() == Some("measure") {
-        return measure::host();
+    if let Some(hook) = arguments.filter.as_deref().and_then(|filter| filter.strip_prefix("measure")) {
+        return measure::host(hook.trim_start_matches(':'));
     }
     match run::trials(&arguments) {
         Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::generate::{self, Shape};
 use crate::guest::{self, Loader, Port};
-use crate::script::{Act, Report, Task};
+use crate::script::{Act, Overlay, Report, Task};
 use crate::{case, vm};
 
 /// What is measured in one boot.
@@ -41,7 +41,11 @@ pub struct Event {
     pub name: String,
     pub cgroup: String,
     pub path: String,
-    /// ENOEXEC or EPERM: a figure of an event that was judged wrongly means nothing.
+    /// It is opened, not executed.
+    pub opens: bool,
+    /// From inside the container.
+    pub inside: bool,
+    /// ENOEXEC, ok or EPERM: a figure of an event that was judged wrongly means nothing.
     pub expect: String,
 }
 
@@ -90,6 +94,10 @@ fn documents(shape: &Shape) -> String {
 
 const KNOWN: usize = 498;
 
+/// Where a container has its root: an overlay whose image holds every path too.
+const CONTAINER: &str = "/container";
+const IMAGE: &str = "/image";
+
 fn labels(policies: usize) -> String {
     (0..policies).map(|number| format!("{}: \"yes\"", generate::name(number))).collect::<Vec<_>>().join(", ")
 }
@@ -100,6 +108,8 @@ fn run(shape: &Shape, artifact: &str) -> Run {
         name: name.into(),
         cgroup: cgroup.into(),
         path: path.into(),
+        opens: false,
+        inside: false,
         expect: expect.into(),
     };
     let unknown_long = format!("{}z", &pool[1][..pool[1].len() - 1]);
@@ -139,9 +149,38 @@ fn run(shape: &Shape, artifact: &str) -> Run {
     Run { name: format!("N = {}", shape.policies), artifact: artifact.into(), workloads, events }
 }
 
-pub fn host() -> ExitCode {
+/// The same policies at `file_open`, under opens. Figures are for all calls of the hook that one open makes.
+fn opens(mut run: Run) -> Run {
+    let event = |name: &str, path: &str, inside: bool, expect: &str| Event {
+        name: name.into(),
+        cgroup: if name.starts_with("unmatched") { "/pods/other" } else { "/pods/stacked-1" }.into(),
+        path: path.into(),
+        opens: true,
+        inside,
+        expect: expect.into(),
+    };
+    let listed = short(0);
+    run.events = vec![
+        event("unmatched, 15 bytes", &listed, false, "ok"),
+        event("allowed, 15 bytes", &listed, false, "ok"),
+        event("denied, 15 bytes, unknown", "/usr/bin/unknown", false, "EPERM"),
+        event("unmatched, 15 bytes, in a container", &listed, true, "ok"),
+        event("allowed, 15 bytes, in a container", &listed, true, "ok"),
+        event("denied, 15 bytes, unknown, in a container", "/usr/bin/unknown", true, "EPERM"),
+    ];
+    run
+}
+
+/// What policies on `bprm_check_security` say of an exec, said of an open.
+fn of_opens(documents: &str) -> String {
+    documents.replace("\"bprm_check_security\"", "\"file_open\"").replace("\"linux_binprm\"", "\"file\"")
+}
+
+/// `only`: one of the hooks; all of them if it is empty.
+pub fn host(only: &str) -> ExitCode {
     let mut failed = false;
-    for (lsm, hook) in [(false, "bprm_creds_for_exec"), (true, "bprm_check_security")] {
+    let hooks = [(false, "bprm_creds_for_exec"), (true, "bprm_check_security"), (true, "file_open")];
+    for (lsm, hook) in hooks.into_iter().filter(|(_, hook)| only.is_empty() || *hook == only) {
         for series in vm::SERIES {
             if let Err(why) = measure(series, lsm, hook) {
                 eprintln!("kernel {series}, {hook}: {why}");
@@ -158,12 +197,15 @@ fn measure(series: &'static str, lsm: bool, hook: &str) -> Result<(), String> {
     let mut runs = Vec::new();
     for policies in SIZES {
         let shape = Shape { policies, long: true, lsm, ..Shape::default() };
-        std::fs::write(scratch.path().join("set.yaml"), documents(&shape)).map_err(|e| e.to_string())?;
+        let text = documents(&shape);
+        let text = if hook == "file_open" { of_opens(&text) } else { text };
+        std::fs::write(scratch.path().join("set.yaml"), text).map_err(|e| e.to_string())?;
         let out = scratch.path().join(policies.to_string());
         case::compile(scratch.path(), &["set.yaml"], &out, &[])?;
         let artifact = format!("/artifacts/{policies}");
         initramfs.tree(&artifact, &out)?;
-        runs.push(run(&shape, &artifact));
+        let run = run(&shape, &artifact);
+        runs.push(if hook == "file_open" { opens(run) } else { run });
     }
     let names: Vec<String> = runs.iter().map(|run| run.name.clone()).collect();
     let plan = Plan { hook: hook.to_owned(), runs };
@@ -208,17 +250,25 @@ fn measure_all(port: &Port, plan: &Plan) -> Result<(), String> {
     std::fs::write("/proc/sys/kernel/bpf_stats_enabled", "1")
         .map_err(|e| format!("bpf_stats_enabled: {e}"))?;
     for event in plan.runs.iter().flat_map(|run| &run.events) {
-        guest::executable(&event.path, b"not a program\n").map_err(|e| format!("{}: {e}", event.path))?;
+        for path in [event.path.clone(), format!("{IMAGE}{}", event.path)] {
+            guest::executable(&path, b"not a program\n").map_err(|e| format!("{path}: {e}"))?;
+        }
     }
+    let mut mounts = guest::Mounts::default();
+    let overlay = Overlay { lower: IMAGE.into(), at: CONTAINER.into(), options: None, read_only: false };
+    mounts.overlay(&overlay).map_err(|e| format!("{CONTAINER}: {e}"))?;
     let empty = {
         let attached = attach_empty(&plan.hook)?;
+        let opens = plan.runs.iter().flat_map(|run| &run.events).any(|event| event.opens);
         let event = Event {
             name: String::new(),
             cgroup: "/".into(),
             path: "/usr/bin/x00000".into(),
-            expect: "ENOEXEC".into(),
+            opens,
+            inside: false,
+            expect: if opens { "ok" } else { "ENOEXEC" }.into(),
         };
-        cost(&[attached.program], &event)?
+        cost(&[attached.program], &event)?.0
     };
     for run in &plan.runs {
         let workloads = "/tmp/workloads.yaml";
@@ -228,13 +278,13 @@ fn measure_all(port: &Port, plan: &Plan) -> Result<(), String> {
                 guest::cgroup(rest.split(',').next().unwrap_or_default()).map_err(|e| e.to_string())?;
             }
         }
-        let mut loader = Loader::start(port, &run.artifact, workloads, false)?;
+        let mut loader = Loader::start(port, &run.artifact, workloads, &[])?;
         if let Err(why) = loader.wait_for(|line| line == "ready") {
             return Err(format!("{}: {why}: {:?}", run.name, loader.end()));
         }
         let stubs = attached_programs()?;
         for event in &run.events {
-            let measured = cost(&stubs, event).map(|gross| (gross - empty).round() as i64);
+            let measured = cost(&stubs, event).map(|(gross, calls)| (gross - empty * calls).round() as i64);
             let (net, error) = measured.map_or_else(|why| (None, Some(why)), |net| (Some(net), None));
             port.data("measure", json!({"run": run.name, "event": event.name, "net": net, "error": error}));
         }
@@ -248,15 +298,19 @@ fn measure_all(port: &Port, plan: &Plan) -> Result<(), String> {
     Ok(())
 }
 
-/// Nanoseconds, hence instructions, of one run of these programs together.
-fn cost(programs: &[u32], event: &Event) -> Result<f64, String> {
+/// Nanoseconds, hence instructions, of these programs together in one event, and how often one of them runs in it.
+fn cost(programs: &[u32], event: &Event) -> Result<(f64, f64), String> {
     let exec = |times: u32| -> Result<(), String> {
         let pid = guest::fork(|| {
             let act = Act { path: event.path.clone(), ..Act::default() };
             if guest::join_cgroup(&event.cgroup, 0).is_err() {
                 return 1;
             }
-            let right = (0..times).map(|_| guest::exec(&act)).all(|got| got.as_ref() == Ok(&event.expect));
+            if event.inside && std::os::unix::fs::chroot(CONTAINER).is_err() {
+                return 1;
+            }
+            let take = if event.opens { guest::open } else { guest::exec };
+            let right = (0..times).map(|_| take(&act)).all(|got| got.as_ref() == Ok(&event.expect));
             if right { 0 } else { 2 }
         })
         .map_err(|e| e.to_string())?;
@@ -280,7 +334,7 @@ fn cost(programs: &[u32], event: &Event) -> Result<f64, String> {
     if runs < u64::from(COUNTED) {
         return Err(format!("{COUNTED} events ran the program {runs} times"));
     }
-    Ok((after.0 - before.0) as f64 / f64::from(COUNTED))
+    Ok(((after.0 - before.0) as f64 / f64::from(COUNTED), runs as f64 / f64::from(COUNTED)))
 }
 
 /// `run_time_ns` and `run_cnt` of a program.

@@ -36,6 +36,20 @@ pub struct Script {
     #[serde(default)]
     pub flags: Vec<String>,
     pub steps: Vec<Step>,
+    /// Then, in each of these containers, each step of `each`.
+    #[serde(default)]
+    pub shapes: Vec<Shape>,
+    #[serde(default)]
+    pub each: Vec<Step>,
+}
+
+/// A container: how its root is made, and how its processes come to have it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Shape {
+    pub steps: Vec<Step>,
+    /// Its `chroot`, `pivot`, `user-namespace` and private mounts become those of each acting step.
+    pub act: Act,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -59,6 +73,10 @@ pub enum Step {
     File(String),
     /// An executable that exits with 0.
     Program(String),
+    /// An executable file of this text.
+    Write(Write),
+    /// An executable file with what another one holds.
+    Copy(Pair),
     Directory(String),
     Symlink(Pair),
     Bind(Pair),
@@ -77,9 +95,13 @@ pub enum Step {
     Exec(Act),
     Open(Act),
     Syscall(Act),
-    /// Processes that exec the same file again and again, in the background until they are joined.
+    /// Processes that exec or open the same file again and again, in the background until they are joined.
     Storm(Storm),
     Join(Join),
+    /// Renames and moves of mounts, in the background until they are to stop.
+    Churn(Churn),
+    /// Waits for the end of a churn's round, by its name.
+    Calm(String),
 }
 
 /// A step without parameters is written `unload: {}`.
@@ -96,6 +118,10 @@ pub struct Load {
     pub workloads: String,
     /// With `--replace`; a loader that is running is told to go when the new one is ready, as a supervisor would.
     pub replace: bool,
+    /// With `--strict`.
+    pub strict: bool,
+    /// Names of the operations that this kernel does not take: the loader says so, counts them, and ends with 2.
+    pub lacks: Vec<String>,
     /// The loader must refuse, and its standard error must contain this.
     pub refuses: Option<String>,
 }
@@ -108,10 +134,23 @@ pub struct Pair {
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Overlay {
     pub lower: String,
     pub at: String,
+    /// More mount options.
+    #[serde(default)]
+    pub options: Option<String>,
+    /// Without an upper directory.
+    #[serde(default)]
+    pub read_only: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Write {
+    pub path: String,
+    pub text: String,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -141,6 +180,13 @@ pub enum Origin {
     Tmpfile,
     /// A file made at `path`, opened, and unlinked.
     Unlinked,
+    /// The file at `path` in a mount of `open_tree`, which is attached nowhere.
+    Tree,
+    /// A file made at `path` in a file system that is then unmounted lazily.
+    Unmounted,
+    /// The file at `path` in a layer, by way of the layer's directory: fanotify gives a descriptor of it when the
+    /// overlay's directory `layer-of` is listed.
+    Layer,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -153,6 +199,10 @@ pub enum Way {
     EmptyPath,
     /// By `/proc/self/fd/N`.
     ProcFd,
+    /// `open` by an io_uring.
+    IoUring,
+    /// The same with credentials that are not the process's own.
+    Borrowed,
 }
 
 /// One system call, who makes it, and what must come of it. Without `by` it is a process of its own, born in the
@@ -167,7 +217,13 @@ pub struct Act {
     pub cgroup: Option<String>,
     /// In a mount namespace of its own: these bind mounts are made first.
     pub private: Vec<Pair>,
+    /// And this overlay.
+    pub private_overlay: Option<Overlay>,
     pub chroot: Option<String>,
+    /// As a container runtime makes it the root: a private mount namespace, `pivot_root`, the old root unmounted.
+    pub pivot: Option<String>,
+    /// In a user namespace of its own, whose root is the machine's.
+    pub user_namespace: bool,
     /// Working directory, after the chroot.
     pub dir: Option<String>,
 
@@ -175,10 +231,11 @@ pub struct Act {
     pub opened: Option<String>,
     pub path: String,
     pub file: Origin,
+    pub layer_of: Option<String>,
     pub way: Way,
-    /// `open`: O_RDWR instead of O_RDONLY.
+    /// `open`, and the file of `opened`: O_RDWR instead of O_RDONLY.
     pub write: bool,
-    /// `syscall`: its name, one of those that `guest::act` knows, and its arguments.
+    /// `syscall`: its name, one of those that `guest::act` knows, and its arguments; `exec`: further arguments.
     pub name: String,
     pub args: Vec<Value>,
 
@@ -193,6 +250,18 @@ pub struct Act {
 pub enum Value {
     Number(i64),
     Text(String),
+    Buffer(Buffer),
+    /// A text without NUL, up to the end of what the process has mapped.
+    Unterminated {
+        unterminated: String,
+    },
+}
+
+/// Memory for so many bytes, all of them 0, that the call may write to.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Buffer {
+    pub buffer: usize,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -212,6 +281,28 @@ pub struct Storm {
     /// Each try is made in a new child cgroup.
     #[serde(default)]
     pub in_new_children: bool,
+    /// Opens the file instead of running it.
+    #[serde(default)]
+    pub open: bool,
+    /// The file is opened once, before the storm, and named by its descriptor: it is judged wherever it has moved to.
+    #[serde(default)]
+    pub held: bool,
+}
+
+/// Makes these moves one after the other, again and again. The last one leaves what the first one found.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Churn {
+    pub name: String,
+    pub moves: Vec<Displacement>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Displacement {
+    Rename(Pair),
+    /// As `mount --move`.
+    Mount(Pair),
 }
 
 /// Waits for a storm and judges the outcomes of all its tries.
@@ -221,13 +312,37 @@ pub struct Join {
     pub storm: String,
     /// Exactly these outcomes are seen, each of them at least once.
     pub sees: Vec<String>,
-    /// At least so many tries in all.
+    /// At least so many tries in all; more with `TETRAFOLD_CALLS=number`.
     #[serde(default)]
     pub at_least: u64,
+    /// Every event of its processes names one of these paths; empty: not compared.
+    #[serde(default)]
+    pub paths: Vec<String>,
 }
 
 /// An event line of the loader that a step must cause: each key that is given must stand in it with this value.
 pub type ExpectedEvent = BTreeMap<String, serde_json::Value>;
+
+impl Script {
+    /// Writes out what `shapes` and `each` stand for.
+    pub fn expand(mut self) -> Script {
+        for shape in std::mem::take(&mut self.shapes) {
+            self.steps.extend(shape.steps);
+            self.steps.extend(self.each.iter().cloned().map(|mut step| {
+                if let Step::Exec(act) | Step::Open(act) | Step::Syscall(act) = &mut step {
+                    act.chroot = shape.act.chroot.clone();
+                    act.pivot = shape.act.pivot.clone();
+                    act.user_namespace = shape.act.user_namespace;
+                    act.private = shape.act.private.clone();
+                    act.private_overlay = shape.act.private_overlay.clone();
+                }
+                step
+            }));
+        }
+        self.each.clear();
+        self
+    }
+}
 
 impl Step {
     /// Outcome and events that the step demands, if it is one that acts.
@@ -245,6 +360,8 @@ impl Step {
             | Step::Unload(_)
             | Step::File(_)
             | Step::Program(_)
+            | Step::Write(_)
+            | Step::Copy(_)
             | Step::Directory(_)
             | Step::Symlink(_)
             | Step::Bind(_)
@@ -256,7 +373,9 @@ impl Step {
             | Step::Spawn(_)
             | Step::Move(_)
             | Step::Storm(_)
-            | Step::Join(_) => None,
+            | Step::Join(_)
+            | Step::Churn(_)
+            | Step::Calm(_) => None,
         }
     }
 }
@@ -279,6 +398,7 @@ pub enum Report {
     Joined {
         step: usize,
         counts: BTreeMap<String, u64>,
+        pids: Vec<u32>,
     },
     /// The loader wrote a line on standard output, or on standard error.
     Loader {
@@ -315,6 +435,8 @@ pub enum Task {
     Facts,
     /// Whole policy sets; see `sets`.
     Sets { sets: Vec<crate::sets::Set> },
+    /// Raw records; see `bytes`.
+    Bytes(crate::sets::Set),
     /// Instruction counts; see `measure`.
     Measure(crate::measure::Plan),
 }

@@ -1,11 +1,14 @@
 //! The program as it is started: exit statuses, what is printed where, what stands on disk afterwards.
 
+mod budgets;
 mod configuration;
 mod damaged;
 mod hostile;
 mod inputs;
 mod kernels;
+mod manners;
 mod outputs;
+mod previous;
 mod same_bytes;
 
 use std::collections::BTreeMap;

@@ -2,6 +2,7 @@
 
 use tetrafold::artifact::digest::FileRef;
 use tetrafold::artifact::judge::Argument;
+use tetrafold::artifact::manifest::{Manifest, Operation};
 use tetrafold::artifact::node::{Node, Workload as NodeWorkload};
 use tetrafold::artifact::read::Artifact;
 use tetrafold::artifact::scope::{self, Container};
@@ -13,9 +14,8 @@ use tetrafold::emit::assemble::Built;
 use tetrafold::interp::{Event, Value, Workload};
 use tetrafold::platform::Target;
 use tetrafold::policy::PolicySet;
-use tetrafold::policy::resolve::ResolveOptions;
+use tetrafold::policy::phases::ResolveOptions;
 use tetrafold::source::Sources;
-use tetrafold::vocab::arg_type::{ArgType, Class};
 
 /// Everything that a compile makes.
 pub struct Compiled {
@@ -30,12 +30,30 @@ pub struct Compiled {
 /// # Errors
 /// What was found wrong, one message a line.
 pub fn compile(texts: &[&str], target: &Target) -> Result<Compiled, String> {
+    compile_after(texts, target, None)
+}
+
+/// With numbers kept from an earlier build.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_after(
+    texts: &[&str],
+    target: &Target,
+    previous: Option<&Manifest>,
+) -> Result<Compiled, String> {
     let mut sources = Sources::default();
     for (i, text) in texts.iter().enumerate() {
         sources.add(format!("{i}.yaml"), *text);
     }
     let mut diags = Diagnostics::default();
-    let input = Input { paths: vec![], threads: 1, allow_empty: false, resolve: ResolveOptions::default() };
+    let input = Input {
+        paths: vec![],
+        exclude: Default::default(),
+        threads: 1,
+        allow_empty: false,
+        resolve: ResolveOptions::default(),
+    };
     let policies = driver::policies(&sources, &input, &mut diags);
     let said =
         |diags: &Diagnostics| diags.iter().map(|d| format!("{} {}\n", d.code, d.message)).collect::<String>();
@@ -44,7 +62,7 @@ pub fn compile(texts: &[&str], target: &Target) -> Result<Compiled, String> {
     if diags.blocks_compile() {
         return Err(said(&diags));
     }
-    let built = driver::emit(&sources, &set, &folded, target, &[], &mut diags)
+    let built = driver::emit(&sources, &set, &folded, target, &[], previous, &mut diags)
         .map_err(|fault| fault.to_string())?
         .ok_or_else(|| said(&diags))?;
     let blocks = built
@@ -86,9 +104,10 @@ impl Compiled {
     pub fn judge(&self, event: &Event) -> Judged {
         let manifest = &self.built.manifest;
         let nothing = Judged { hits: vec![], value: 0, sigkill: false };
-        let kind = event.attach.kind.name();
-        let name = format!("{kind}:{}", event.attach.target);
-        let Some(operation) = manifest.operations.iter().find(|o| o.name == name) else { return nothing };
+        let kind = format!("{}:", event.attach.kind.name());
+        let is_hooked =
+            |o: &&Operation| o.name.starts_with(&kind) && o.attach.targets.contains(&event.attach.target);
+        let Some(operation) = manifest.operations.iter().find(is_hooked) else { return nothing };
         let workloads = match &event.workload {
             Workload::Host => vec![],
             Workload::Container { namespace, labels, name, repo } => {
@@ -102,13 +121,13 @@ impl Compiled {
                 vec![NodeWorkload { name: "it".into(), path: vec![7, CGROUP], scopes }]
             }
         };
-        let node = Node::new(manifest, self.blocks.clone(), 1, &workloads).unwrap();
+        let node = Node::new(manifest, self.blocks.clone(), 1, &workloads, None).unwrap();
         let set = if workloads.is_empty() {
             abi::SET_DEFAULT
         } else {
             judge::set_of_cgroup(manifest, node.bytes(), CGROUP).expect("the cgroup was entered")
         };
-        let args = arguments(operation, event);
+        let args = arguments(event);
         let acts = judge::judge(manifest, &self.built.files, node.bytes(), set, operation, &args).unwrap();
         let (value, sigkill) = judge::verdict(&acts);
         let hits =
@@ -122,38 +141,22 @@ impl Compiled {
         for hit in &verdict.hits {
             let rank = self.set.policies.iter().position(|p| p.identity == hit.policy).unwrap();
             let list =
-                self.folded.program.lists.iter().find(|l| l.policy == rank && l.hook == hit.hook).unwrap();
-            hits.push((rank as u32, list.first_selector + u32::from(hit.selector), hit.post));
+                self.folded.program.lists.iter().find(|l| l.policy == rank && l.hooks.contains(&hit.hook)).unwrap();
+            let number = self.built.manifest.policies[rank].number;
+            hits.push((number, list.first_selector + u32::from(hit.selector), hit.post));
         }
         Judged { hits, value: verdict.value, sigkill: verdict.sigkill }
     }
 }
 
-fn arguments<'a>(
-    operation: &tetrafold::artifact::manifest::Operation,
-    event: &'a Event,
-) -> Vec<Argument<'a>> {
+fn arguments(event: &Event) -> Vec<Argument<'_>> {
     event
         .args
         .iter()
-        .enumerate()
-        .map(|(i, value)| match value {
+        .map(|value| match value {
             Value::Unreadable => Argument::Unreadable,
             Value::Text(text) => Argument::Text(text),
-            Value::Int(register) => {
-                let declared = operation.args.iter().find(|a| a.index as usize == i);
-                let ty = declared.and_then(|a| ArgType::ALL.iter().find(|t| t.name() == a.ty));
-                Argument::Int(match ty.and_then(|t| t.class()) {
-                    Some(Class::Int { bytes, signed }) => widen(*register, bytes, signed),
-                    Some(Class::Text | Class::Path) | None => *register,
-                })
-            }
+            Value::Int(register) => Argument::Int(*register),
         })
         .collect()
-}
-
-/// As the stencil `int_lookup`.
-fn widen(register: u64, bytes: u8, signed: bool) -> u64 {
-    let unused = 64 - u32::from(bytes) * 8;
-    if signed { ((register << unused) as i64 >> unused) as u64 } else { register << unused >> unused }
 }

@@ -16,6 +16,10 @@ const OWN_LISTS: &[(&str, &[&str])] =
 /// Modules outside the order that a module of the order may name.
 const EXTRA: &[(&str, &[&str])] = &[
     ("source", &["diag"]),
+    // Which tables there are is described once; the rest of the compiler knows it by `vocab::condition`.
+    ("vocab", &["artifact::table"]),
+    // Limits that a program and the plan share are numbers of `abi.h`.
+    ("fold", &["artifact::abi"]),
     // The format of type information is described once.
     ("platform", &["bpf::btf", "bpf::Error"]),
     ("emit", &["bpf"]),

@@ -2,10 +2,13 @@
 
 mod command_line;
 mod compile;
+#[path = "../conditions.rs"]
+mod conditions;
 mod determinism;
 mod equality;
 mod integrations;
 mod layering;
+mod lists;
 mod nodes;
 mod properties;
 mod published_schema;

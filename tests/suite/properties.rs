@@ -1,10 +1,14 @@
 //! Meaning is a property: policies, rules, plan and emitted bytes agree on every event.
 
+use std::collections::BTreeSet;
+
+use tetrafold::artifact::manifest::Manifest;
 use tetrafold::fold::{ir, opt};
 use tetrafold::interp;
 use tetrafold::platform::{Preempt, Target};
+use tetrafold::policy::Identity;
 
-use crate::compile::compile;
+use crate::compile::{compile, compile_after};
 use crate::random::{self, Rng};
 
 /// Policy sets of one run; each is asked about [`EVENTS`] events.
@@ -46,7 +50,7 @@ fn agree(sets: std::ops::Range<u64>) {
             Err(reason) => {
                 // Only what is documented as not compiled may be refused.
                 assert!(
-                    reason.contains("TF0602") || reason.contains("TF0113"),
+                    ["TF0113", "TF0602", "TF0606", "TF0608"].iter().any(|code| reason.contains(code)),
                     "seed {seed} set {i}\n{reason}\n{text}"
                 );
                 refused += 1;
@@ -73,6 +77,63 @@ fn agree(sets: std::ops::Range<u64>) {
     println!("{judged} events judged, {acted} of them by a policy; {refused} sets refused");
     assert!(judged > count * EVENTS as u64 * 8 / 10, "only {judged} events were judged");
     assert!(acted * 10 > judged, "only {acted} events met a policy");
+}
+
+/// Sets that follow each other, each with some policies of the one before: numbers are kept or new, and their order
+/// changes no verdict.
+#[test]
+fn numbers_are_kept_from_build_to_build_and_change_no_meaning() {
+    let (seed, target) = (seed(), target());
+    let (mut kept, mut gaps, mut judged) = (0, 0, 0);
+    for i in 0..40 {
+        let mut rng = Rng::new(seed ^ (i << 40));
+        let mut previous: Option<Manifest> = None;
+        let mut given: BTreeSet<u32> = BTreeSet::new();
+        let mut last: Vec<(Identity, u32)> = vec![];
+        for _ in 0..4 {
+            let text = random::policies(&mut rng);
+            let Ok(compiled) = compile_after(&[&text], &target, previous.as_ref()) else { continue };
+            let manifest = &compiled.built.manifest;
+            manifest.check().unwrap();
+            let identities = compiled.set.policies.iter().map(|policy| policy.identity.clone());
+            let now: Vec<(Identity, u32)> =
+                identities.zip(manifest.policies.iter().map(|p| p.number)).collect();
+            for (identity, number) in &now {
+                match last.iter().find(|(earlier, _)| earlier == identity) {
+                    Some((_, earlier)) => {
+                        assert_eq!(number, earlier, "seed {seed} set {i}\n{text}");
+                        kept += 1;
+                    }
+                    None => assert!(!given.contains(number), "seed {seed} set {i}: {number} twice\n{text}"),
+                }
+            }
+            given.extend(now.iter().map(|(_, number)| number));
+            last = now;
+            for operation in &manifest.operations {
+                let before =
+                    previous.as_ref().and_then(|p| p.operations.iter().find(|o| o.name == operation.name));
+                assert!(before.is_none_or(|before| before.number == operation.number));
+            }
+            for scope in &manifest.scopes {
+                let before = previous.as_ref().and_then(|p| p.scopes.iter().find(|s| s.any == scope.any));
+                assert!(before.is_none_or(|before| before.number == scope.number));
+            }
+            gaps += u32::from(manifest.next_numbers.policy as usize > manifest.policies.len());
+            let operations = &compiled.folded.program.operations;
+            for _ in 0..if operations.is_empty() { 0 } else { 20 } {
+                let event = {
+                    let which = rng.below(operations.len());
+                    random::event(&mut rng, &operations[which])
+                };
+                let meaning = interp::run(&compiled.set, &target, &event);
+                let emitted = compiled.judge(&event);
+                assert_eq!(compiled.expected(&meaning), emitted, "seed {seed} set {i}\n{event:?}\n{text}");
+                judged += 1;
+            }
+            previous = Some(compiled.built.manifest);
+        }
+    }
+    assert!(kept > 20 && gaps > 20 && judged > 1500, "{kept} kept, {gaps} with gaps, {judged} events");
 }
 
 #[test]

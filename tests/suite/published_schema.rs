@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tetrafold::diag::codes::{self, example};
 use tetrafold::diag::{Code, Diagnostics};
 use tetrafold::driver::{self, Input};
-use tetrafold::policy::resolve::ResolveOptions;
+use tetrafold::policy::phases::ResolveOptions;
 use tetrafold::source::{Origin, Sources};
 use tetrafold::syntax::ast::publish;
 use tetrafold::syntax::documents;
@@ -61,7 +61,13 @@ fn json_of(node: &Node<'_>) -> Value {
 
 /// Every policy of the texts, and what is found in them.
 fn read(sources: &Sources) -> (Vec<Value>, Diagnostics) {
-    let input = Input { paths: vec![], threads: 1, allow_empty: true, resolve: ResolveOptions::default() };
+    let input = Input {
+        paths: vec![],
+        exclude: Default::default(),
+        threads: 1,
+        allow_empty: true,
+        resolve: ResolveOptions::default(),
+    };
     let mut diags = Diagnostics::default();
     driver::policies(sources, &input, &mut diags);
     let documents = documents::read_all(sources, 1, &mut Diagnostics::default());

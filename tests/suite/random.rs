@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use tetrafold::fold::ir::Operation;
+use tetrafold::fold::ir::{Attach, Operation};
 use tetrafold::interp::{Event, Value, Workload};
-use tetrafold::vocab::arg_type::Class;
+use tetrafold::vocab::arg_type::{ArgType, Class};
+use tetrafold::vocab::attach::{EQUIVALENTS, LSM_HOOKS, Param, lsm_hook};
+
+use crate::conditions::{Pools, condition, integers};
 
 /// splitmix64: small, and the same everywhere.
 pub struct Rng(u64);
@@ -62,78 +65,72 @@ const POSTFIXES: &[&str] = &["cat", "at", "/cat", ".conf", "_config", "server", 
 const PREFIXES: &[&str] =
     &["/etc", "/etc/", "/etc/ssh", "/usr", "/usr/bin/c", "/opt/app/", "/", "/tmp/123456"];
 const INTS: &[i64] = &[0, 1, 2, -1, 7, 4096, 2147483647];
+const POOLS: Pools<'static> = Pools { texts: PATHS, prefixes: PREFIXES, suffixes: POSTFIXES, numbers: INTS };
+/// Beside openat, which hooks name by itself, too: lists overlap in part.
+const CALLS: &[&str] = &["sys_openat2", "sys_readlinkat", "sys_unlinkat"];
 const APPS: &[&str] = &["shop", "db", "web"];
 const NAMESPACES: &[&str] = &["default", "prod"];
 
+#[derive(Clone)]
 struct HookKind {
-    yaml: &'static str,
-    args: &'static [(u8, &'static str)],
+    section: &'static str,
+    yaml: String,
+    /// Position and type; numbers are declared by any type that is read as one.
+    args: Vec<(u8, Option<ArgType>)>,
     overrides: bool,
 }
 
-const HOOKS: &[(&str, HookKind)] = &[
-    (
-        "lsmhooks",
-        HookKind { yaml: "hook: bprm_check_security", args: &[(0, "linux_binprm")], overrides: true },
-    ),
-    (
-        "lsmhooks",
-        HookKind { yaml: "hook: bprm_creds_for_exec", args: &[(0, "linux_binprm")], overrides: true },
-    ),
-    ("lsmhooks", HookKind { yaml: "hook: file_open", args: &[(0, "file")], overrides: true }),
-    ("lsmhooks", HookKind { yaml: "hook: path_truncate", args: &[(0, "path")], overrides: true }),
-    (
-        "kprobes",
-        HookKind {
-            yaml: "call: security_bprm_check\n    syscall: false",
-            args: &[(0, "linux_binprm")],
-            overrides: true,
-        },
-    ),
-    (
-        "kprobes",
-        HookKind {
-            yaml: "call: security_file_permission\n    syscall: false",
-            args: &[(0, "file"), (1, "int")],
-            overrides: true,
-        },
-    ),
-    (
-        "kprobes",
-        HookKind {
-            yaml: "call: fd_install\n    syscall: false",
-            args: &[(0, "int"), (1, "file")],
-            overrides: false,
-        },
-    ),
-    (
-        "kprobes",
-        HookKind {
-            yaml: "call: sys_openat",
-            args: &[(1, "string"), (2, "int32"), (0, "uint32")],
-            overrides: false,
-        },
-    ),
-    (
-        "kprobes",
-        HookKind {
-            yaml: "call: vfs_write\n    syscall: false",
-            args: &[(0, "file"), (2, "size_t")],
-            overrides: false,
-        },
-    ),
-];
+/// Every hook of the tables, every function that means the same as one, and some that none does.
+fn hooks() -> Vec<HookKind> {
+    let ty = |param: &Param| match param {
+        Param::LinuxBinprm => Some(ArgType::LinuxBinprm),
+        Param::File => Some(ArgType::File),
+        Param::Path => Some(ArgType::Path),
+        Param::Other => None,
+    };
+    let number = |args: Vec<Option<ArgType>>| (0..).zip(args).collect();
+    let lsm = LSM_HOOKS.iter().map(|hook| HookKind {
+        section: "lsmhooks",
+        yaml: format!("hook: {}", hook.name),
+        args: number(hook.params.iter().map(ty).collect()),
+        overrides: true,
+    });
+    let functions = EQUIVALENTS.iter().map(|row| HookKind {
+        section: "kprobes",
+        yaml: format!("call: {}\n    syscall: false", row.function),
+        args: number(
+            row.params.iter().map(|&p| ty(&lsm_hook(row.hook).unwrap().params[p as usize])).collect(),
+        ),
+        overrides: true,
+    });
+    let other = |yaml: &str, args: &[(u8, Option<ArgType>)]| HookKind {
+        section: "kprobes",
+        yaml: yaml.to_string(),
+        args: args.to_vec(),
+        overrides: false,
+    };
+    let others = [
+        other("call: fd_install\n    syscall: false", &[(0, None), (1, Some(ArgType::File))]),
+        other("call: sys_openat", &[(1, Some(ArgType::String)), (2, None), (0, None)]),
+        other("call: \"list:calls\"", &[(1, Some(ArgType::String)), (2, None), (0, None)]),
+        other("call: vfs_write\n    syscall: false", &[(0, Some(ArgType::File)), (2, None)]),
+    ];
+    lsm.chain(functions).chain(others).collect()
+}
 
 /// A multi-document text of 1 to 7 policies.
 pub fn policies(rng: &mut Rng) -> String {
     let mut out = String::new();
+    let all = hooks();
+    // A few, so that policies meet.
+    let few: Vec<HookKind> = (0..6).map(|_| rng.pick(&all).clone()).collect();
     for p in 0..1 + rng.below(7) {
-        policy(rng, p, &mut out);
+        policy(rng, &few, p, &mut out);
     }
     out
 }
 
-fn policy(rng: &mut Rng, number: usize, out: &mut String) {
+fn policy(rng: &mut Rng, few: &[HookKind], number: usize, out: &mut String) {
     let namespaced = rng.chance(30);
     let kind = if namespaced { "TracingPolicyNamespaced" } else { "TracingPolicy" };
     let _ = write!(out, "---\napiVersion: cilium.io/v1alpha1\nkind: {kind}\nmetadata:\n  name: p{number}\n");
@@ -149,9 +146,17 @@ fn policy(rng: &mut Rng, number: usize, out: &mut String) {
             rng.pick(&["monitor", "enforce"])
         );
     }
-    let section = rng.pick(HOOKS).0;
+    let section = rng.pick(few).section;
+    if section == "kprobes" {
+        let calls: Vec<&str> = CALLS.iter().copied().filter(|_| rng.chance(60)).collect();
+        let _ = writeln!(
+            out,
+            "  lists:\n  - {{name: calls, type: syscalls, values: [sys_openat, {}]}}",
+            calls.join(", ")
+        );
+    }
     let _ = writeln!(out, "  {section}:");
-    let hooks: Vec<&HookKind> = HOOKS.iter().filter(|h| h.0 == section).map(|h| &h.1).collect();
+    let hooks: Vec<&HookKind> = few.iter().filter(|h| h.section == section).collect();
     let first = rng.below(hooks.len());
     for i in 0..1 + rng.below(2) {
         hook(rng, hooks[(first + i) % hooks.len()], out);
@@ -191,8 +196,11 @@ fn workload(rng: &mut Rng, namespaced: bool, out: &mut String) {
 
 fn hook(rng: &mut Rng, hook: &HookKind, out: &mut String) {
     let _ = write!(out, "  - {}\n    args:\n", hook.yaml);
+    let integers = integers();
     let count = 1 + rng.below(hook.args.len());
-    for (index, ty) in &hook.args[..count] {
+    let args: Vec<(u8, ArgType)> =
+        hook.args[..count].iter().map(|(i, ty)| (*i, ty.unwrap_or_else(|| *rng.pick(&integers)))).collect();
+    for (index, ty) in &args {
         let _ = writeln!(out, "    - index: {index}\n      type: {ty}");
     }
     let selectors = rng.below(5);
@@ -200,36 +208,21 @@ fn hook(rng: &mut Rng, hook: &HookKind, out: &mut String) {
         out.push_str("    selectors:\n");
     }
     for _ in 0..selectors {
-        selector(rng, hook, &hook.args[..count], out);
+        selector(rng, hook, &args, out);
     }
 }
 
-fn selector(rng: &mut Rng, hook: &HookKind, args: &[(u8, &str)], out: &mut String) {
+fn selector(rng: &mut Rng, hook: &HookKind, args: &[(u8, ArgType)], out: &mut String) {
     let filters = rng.below(3);
     if filters > 0 {
         out.push_str("    - matchArgs:\n");
     }
     for _ in 0..filters {
         let (index, ty) = rng.pick(args);
-        let int = ty.contains("int") || *ty == "size_t";
-        let op = if int {
-            *rng.pick(&["Equal", "NotEqual"])
-        } else {
-            *rng.pick(&["Equal", "NotEqual", "NotEqual", "Prefix", "NotPrefix", "Postfix", "NotPostfix"])
-        };
+        let (op, values) = condition(*ty, &POOLS, &mut |n| rng.below(n));
         let _ = writeln!(out, "      - index: {index}\n        operator: {op}\n        values:");
-        for _ in 0..1 + rng.below(if int { 3 } else { 6 }) {
-            if int {
-                let v = *rng.pick(INTS);
-                let _ = writeln!(out, "        - \"{}\"", if ty.starts_with('u') { v.max(0) } else { v });
-            } else {
-                let pool = match op.trim_start_matches("Not") {
-                    "Prefix" => PREFIXES,
-                    "Postfix" => POSTFIXES,
-                    _ => PATHS,
-                };
-                let _ = writeln!(out, "        - \"{}\"", rng.pick(pool));
-            }
+        for value in values {
+            let _ = writeln!(out, "        - \"{value}\"");
         }
     }
     let head = if filters > 0 { "      " } else { "    - " };
@@ -270,7 +263,9 @@ pub fn event(rng: &mut Rng, operation: &Operation) -> Event {
             Some(Class::Text | Class::Path) => Value::Text(text(rng)),
         };
     }
-    Event { attach: operation.attach.clone(), args, workload: place(rng) }
+    let points: Vec<Attach> = operation.attach.points().collect();
+    let attach = points[rng.below(points.len())].clone();
+    Event { attach, args, workload: place(rng) }
 }
 
 fn int(rng: &mut Rng) -> u64 {

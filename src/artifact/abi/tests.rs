@@ -38,7 +38,10 @@ const NUMBERS: &[(&str, u64)] = &[
     ("EVENT_TEXT", EVENT_TEXT as u64),
     ("EVENT_UNREADABLE", EVENT_UNREADABLE as u64),
     ("TEXT_MAX", TEXT_MAX as u64),
+    ("TEXT_ROOM", TEXT_ROOM as u64),
+    ("MASKS_MAX", MASKS_MAX as u64),
     ("SCRATCH_SLOTS", SCRATCH_SLOTS as u64),
+    ("DIMENSIONS", DIMENSIONS as u64),
 ];
 
 fn without_comments(text: &str) -> String {

@@ -4,7 +4,7 @@
 //! once and refers to something that is there; file names follow from digests; the node region's parts lie in
 //! order inside it. Does not look at any file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::*;
@@ -32,6 +32,8 @@ impl std::error::Error for ManifestError {}
 
 /// Atoms that a program's frame holds (`bpf-templates/frame.h`).
 const DIMENSIONS_MAX: usize = 16;
+/// Leaves room for as many policies as there can be in one build.
+const NUMBERS_MAX: u32 = 1 << 31;
 /// Numbers that an ACT word can hold (`bpf-templates/abi.h`).
 const SELECTORS_MAX: usize = 256;
 
@@ -59,7 +61,20 @@ impl Manifest {
         self.check_node()?;
         self.check_scopes()?;
         self.check_policies()?;
-        self.check_references()
+        self.check_references()?;
+        self.check_next_numbers()
+    }
+
+    /// So that a build on top of this one neither gives a number twice nor runs out of them.
+    fn check_next_numbers(&self) -> Result<(), ManifestError> {
+        let NextNumbers { policy, scope, operation } = self.next_numbers;
+        let above = |next: u32, given: Option<u32>| given < Some(next).filter(|&n| n > 0) || given.is_none();
+        let holds = above(policy, self.policies.iter().map(|p| p.number).max())
+            && above(scope, self.scopes.iter().map(|s| s.number).max())
+            && above(operation, self.operations.iter().map(|o| o.number).max());
+        ensure(holds, "nextNumbers", || "a number is not above those that were given".into())?;
+        let largest = policy.max(scope).max(operation);
+        ensure(largest <= NUMBERS_MAX, "nextNumbers", || format!("more than {NUMBERS_MAX}"))
     }
 
     fn check_layouts(&self) -> Result<(), ManifestError> {
@@ -82,6 +97,7 @@ impl Manifest {
             ensure(operation.dimensions.len() <= DIMENSIONS_MAX, place("dimensions"), || {
                 format!("{} are more than {DIMENSIONS_MAX}", operation.dimensions.len())
             })?;
+            check_attach(&operation.attach).map_err(|reason| error(place("attach"), reason))?;
             for dimension in &operation.dimensions {
                 ensure(dimension.atoms <= u32::MAX - 2, place("dimensions"), || {
                     "there is no number left for what cannot be read".into()
@@ -100,12 +116,6 @@ impl Manifest {
             ensure((program.role == Role::Body) == program.slot.is_some(), place("slot"), || {
                 "a body has a slot, a stub has none".into()
             })?;
-            for alternative in &program.alternatives {
-                let Some(name) = &alternative.program else { continue };
-                ensure(self.program(name).is_some(), place("alternatives"), || {
-                    format!("there is no program `{name}`")
-                })?;
-            }
         }
         Ok(())
     }
@@ -170,19 +180,13 @@ impl Manifest {
             ensure(self.scope(policy.scope).is_some(), place("scope"), || {
                 format!("there is no scope {}", policy.scope)
             })?;
-            let mut next = std::collections::BTreeMap::new();
+            let mut numbers = BTreeMap::new();
             for hook in &policy.hooks {
                 self.check_operation(hook.operation, || place("hooks"))?;
                 let scope = hook.scope.unwrap_or(policy.scope);
                 ensure(self.scope(scope).is_some(), place("hooks"), || format!("there is no scope {scope}"))?;
-                let next = next.entry(hook.operation).or_insert(0usize);
-                ensure(hook.first_selector as usize == *next, place("hooks"), || {
-                    format!("firstSelector should be {next}")
-                })?;
-                *next += hook.selectors.len();
-                ensure(*next <= SELECTORS_MAX, place("hooks"), || {
-                    format!("more than {SELECTORS_MAX} selectors on one operation")
-                })?;
+                check_numbers(hook, scope, numbers.entry(hook.operation).or_default())
+                    .map_err(|reason| error(place("hooks"), reason))?;
             }
         }
         Ok(())
@@ -218,6 +222,34 @@ impl Manifest {
     }
 }
 
+/// Numbers of the selectors of one policy on one operation.
+#[derive(Default)]
+struct Numbers {
+    first: u32,
+    /// Scopes of the parts of the hook that begins at `first`.
+    scopes: BTreeSet<u32>,
+    next: u32,
+}
+
+/// Hooks follow one another without a number in common; the parts of one are for different workloads.
+fn check_numbers(hook: &PolicyHook, scope: u32, known: &mut Numbers) -> Result<(), String> {
+    if !(hook.first_selector == known.first && known.scopes.insert(scope)) {
+        if hook.first_selector != known.next {
+            return Err(format!("firstSelector should be {}", known.next));
+        }
+        (known.first, known.scopes) = (known.next, BTreeSet::from([scope]));
+    }
+    if !hook.selectors.is_sorted_by(|a, b| a.number < b.number) {
+        return Err("numbers of selectors are not in ascending order".into());
+    }
+    let last = hook.selectors.last().map_or(0, |s| s.number);
+    known.next = known.next.max(hook.first_selector.saturating_add(last).saturating_add(1));
+    if known.next as usize > SELECTORS_MAX {
+        return Err(format!("more than {SELECTORS_MAX} selectors on one operation"));
+    }
+    Ok(())
+}
+
 impl Abi {
     pub fn current() -> Abi {
         Abi {
@@ -231,7 +263,7 @@ impl Abi {
 }
 
 /// Rises when `struct event` changes.
-const EVENT_ABI: u32 = 1;
+const EVENT_ABI: u32 = 2;
 
 /// Another version's fields are unknown ones too; the version is the better thing to say.
 fn other_version(bytes: &[u8]) -> Option<ManifestError> {
@@ -250,6 +282,35 @@ fn check_file(file: &FileRef, kind: FileKind, place: impl FnOnce() -> String) ->
         return Ok(());
     }
     Err(error(place(), format!("`{}` is not the name that follows from the digest", file.path)))
+}
+
+fn check_attach(attach: &Attach) -> Result<(), String> {
+    let targets = &attach.targets;
+    if targets.is_empty() || !targets.is_sorted_by(|a, b| a < b) {
+        return Err("targets are not in ascending order, each once".into());
+    }
+    if targets.len() > 1 && attach.kind != AttachKind::Kprobe {
+        return Err("only kprobes have several targets".into());
+    }
+    if attach.ways.is_empty() {
+        return Err("there is no way to attach it".into());
+    }
+    for way in &attach.ways {
+        let (kind, links) = match way.link {
+            LinkKind::Lsm => (AttachKind::Lsm, 1),
+            LinkKind::FmodRet => (AttachKind::FmodRet, 1),
+            LinkKind::Kprobe => (AttachKind::Kprobe, targets.len()),
+            LinkKind::KprobeMulti => (AttachKind::Kprobe, 1),
+        };
+        if kind != attach.kind || links != way.links as usize {
+            return Err(format!("{:?} with {} links is no way to attach it", way.link, way.links));
+        }
+        let ty = (way.link == LinkKind::KprobeMulti).then_some(TRACE_KPROBE_MULTI);
+        if way.expected_attach_type != ty {
+            return Err(format!("{:?} has another attach type", way.link));
+        }
+    }
+    Ok(())
 }
 
 fn check_ascending(place: &str, numbers: impl Iterator<Item = u32>) -> Result<(), ManifestError> {

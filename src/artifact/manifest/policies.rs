@@ -9,6 +9,7 @@ use crate::digest::Digest;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Scope {
+    /// Kept from build to build, so gaps are allowed and order means nothing.
     pub number: u32,
     pub any: Vec<ScopeTerm>,
 }
@@ -114,8 +115,9 @@ pub struct PolicyHook {
     /// Number of the scope, where it is not the policy's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<u32>,
-    /// Number that events give the hook's first selector; its others follow. Not 0 only if the policy has an
-    /// earlier hook on the same operation.
+    /// What events add to the numbers of the hook's selectors. Not 0 only if the policy has an earlier hook on the same
+    /// operation. A hook whose selectors are for workloads of their own stands here once for each combination of them:
+    /// with another scope, the same `firstSelector`, and those selectors that are for it.
     pub first_selector: u32,
     pub selectors: Vec<PolicySelector>,
     pub args: Vec<PolicyArg>,
@@ -130,9 +132,18 @@ pub struct PolicyHook {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicySelector {
+    /// Its position in the hook as the policy writes it.
+    pub number: u32,
     /// `file:line`.
     pub source: String,
     pub action: Action,
+}
+
+impl PolicyHook {
+    /// The selector that an event of the hook's operation names.
+    pub fn selector(&self, number: u32) -> Option<&PolicySelector> {
+        self.selectors.iter().find(|selector| self.first_selector + selector.number == number)
+    }
 }
 
 /// The action that events name.
@@ -149,8 +160,7 @@ pub enum Action {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyArg {
     pub index: u32,
-    /// Of an integer, an event holds the whole register: a reader takes as many bytes as the type has (8 of a
-    /// `size_t`) and extends them by its sign.
+    /// An event holds an integer at its type's width (8 bytes of a `size_t`), extended by its sign to 64 bits.
     #[serde(rename = "type")]
     pub ty: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

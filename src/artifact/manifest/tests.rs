@@ -38,7 +38,7 @@ fn bytes_are_canonical_and_come_back() {
     assert_eq!(Manifest::from_json(&bytes).unwrap().to_json(), bytes);
     let text = String::from_utf8(bytes).unwrap();
     assert!(
-        text.starts_with("{\n\"schemaVersion\":1,\n\"tool\":{\"name\":\"tetrafold\"")
+        text.starts_with("{\n\"schemaVersion\":2,\n\"tool\":{\"name\":\"tetrafold\"")
             && text.ends_with("}\n")
     );
     let first = text.lines().find(|l| l.starts_with("{\"number\":0,\"kind\"")).unwrap();
@@ -63,10 +63,10 @@ fn unknown_and_repeated_fields_are_refused() {
 #[test]
 fn another_version_is_said_to_be_one() {
     let reason = refusal(|v| {
-        v["schemaVersion"] = json!(2);
+        v["schemaVersion"] = json!(3);
         v["new"] = json!({});
     });
-    assert_eq!(reason, "schemaVersion: 2 is not a version that this tool reads");
+    assert_eq!(reason, "schemaVersion: 3 is not a version that this tool reads");
     assert!(refusal(|v| v["abi"]["node"] = json!(2)).starts_with("abi: "));
     assert!(refusal(|v| v["events"]["headerBytes"] = json!(80)).starts_with("events: "));
     assert!(refusal(|v| v["tool"]["name"] = json!("tetrafolder")).starts_with("tool.name: "));
@@ -95,6 +95,8 @@ fn references_lead_to_something() {
         ),
         ("maps[1].operation", &|v| v["maps"][1]["operation"] = json!(1)),
         ("policies[2].scope", &|v| v["policies"][2]["scope"] = json!(3)),
+        ("nextNumbers", &|v| v["nextNumbers"]["policy"] = json!(2)),
+        ("nextNumbers", &|v| v["nextNumbers"]["scope"] = json!(4_294_967_295u32)),
         ("policies[2].hooks", &|v| v["policies"][2]["hooks"][0]["operation"] = json!(7)),
         ("policies[2].hooks", &|v| v["policies"][2]["hooks"][0]["firstSelector"] = json!(1)),
         ("loadOrder[0]", &|v| v["loadOrder"][0]["name"] = json!("bprm_check_security")),
@@ -105,6 +107,34 @@ fn references_lead_to_something() {
         }),
     ] {
         assert!(refusal(change).starts_with(place), "{place}");
+    }
+}
+
+#[test]
+fn attach_points_and_ways_fit_each_other() {
+    let several = |attach: Value| changed(|v| v["operations"][0]["attach"] = attach);
+    let multi =
+        json!({"link": "kprobe_multi", "links": 1, "expectedAttachType": 42, "needs": [], "reason": ""});
+    let single = json!({"link": "kprobe", "links": 2, "needs": [], "reason": ""});
+    let kprobes = |targets: Value, ways: Value| json!({"kind": "kprobe", "targets": targets, "ways": ways});
+    assert!(several(kprobes(json!(["a", "b"]), json!([multi, single]))).is_ok());
+    let mut too_few = single.clone();
+    too_few["links"] = json!(1);
+    let mut untyped = multi.clone();
+    untyped.as_object_mut().unwrap().remove("expectedAttachType");
+    let lsm = json!({"link": "lsm", "links": 1, "needs": [], "reason": ""});
+    for attach in [
+        kprobes(json!([]), json!([multi])),
+        kprobes(json!(["b", "a"]), json!([multi])),
+        kprobes(json!(["a", "a"]), json!([multi])),
+        kprobes(json!(["a", "b"]), json!([])),
+        kprobes(json!(["a", "b"]), json!([multi, too_few])),
+        kprobes(json!(["a", "b"]), json!([untyped])),
+        kprobes(json!(["a"]), json!([lsm])),
+        json!({"kind": "lsm", "targets": ["a", "b"], "ways": [lsm]}),
+    ] {
+        let refused = several(attach.clone()).expect_err(&attach.to_string());
+        assert_eq!(refused.place, "operations[0].attach", "{attach}");
     }
 }
 

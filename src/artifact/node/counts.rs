@@ -55,6 +55,15 @@ pub fn lost(manifest: &Manifest, region: &[u8]) -> Result<u64, ImageError> {
     u64_at(region, abi::node_header::LOST).ok_or_else(|| refused("shorter than its header"))
 }
 
+/// Paths that were taken for unreadable because something moved for as long as they were looked at.
+///
+/// # Errors
+/// If the bytes are not a node region of this artifact.
+pub fn unsettled(manifest: &Manifest, region: &[u8]) -> Result<u64, ImageError> {
+    check_header(manifest, region)?;
+    u64_at(region, abi::node_header::UNSETTLED).ok_or_else(|| refused("shorter than its header"))
+}
+
 fn check_header(manifest: &Manifest, region: &[u8]) -> Result<(), ImageError> {
     if region.len() < manifest.node.bytes as usize {
         return Err(refused("shorter than the artifact's node region"));

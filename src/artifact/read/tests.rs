@@ -45,6 +45,9 @@ fn changed_content_is_noticed_and_the_file_named() {
     }
     let report = Artifact::from_parts(&manifest.to_json(), b"{".to_vec(), |_| unreachable!()).unwrap_err();
     assert_eq!(report.file, REPORT_FILE);
+    let no_json = Manifest { report_sha256: Digest::of(b"{"), ..manifest };
+    let report = Artifact::from_parts(&no_json.to_json(), b"{".to_vec(), |_| unreachable!()).unwrap_err();
+    assert_eq!(report.file, REPORT_FILE);
 }
 
 /// A scope block image that is well formed but does not belong to the manifest.

@@ -9,7 +9,7 @@ use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::Config;
-use crate::cli::args::TargetArgs;
+use crate::cli::args::{BudgetArgs, TargetArgs, namespace};
 use crate::diag::levels::{Level, Named};
 use crate::diag::{Diagnostics, config as report, schema};
 use crate::source::{Sources, Span};
@@ -17,7 +17,17 @@ use crate::syntax::yaml::{Node, NodeKind, Reader};
 
 /// Options of [`TargetArgs`] that can be set.
 const TARGET: [&str; 5] = ["kernel", "cpus", "pods", "scopes-per-pod", "preempt"];
-const SETTINGS: [&str; 7] = ["lints", "namespace", TARGET[0], TARGET[1], TARGET[2], TARGET[3], TARGET[4]];
+/// Options of [`BudgetArgs`], all of which can be set.
+const BUDGETS: [&str; 8] = [
+    "max-programs",
+    "max-maps",
+    "max-memlock",
+    "max-kernel-memory",
+    "max-operation-memlock",
+    "max-operation-kernel-memory",
+    "max-policy-memlock",
+    "max-policy-kernel-memory",
+];
 const LEVELS: [Level; 4] = [Level::Allow, Level::Note, Level::Warn, Level::Deny];
 
 /// Of the only source.
@@ -41,23 +51,36 @@ pub fn config(sources: &Sources, diags: &mut Diagnostics) -> Config {
 
 fn document(root: &Node<'_>, config: &mut Config, diags: &mut Diagnostics) {
     let mut options: Vec<String> = vec![];
-    for (name, _, value) in fields(root, "a configuration", &SETTINGS, diags) {
+    let settings = [&["lints", "namespace", "exclude"], &TARGET[..], &BUDGETS].concat();
+    for (name, _, value) in fields(root, "a configuration", &settings, diags) {
         match name {
             "lints" => config.levels = lints(value, diags),
-            "namespace" => config.namespace = text(name, value, diags).map(str::to_string),
+            "namespace" => {
+                let Some(text) = text(name, value, diags) else { continue };
+                match namespace(text) {
+                    Ok(namespace) => config.namespace = Some(namespace),
+                    Err(why) => diags.push(report::refused_setting(name, text, &why, value.span)),
+                }
+            }
+            "exclude" => config.exclude = texts(name, value, diags),
             option => {
                 let Some(text) = text(option, value, diags) else { continue };
                 match parsed(&[format!("--{option}={text}")]) {
                     Ok(_) => {
                         options.push(format!("--{option}={text}"));
-                        config.named.push(option);
+                        if TARGET.contains(&option) {
+                            config.named.push(option);
+                        }
                     }
                     Err(why) => diags.push(report::refused_setting(option, text, &why, value.span)),
                 }
             }
         }
     }
-    config.target = parsed(&options).ok();
+    if let Ok(Options { target, budgets }) = parsed(&options) {
+        config.target = Some(target);
+        config.budgets = budgets;
+    }
 }
 
 /// Known keys with their values, in the order written. Null counts as absent.
@@ -98,6 +121,14 @@ fn text<'n>(name: &str, node: &'n Node<'n>, diags: &mut Diagnostics) -> Option<&
     }
 }
 
+fn texts<'n>(name: &str, node: &'n Node<'n>, diags: &mut Diagnostics) -> Vec<String> {
+    let NodeKind::Sequence(items) = &node.kind else {
+        diags.push(report::bad_setting(name, "a list", node.kind_name(), node.span));
+        return vec![];
+    };
+    items.iter().filter_map(|item| text(name, item, diags)).map(str::to_string).collect()
+}
+
 fn lints(node: &Node<'_>, diags: &mut Diagnostics) -> Vec<(Named, Level)> {
     let mut levels: Vec<(Named, Level, Span)> = vec![];
     for (name, _, list) in fields(node, "lints", &LEVELS.map(Level::name), diags) {
@@ -126,11 +157,13 @@ fn lints(node: &Node<'_>, diags: &mut Diagnostics) -> Vec<(Named, Level)> {
 struct Options {
     #[command(flatten)]
     target: TargetArgs,
+    #[command(flatten)]
+    budgets: BudgetArgs,
 }
 
 /// Or why not, in the words of the option.
-fn parsed(options: &[String]) -> Result<TargetArgs, String> {
-    Options::try_parse_from(options).map(|options| options.target).map_err(|error| {
+fn parsed(options: &[String]) -> Result<Options, String> {
+    Options::try_parse_from(options).map_err(|error| {
         match (error.kind(), error.source(), error.get(ContextKind::ValidValue)) {
             (ErrorKind::InvalidValue, _, Some(ContextValue::Strings(valid))) => {
                 format!("one of `{}` is wanted", valid.join("`, `"))
@@ -171,6 +204,11 @@ mod tests {
         assert_eq!(config.named, ["kernel", "cpus", "preempt"]);
         let target = config.target.unwrap();
         assert_eq!((target.kernel.to_string(), target.cpus, target.pods), ("6.10".to_string(), 16, 110));
+        let (config, found) = read("max-memlock: 1.5MiB\nmax-programs: 4\nmax-policy-memlock: 64KiB\n");
+        assert_eq!((found, config.named.len()), (vec![], 0));
+        let budgets = config.budgets;
+        assert_eq!((budgets.max_memlock, budgets.max_policy_memlock), (Some(1_572_864), Some(65_536)));
+        assert_eq!((budgets.max_programs, budgets.max_maps), (Some(4), None));
         for empty in ["", "# nothing\n", "lints: {}\n", "lints:\n"] {
             assert_eq!(read(empty).1, [], "{empty}");
         }
@@ -178,13 +216,13 @@ mod tests {
 
     #[test]
     fn every_mistake_is_found_in_one_run() {
-        let text = "lint: {}\nkernel: 5.4\ncpus: 0\ncpus: many\nlints: {deny: [never-match, TF0101, warnings], allow: [warnings], forbid: [x], warn: all}\npreempt: rt\nnamespace: [a]\n";
+        let text = "lint: {}\nkernel: 5.4\ncpus: 0\ncpus: many\nlints: {deny: [never-match, TF0101, warnings], allow: [warnings], forbid: [x], warn: all}\npreempt: rt\nnamespace: [a]\nmax-memlock: 64K\nmax-maps: -1\n";
         let (_, found) = read(text);
         let [unknown, bad] = [Code::UNKNOWN_SETTING, Code::BAD_SETTING];
         let [lint, twice] = [Code::UNKNOWN_LINT, Code::TWO_LEVELS];
         assert_eq!(
             found,
-            [unknown, bad, bad, Code::DUPLICATE_FIELD, lint, lint, twice, unknown, bad, bad, bad]
+            [unknown, bad, bad, Code::DUPLICATE_FIELD, lint, lint, twice, unknown, bad, bad, bad, bad, bad]
         );
         assert_eq!(read("[]\n").1, [bad]);
         assert_eq!(read("kernel: 6.1\n---\ncpus: 2\n").1, [bad]);

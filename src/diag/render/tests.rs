@@ -2,7 +2,8 @@ use super::*;
 
 fn rendered(diagnostics: &[&Diagnostic], sources: &Sources) -> String {
     let mut out = Vec::new();
-    write(&mut out, diagnostics, sources, Options { width: 60, per_code: 3, colour: false }).unwrap();
+    write(&mut out, diagnostics, sources, Options { width: 60, per_code: 3, colour: false, unicode: true })
+        .unwrap();
     String::from_utf8(out).unwrap()
 }
 

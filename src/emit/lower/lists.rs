@@ -6,7 +6,7 @@
 //! hold. Does not decide how a set of atoms is encoded.
 
 use super::numbering::Numbering;
-use crate::fold::ir::{Family, Operation, Outcome, Predicate, Rule, Values};
+use crate::fold::ir::{Operation, Outcome, Predicate, Rule};
 use crate::fold::plan::{AtomSet, Unit};
 
 /// One list as words; the number of the list is its policy's place in every output.
@@ -71,7 +71,7 @@ fn tests_of(
     let mut tests: Vec<(usize, AtomSet)> = vec![];
     for &p in &rule.predicates {
         let predicate = operation.predicate(p);
-        let d = unit.dimension_of(predicate.subject, predicate.family);
+        let d = unit.dimension_of(predicate);
         let set = atoms_of(predicate, &numbering[d]);
         match tests.iter_mut().find(|(t, _)| *t == d) {
             Some((_, known)) => *known = known.intersect(&set),
@@ -84,15 +84,11 @@ fn tests_of(
 
 /// The atoms for which `predicate` is true.
 pub fn atoms_of(predicate: &Predicate, numbering: &Numbering) -> AtomSet {
-    let ids = match &predicate.values {
-        Values::Ints(v) => v.iter().filter_map(|v| numbering.int(*v)).collect(),
-        Values::Strings(v) => v.iter().flat_map(|&s| numbering.atoms_under(s)).collect(),
-    };
-    let mut set = AtomSet::of(ids);
+    let mut set = AtomSet::of(numbering.atoms(&predicate.values));
     if predicate.negated {
         set = set.complement();
     }
-    if predicate.family != Family::Int {
+    if predicate.values.table().holds_texts() {
         set.set(numbering.unreadable(), predicate.unreadable);
     }
     set

@@ -11,15 +11,15 @@ pub mod tables;
 
 use indexmap::IndexMap;
 
-use crate::fold::ir::{Family, Operation, Program, Subject};
-use crate::fold::plan::{AtomSet, Dimension, DimensionValues, Unit};
-use crate::policy::{PolicySet, ScopeId, StrId};
-use crate::vocab::arg_type::Class;
+use crate::fold::ir::Program;
+use crate::fold::plan::{AtomSet, Dimension, Unit};
+use crate::policy::{PolicySet, ScopeId, StrId, Values};
+use crate::vocab::condition::Table;
 use lists::ListCode;
 use numbering::Numbering;
 use tables::blob::{Blob, Region};
 use tables::trie::Direction;
-use tables::{TableError, automaton, ints, trie};
+use tables::{TableError, automaton, intervals, masks, trie};
 
 /// One operation, ready to be written.
 #[derive(Clone, Debug)]
@@ -32,23 +32,24 @@ pub struct LoweredUnit {
 
 #[derive(Clone, Debug)]
 pub struct LoweredDimension {
-    pub matcher: Matcher,
+    pub table: Table,
+    pub lookup: Lookup,
     /// Reference of its table.
     pub root: u32,
     /// Number of values: atoms are `0..=count + 1`.
     pub count: u32,
 }
 
-/// What classifies the values of a dimension.
+/// How a program finds the atom of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Matcher {
-    /// The component automaton; leaves at the first unknown component, so that it cannot tell "other" from
+pub enum Lookup {
+    /// The stencil takes a register.
+    Register(&'static str),
+    /// From the leaf up, without a copy; leaves at the first unknown component, so that it cannot tell "other" from
     /// "cannot be read".
     Walk,
-    TrieEqual,
-    TriePrefix,
-    TriePostfix,
-    Ints,
+    /// The stencil takes a text that was built before.
+    Text(&'static str),
 }
 
 /// What one scope adds to a set, at one operation.
@@ -68,7 +69,7 @@ pub fn run(set: &PolicySet, program: &Program, unit: &Unit) -> Result<LoweredUni
     let mut dimensions = vec![];
     let mut numberings = vec![];
     for dimension in &unit.dimensions {
-        let (lowered, numbering) = lower_dimension(&mut blob, set, operation, dimension)?;
+        let (lowered, numbering) = lower_dimension(&mut blob, set, dimension)?;
         dimensions.push(lowered);
         numberings.push(numbering);
     }
@@ -89,76 +90,65 @@ pub fn run(set: &PolicySet, program: &Program, unit: &Unit) -> Result<LoweredUni
 fn lower_dimension(
     blob: &mut Blob,
     set: &PolicySet,
-    operation: &Operation,
     dimension: &Dimension,
 ) -> Result<(LoweredDimension, Numbering), TableError> {
-    let matcher = matcher(dimension.family, operation.subject(dimension.subject));
-    let (root, numbering) = match &dimension.values {
-        DimensionValues::Ints(values) => {
-            let table = ints::build(blob, values)?;
-            (table.root, Numbering::of_ints(values))
+    let text = |s: &StrId| set.strings.get(*s);
+    let (lookup, root, numbering) = match &dimension.values {
+        Values::Intervals(values) => {
+            let pieces = intervals::pieces(values);
+            let name = if intervals::are_points(&pieces) { "int_lookup" } else { "interval_lookup" };
+            let root = intervals::build(blob, &pieces)?;
+            (Lookup::Register(name), root, Numbering::of_pieces(pieces))
         }
-        DimensionValues::Strings(values) => lower_strings(blob, set, matcher, values)?,
-    };
-    Ok((LoweredDimension { matcher, root, count: numbering.count }, numbering))
-}
-
-fn lower_strings(
-    blob: &mut Blob,
-    set: &PolicySet,
-    matcher: Matcher,
-    values: &[StrId],
-) -> Result<(u32, Numbering), TableError> {
-    let bytes = |s: &StrId| set.strings.get(*s);
-    let sorted = |reversed: bool| {
-        let mut pairs: Vec<(StrId, Vec<u8>)> = values
-            .iter()
-            .map(|s| {
-                let mut b = bytes(s).to_vec();
-                if reversed {
-                    b.reverse();
-                }
-                (*s, b)
-            })
-            .collect();
-        pairs.sort_by(|a, b| a.1.cmp(&b.1));
-        pairs
-    };
-    match matcher {
-        Matcher::Walk => {
-            let paths: Vec<&[u8]> = values.iter().map(bytes).collect();
+        Values::AnyBit(values) => {
+            let root = masks::build(blob, values)?;
+            (Lookup::Register("mask_lookup"), root, Numbering::of_masks(values.clone()))
+        }
+        Values::Path(values) => {
+            let paths: Vec<&[u8]> = values.iter().map(text).collect();
             let table = automaton::build(blob, &paths)?;
             let ids = values.iter().zip(&table.ids).filter_map(|(&s, id)| id.ok().map(|id| (s, id)));
-            Ok((table.root, Numbering::of_strings(ids, table.count)))
+            (Lookup::Walk, table.root, Numbering::of_strings(ids, table.count))
         }
-        Matcher::TrieEqual => {
-            // Numbers must not depend on the order in which files were read.
-            let pairs = sorted(false);
-            let texts: Vec<&[u8]> = pairs.iter().map(|(s, _)| set.strings.get(*s)).collect();
-            let root = trie::build(blob, &texts, Direction::Forward)?;
-            let ids = pairs.iter().enumerate().map(|(i, (s, _))| (*s, i as u32 + 1));
-            Ok((root, Numbering::of_strings(ids, values.len() as u32)))
+        Values::Text(values) => {
+            let (root, sorted) = build_trie(blob, set, values, Direction::Forward)?;
+            let ids = sorted.iter().enumerate().map(|(i, (s, _))| (*s, i as u32 + 1));
+            (Lookup::Text("trie_equal"), root, Numbering::of_strings(ids, values.len() as u32))
         }
-        Matcher::TriePrefix | Matcher::TriePostfix => {
-            let reversed = matcher == Matcher::TriePostfix;
-            let pairs = sorted(reversed);
-            let texts: Vec<&[u8]> = pairs.iter().map(|(s, _)| set.strings.get(*s)).collect();
-            let direction = if reversed { Direction::Backward } else { Direction::Forward };
-            let root = trie::build(blob, &texts, direction)?;
-            Ok((root, Numbering::of_prefixes(&pairs)))
+        Values::Prefix(values) => {
+            let (root, sorted) = build_trie(blob, set, values, Direction::Forward)?;
+            (Lookup::Text("trie_prefix"), root, Numbering::of_prefixes(&sorted))
         }
-        Matcher::Ints => unreachable!("integers are no strings"),
-    }
+        Values::Postfix(values) => {
+            let (root, sorted) = build_trie(blob, set, values, Direction::Backward)?;
+            (Lookup::Text("trie_postfix"), root, Numbering::of_prefixes(&sorted))
+        }
+    };
+    Ok((LoweredDimension { table: dimension.table(), lookup, root, count: numbering.count }, numbering))
 }
 
-fn matcher(family: Family, subject: Subject) -> Matcher {
-    match (family, subject.ty.class()) {
-        (Family::Int, _) => Matcher::Ints,
-        (Family::Equal, Some(Class::Path)) => Matcher::Walk,
-        (Family::Equal, Some(Class::Text | Class::Int { .. }) | None) => Matcher::TrieEqual,
-        (Family::Prefix, _) => Matcher::TriePrefix,
-        (Family::Postfix, _) => Matcher::TriePostfix,
-    }
+/// Values with their bytes in the order in which a trie reads them.
+type AsRead = Vec<(StrId, Vec<u8>)>;
+
+/// The trie of `values`, and these with their bytes as they are read, in order: numbers must not depend on the order in
+/// which files were read.
+fn build_trie(
+    blob: &mut Blob,
+    set: &PolicySet,
+    values: &[StrId],
+    direction: Direction,
+) -> Result<(u32, AsRead), TableError> {
+    let as_read = |s: &StrId| {
+        let mut bytes = set.strings.get(*s).to_vec();
+        if direction == Direction::Backward {
+            bytes.reverse();
+        }
+        (*s, bytes)
+    };
+    let mut sorted: AsRead = values.iter().map(as_read).collect();
+    sorted.sort_by(|a, b| a.1.cmp(&b.1));
+    let texts: Vec<&[u8]> = sorted.iter().map(|(s, _)| set.strings.get(*s)).collect();
+    Ok((trie::build(blob, &texts, direction)?, sorted))
 }
 
 fn scope_code(lists: Vec<(usize, ListCode)>, dimensions: &[LoweredDimension]) -> ScopeCode {
@@ -169,7 +159,7 @@ fn scope_code(lists: Vec<(usize, ListCode)>, dimensions: &[LoweredDimension]) ->
         .map(|(d, dimension)| {
             let mut quiet = lists.iter().fold(AtomSet::all(), |all, (_, code)| all.intersect(&code.quiet[d]));
             let unreadable = dimension.count + 1;
-            if dimension.matcher == Matcher::Walk && !quiet.contains(unreadable) {
+            if dimension.lookup == Lookup::Walk && !quiet.contains(unreadable) {
                 quiet.set(0, false);
             }
             quiet

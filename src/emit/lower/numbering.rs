@@ -3,23 +3,30 @@
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
-use crate::policy::StrId;
+use super::tables;
+use crate::policy::{Interval, StrId, Values};
 
 /// The atoms of one dimension: 0 is any other value, `1..=count` are values, then the one that cannot be read.
 #[derive(Clone, Debug, Default)]
 pub struct Numbering {
     pub count: u32,
-    ints: IndexMap<u64, u32, FxBuildHasher>,
+    /// Atom `i + 1` is `pieces[i]`; ascending and apart from each other.
+    pieces: Vec<Interval>,
+    /// Bit `i` of an atom is `masks[i]`.
+    masks: Vec<u64>,
     /// The values whose tests are true for an atom: of a prefix trie, a value holds for itself and for all
     /// longer ones below it, which are numbered in a row.
     strings: IndexMap<StrId, std::ops::Range<u32>, FxBuildHasher>,
 }
 
 impl Numbering {
-    /// Atom `i + 1` is `values[i]`.
-    pub fn of_ints(values: &[u64]) -> Numbering {
-        let ints = values.iter().enumerate().map(|(i, &v)| (v, i as u32 + 1)).collect();
-        Numbering { count: values.len() as u32, ints, ..Numbering::default() }
+    /// No condition's interval ends inside a piece.
+    pub fn of_pieces(pieces: Vec<Interval>) -> Numbering {
+        Numbering { count: pieces.len() as u32, pieces, ..Numbering::default() }
+    }
+
+    pub fn of_masks(masks: Vec<u64>) -> Numbering {
+        Numbering { count: tables::masks::atoms(masks.len()), masks, ..Numbering::default() }
     }
 
     /// Each value is its own atom. Values that nothing can equal have none.
@@ -52,12 +59,29 @@ impl Numbering {
         Numbering { count: sorted.len() as u32, strings, ..Numbering::default() }
     }
 
-    pub fn int(&self, value: u64) -> Option<u32> {
-        self.ints.get(&value).copied()
+    /// The atoms for which a condition with these values is true.
+    pub fn atoms(&self, values: &Values) -> Vec<u32> {
+        match values {
+            Values::Path(texts) | Values::Text(texts) | Values::Prefix(texts) | Values::Postfix(texts) => {
+                texts.iter().flat_map(|&text| self.atoms_under(text)).collect()
+            }
+            Values::Intervals(intervals) => intervals.iter().flat_map(|&i| self.atoms_within(i)).collect(),
+            Values::AnyBit(masks) => {
+                let bits = self.masks.iter().enumerate().filter(|(_, mask)| masks.contains(mask));
+                let bits = bits.fold(0, |bits, (i, _)| bits | 1u32 << i);
+                (1..=self.count).filter(|atom| atom & bits != 0).collect()
+            }
+        }
+    }
+
+    fn atoms_within(&self, interval: Interval) -> std::ops::Range<u32> {
+        let from = self.pieces.partition_point(|piece| piece.first < interval.first);
+        let to = self.pieces.partition_point(|piece| piece.first <= interval.last);
+        from as u32 + 1..to as u32 + 1
     }
 
     /// The atoms for which a test for `value` is true; none if no input can have it.
-    pub fn atoms_under(&self, value: StrId) -> std::ops::Range<u32> {
+    fn atoms_under(&self, value: StrId) -> std::ops::Range<u32> {
         self.strings.get(&value).cloned().unwrap_or(0..0)
     }
 

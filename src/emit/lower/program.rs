@@ -3,11 +3,13 @@
 //! Turns a unit and its lowered dimensions into [`Step`]s. Assumes the contracts of `bpf-templates/README.md`.
 //! Guarantees: a dimension is read at most once and only if the cgroup's set needs it; cheap ones come first
 //! and each may end the event; whatever is claimed is released on every way out; the verdict depends on no
-//! scratch memory but that of text matchers, which is waited for where something is denied. What no policy uses is not there.
+//! scratch memory but that of text matchers, which is waited for where something is denied; a path's atom and its text
+//! are of one moment. What no policy uses is not there.
 
 use std::collections::BTreeMap;
 
-use super::{LoweredDimension, Matcher};
+use super::{Lookup, LoweredDimension};
+use crate::artifact::abi;
 use crate::bpf::{Place, Step};
 use crate::fold::ir::{AttachKind, Operation, Program, Subject, SubjectId};
 use crate::fold::plan::Unit;
@@ -113,19 +115,55 @@ impl Body<'_> {
             self.steps.push(Step::LoadContext { offset: pt_regs_offset(self.arch, 0), arg: 0 });
             self.step("syscall_args", &[], None);
         } else {
-            for &param in params.keys() {
-                let offset = match self.operation.attach.kind {
-                    AttachKind::Kprobe => pt_regs_offset(self.arch, param),
-                    AttachKind::Lsm | AttachKind::FmodRet => i16::from(param) * 8,
-                };
-                self.steps.push(Step::LoadContext { offset, arg: param });
+            let file = self.file_of_layer();
+            if let Some((param, name)) = file {
+                self.load_argument(param);
+                self.step(name, &[i64::from(param)], Some(Place::ALLOW));
+            }
+            for &param in params.keys().filter(|&&p| file.is_none_or(|(loaded, _)| p != loaded)) {
+                self.load_argument(param);
             }
         }
-        for subject in params.into_values().filter(|s| matches!(s.ty.class(), Some(Class::Path))) {
+        let paths: Vec<Subject> =
+            params.into_values().filter(|s| matches!(s.ty.class(), Some(Class::Path))).collect();
+        if !paths.is_empty() {
+            self.step("moment", &[], None);
+        }
+        for subject in paths {
             if let Some(name) = reader(subject.ty, self.typed(subject)) {
                 self.step(name, &[i64::from(subject.param)], None);
             }
         }
+    }
+
+    fn load_argument(&mut self, param: u8) {
+        let offset = match self.operation.attach.kind {
+            AttachKind::Kprobe => pt_regs_offset(self.arch, param),
+            AttachKind::Lsm | AttachKind::FmodRet => i16::from(param) * 8,
+        };
+        self.steps.push(Step::LoadContext { offset, arg: param });
+    }
+
+    /// The parameter that shows whether overlayfs makes this call on a layer, and the stencil that looks at it.
+    fn file_of_layer(&self) -> Option<(u8, &'static str)> {
+        let known = self.operation.attach.points().next()?.layer_parameter()?;
+        let is_lsm = self.operation.attach.kind == AttachKind::Lsm;
+        let declared = || {
+            self.operation.subjects.iter().find_map(|s| match s.ty {
+                ArgType::File => Some((s.param, Param::File)),
+                ArgType::Path => Some((s.param, Param::Path)),
+                _ => None,
+            })
+        };
+        let (param, what) = known.or_else(declared)?;
+        let name = match (what, is_lsm && known.is_some()) {
+            (Param::File, true) => "overlay_of_file_typed",
+            (Param::File, false) => "overlay_of_file_probed",
+            (Param::Path, true) => "overlay_of_path_typed",
+            (Param::Path, false) => "overlay_of_path_probed",
+            (Param::LinuxBinprm | Param::Other, _) => return None,
+        };
+        Some((param, name))
     }
 
     /// Whether the kernel's types say that the parameter is what the policy declares.
@@ -137,7 +175,7 @@ impl Body<'_> {
             _ => return false,
         };
         self.operation.attach.kind == AttachKind::Lsm
-            && attach::lsm_hook(&self.operation.attach.target)
+            && attach::lsm_hook(&self.operation.attach.targets[0])
                 .is_some_and(|h| h.params.get(subject.param as usize) == Some(&declared))
     }
 
@@ -146,8 +184,7 @@ impl Body<'_> {
         let lowered = &self.dimensions[d];
         let subject = self.operation.subject(dimension.subject);
         let text = self.unit.texts.iter().position(|&t| t == dimension.subject);
-        let is_text_matcher = !matches!(lowered.matcher, Matcher::Walk | Matcher::Ints);
-        if is_text_matcher {
+        if matches!(lowered.lookup, Lookup::Text(_)) {
             self.claim();
         }
         let end = (!dimension.always).then(|| self.place());
@@ -156,16 +193,16 @@ impl Body<'_> {
         }
         let (param, root, unreadable) =
             (i64::from(subject.param), i64::from(lowered.root), i64::from(lowered.count + 1));
-        match (lowered.matcher, text) {
-            (Matcher::Ints, _) => {
-                self.step("int_lookup", &[param, root, d as i64, int_type(subject)], None);
+        match lowered.lookup {
+            Lookup::Register(name) => {
+                self.step(name, &[param, root, d as i64, int_type(subject)], None);
             }
-            (Matcher::Walk, _) => {
+            Lookup::Walk => {
                 let name = if self.typed(subject) { "walk_typed" } else { "walk_probed" };
-                self.step(name, &[param, root, d as i64], None);
+                self.step(name, &[param, root, d as i64, unreadable], None);
             }
-            (Matcher::TrieEqual | Matcher::TriePrefix | Matcher::TriePostfix, text) => {
-                let number = text.expect("a text matcher has a text subject");
+            Lookup::Text(name) => {
+                let number = text.expect("a text is looked up of a text subject");
                 if !self.built[number] {
                     if self.denies {
                         self.step("wait_for_slot", &[], Some(BUSY));
@@ -174,11 +211,6 @@ impl Body<'_> {
                     self.build_text(dimension.subject, number);
                     self.built[number] = dimension.always;
                 }
-                let name = match lowered.matcher {
-                    Matcher::TrieEqual => "trie_equal",
-                    Matcher::TriePrefix => "trie_prefix",
-                    _ => "trie_postfix",
-                };
                 self.step(name, &[number as i64, root, d as i64, unreadable], None);
             }
         }
@@ -196,15 +228,22 @@ impl Body<'_> {
         }
     }
 
-    fn build_text(&mut self, subject: SubjectId, number: usize) {
-        let subject = self.operation.subject(subject);
+    fn build_text(&mut self, id: SubjectId, number: usize) {
+        let subject = self.operation.subject(id);
         let name = match subject.ty.class() {
             Some(Class::Path) if self.typed(subject) => "text_of_path_typed",
             Some(Class::Path) => "text_of_path_probed",
             _ if self.operation.attach.syscall => "text_of_user_string",
             _ => "text_of_either_string",
         };
-        self.step(name, &[i64::from(subject.param), number as i64], None);
+        let mut immediates = vec![i64::from(subject.param), number as i64];
+        if matches!(subject.ty.class(), Some(Class::Path)) {
+            // The dimension whose atom must be of the same moment.
+            let walk = self.unit.dimensions.iter().zip(self.dimensions);
+            let walk = walk.enumerate().find(|(_, (d, l))| d.subject == id && l.lookup == Lookup::Walk);
+            immediates.extend(walk.map_or([0, 0], |(d, (_, lowered))| [i64::from(lowered.root), d as i64]));
+        }
+        self.step(name, &immediates, None);
     }
 
     /// Something may happen: everything that an event shows is read, then the decision lists run.
@@ -216,7 +255,7 @@ impl Body<'_> {
             }
         }
         for (d, lowered) in self.dimensions.iter().enumerate() {
-            if lowered.matcher == Matcher::Walk {
+            if lowered.lookup == Lookup::Walk {
                 let subject = self.unit.dimensions[d].subject;
                 let number = self.unit.texts.iter().position(|&t| t == subject).expect("a path is a text");
                 self.step("refine", &[d as i64, i64::from(lowered.count + 1), number as i64], None);
@@ -229,7 +268,9 @@ impl Body<'_> {
             self.step("post_text", &[operation, param, number as i64], None);
         }
         let first = if self.unit.texts.is_empty() { NO_TEXT } else { self.text_param(0) };
-        self.step("post", &[operation, first, self.integers()], None);
+        // One function needs no number: it is position 0.
+        let post = if self.operation.attach.targets.len() > 1 { "post_of_several" } else { "post" };
+        self.step(post, &[operation, first, self.integers()], None);
         self.step("kill", &[], None);
         self.step("release", &[], None);
         self.step("verdict", &[], None);
@@ -252,14 +293,19 @@ impl Body<'_> {
         i64::from(self.operation.subject(self.unit.texts[number]).param)
     }
 
-    /// Bit `k`: parameter `k` is an integer that some policy declares.
+    /// From bit `6 * k` on: the type of parameter `k`, if it is an integer that some policy declares.
     fn integers(&self) -> i64 {
-        self.operation
-            .subjects
-            .iter()
-            .filter(|s| matches!(s.ty.class(), Some(Class::Int { .. })))
-            .fold(0, |bits, s| bits | 1 << s.param)
+        let of_param = |k: u8| {
+            let integers = self.operation.subjects.iter().filter(|s| s.param == k && is_integer(s));
+            // Of several types the widest has all bytes of the others.
+            integers.map(|s| int_type(*s)).max_by_key(|ty| ty & 15).unwrap_or(0)
+        };
+        (0..abi::EVENT_ARGS as u8).fold(0, |bits, k| bits | of_param(k) << (6 * k))
     }
+}
+
+fn is_integer(subject: &Subject) -> bool {
+    matches!(subject.ty.class(), Some(Class::Int { .. }))
 }
 
 fn reader(ty: ArgType, typed: bool) -> Option<&'static str> {
@@ -273,10 +319,10 @@ fn reader(ty: ArgType, typed: bool) -> Option<&'static str> {
     })
 }
 
-/// As stencil `int_lookup` takes it: bytes, and 0x100 for signed.
+/// As stencil `int_lookup` takes it: bytes, and 0x10 for signed.
 fn int_type(subject: Subject) -> i64 {
     match subject.ty.class() {
-        Some(Class::Int { bytes, signed }) => i64::from(bytes) | if signed { 0x100 } else { 0 },
+        Some(Class::Int { bytes, signed }) => i64::from(bytes) | if signed { 0x10 } else { 0 },
         Some(Class::Text | Class::Path) | None => 8,
     }
 }

@@ -8,8 +8,11 @@
 use indexmap::IndexMap;
 
 use super::read::{Atoms, DecodedAct, DecodedList, DecodedOperation, DecodedRule, DecodedScope, Row};
+use crate::artifact::manifest::Integer;
 use crate::fold::opt::Omission;
-use crate::policy::{Filter, Hook, Mode, PolicySet, ScopeId, Selector, StrId, Test};
+use crate::policy::{Condition, Hook, Interval, Mode, PolicySet, ScopeId, Selector, Source, StrId, Values};
+use crate::vocab::arg_type::{ArgType, Class};
+use crate::vocab::condition::Table;
 
 /// A difference between policies and artifact: always a fault of the compiler.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +27,8 @@ pub struct Mismatch {
 pub struct Claim<'a> {
     pub policy: usize,
     pub hook: &'a Hook,
-    pub number: u32,
+    /// Number that events give the first selector of the hook as it is written.
+    pub first_selector: u32,
     /// Parameter of what is attached, by position in the hook's `args`.
     pub params: Vec<u8>,
     /// Selectors that were left out, and why that changes nothing.
@@ -33,12 +37,14 @@ pub struct Claim<'a> {
 
 /// Which atom each value of the policies is, in one dimension, as the tables spell it.
 struct Spelling {
-    family: &'static str,
-    param: u8,
+    table: Table,
     count: u32,
     /// Each [`StrId`] with each atom for which a test for that value holds, ascending.
     strings: Vec<(u32, u32)>,
-    ints: IndexMap<u64, u32>,
+    /// Of atom i + 1.
+    pieces: Vec<Interval>,
+    /// Of bit i of an atom.
+    masks: Vec<u64>,
 }
 
 impl Spelling {
@@ -46,36 +52,55 @@ impl Spelling {
         let from = self.strings.partition_point(|(other, _)| *other < value);
         self.strings[from..].iter().take_while(move |(other, _)| *other == value).map(|(_, atom)| *atom)
     }
+
+    /// The pieces that the interval is made of. Each number of it has to be in one, and no number beside it.
+    fn atoms_within(&self, interval: Interval) -> Result<std::ops::Range<u32>, Difference> {
+        let from = self.pieces.partition_point(|piece| piece.last < interval.first);
+        let to = self.pieces.partition_point(|piece| piece.first <= interval.last);
+        let mut wanted = Some(interval.first);
+        for piece in &self.pieces[from..to.max(from)] {
+            if wanted != Some(piece.first) || piece.last > interval.last {
+                return Err((format!("the numbers {interval}"), format!("a piece {piece}")));
+            }
+            wanted = piece.last.checked_add(1);
+        }
+        if wanted != interval.last.checked_add(1) {
+            return Err((format!("the numbers {interval}"), "no piece for some of them".to_string()));
+        }
+        Ok(from as u32 + 1..to as u32 + 1)
+    }
 }
 
 /// Compares every list of `operation` with its claim.
 pub fn compare(set: &PolicySet, operation: &DecodedOperation, claims: &[Claim<'_>]) -> Vec<Mismatch> {
     let spellings: Vec<Spelling> =
-        operation.dimensions.iter().map(|d| spell(set, d.family, d.param, &d.atoms)).collect();
+        operation.dimensions.iter().map(|d| spell(set, d.table, &d.atoms)).collect();
     let mut found = vec![];
-    let mut at: IndexMap<u32, (&DecodedScope, &DecodedList)> = IndexMap::new();
+    let mut at: IndexMap<(u32, u32, u32), (&DecodedScope, &DecodedList)> = IndexMap::new();
     for scope in &operation.scopes {
         for list in &scope.lists {
-            if at.insert(list.number, (scope, list)).is_some() {
+            let place = (list.rank, list.first_selector, scope.scope);
+            if at.insert(place, (scope, list)).is_some() {
                 found.push(mismatch(
                     set,
                     operation,
                     None,
                     "a list stands once",
-                    format!("list {} stands twice", list.number),
+                    format!("list {place:?} stands twice"),
                 ));
             }
         }
     }
     for claim in claims {
-        let here = at.swap_remove(&claim.number);
+        let ScopeId(scope) = claim.hook.scope.unwrap_or(set.policies[claim.policy].scope);
+        let here = at.swap_remove(&(claim.policy as u32, claim.first_selector, scope));
         let checker = Checker { set, operation, spellings: &spellings, claim };
         if let Err((say, art)) = checker.check(here) {
             found.push(mismatch(set, operation, Some(claim), &say, art));
         }
     }
-    for (number, _) in at {
-        found.push(mismatch(set, operation, None, "no such list", format!("list {number} acts")));
+    for (place, _) in at {
+        found.push(mismatch(set, operation, None, "no such list", format!("list {place:?} acts")));
     }
     found
 }
@@ -95,26 +120,25 @@ fn mismatch(
     }
 }
 
-fn spell(set: &PolicySet, family: &'static str, param: u8, atoms: &Atoms) -> Spelling {
+fn spell(set: &PolicySet, table: Table, atoms: &Atoms) -> Spelling {
     let mut spelling =
-        Spelling { family, param, count: atoms.count(), strings: vec![], ints: IndexMap::new() };
+        Spelling { table, count: atoms.count(), strings: vec![], pieces: vec![], masks: vec![] };
     match atoms {
-        Atoms::Ints(values) => {
-            spelling.ints = values.iter().enumerate().map(|(i, &v)| (v, i as u32 + 1)).collect();
-        }
+        Atoms::Pieces(pieces) => spelling.pieces.clone_from(pieces),
+        Atoms::Masks(masks) => spelling.masks.clone_from(masks),
         Atoms::Strings(values) => {
             for (i, bytes) in values.iter().enumerate() {
                 let atom = i as u32 + 1;
-                match family {
-                    "equal" => {
+                match table {
+                    Table::Path | Table::Text | Table::Intervals | Table::AnyBit => {
                         if let Some(StrId(s)) = set.strings.find(bytes) {
                             spelling.strings.push((s, atom));
                         }
                     }
-                    "prefix" => each_known(set, (0..=bytes.len()).map(|n| &bytes[..n]), |s| {
+                    Table::Prefix => each_known(set, (0..=bytes.len()).map(|n| &bytes[..n]), |s| {
                         spelling.strings.push((s, atom));
                     }),
-                    _ => each_known(set, (0..=bytes.len()).map(|n| &bytes[n..]), |s| {
+                    Table::Postfix => each_known(set, (0..=bytes.len()).map(|n| &bytes[n..]), |s| {
                         spelling.strings.push((s, atom));
                     }),
                 }
@@ -149,8 +173,7 @@ impl Checker<'_> {
             .hook
             .selectors
             .iter()
-            .enumerate()
-            .map(|(i, s)| (i as u8, s))
+            .map(|s| (s.number, s))
             .filter(|(i, _)| !self.claim.omitted.iter().any(|(o, _)| o == i))
             .collect();
         self.check_omissions(&kept)?;
@@ -163,10 +186,6 @@ impl Checker<'_> {
             };
         };
         let policy = &self.set.policies[self.claim.policy];
-        let ScopeId(expected) = self.claim.hook.scope.unwrap_or(policy.scope);
-        if scope.scope != expected {
-            return Err((format!("scope {expected}"), format!("scope {}", scope.scope)));
-        }
         if list.rules.len() != kept.len() {
             return Err((format!("{} selectors", kept.len()), format!("{} rules", list.rules.len())));
         }
@@ -189,7 +208,8 @@ impl Checker<'_> {
         let selectors = &self.claim.hook.selectors;
         let policy = &self.set.policies[self.claim.policy];
         for &(index, omission) in &self.claim.omitted {
-            let Some(selector) = selectors.get(index as usize) else {
+            let numbered = |number: u8| selectors.iter().find(|s| s.number == number);
+            let Some(selector) = numbered(index) else {
                 return Err((format!("{} selectors", selectors.len()), format!("selector {index} left out")));
             };
             let sound = match omission {
@@ -197,10 +217,9 @@ impl Checker<'_> {
                 // Whatever becomes of the covering selector, it decides first.
                 Omission::CoveredBy { selector: other } => {
                     other < index
-                        && selectors[other as usize]
-                            .filters
-                            .iter()
-                            .all(|f| self.has_filter(selector, f, &selectors[other as usize]))
+                        && numbered(other).is_some_and(|other| {
+                            other.conditions.iter().all(|f| self.has_filter(selector, f, other))
+                        })
                 }
                 Omission::QuietTail => {
                     is_quiet(selector, policy.mode) && kept.iter().all(|(i, _)| *i < index)
@@ -235,8 +254,8 @@ impl Checker<'_> {
     /// Dimension by dimension: the row holds for exactly the atoms for which all of the selector's filters do.
     fn check_tests(&self, index: u8, selector: &Selector, rule: &DecodedRule) -> Result<(), Difference> {
         let enforces = selector.actions.enforces();
-        let mut of_dimension: Vec<Vec<&Filter>> = vec![vec![]; self.spellings.len()];
-        for filter in &selector.filters {
+        let mut of_dimension: Vec<Vec<&Condition>> = vec![vec![]; self.spellings.len()];
+        for filter in &selector.conditions {
             let d = self.dimension(filter)?;
             of_dimension[d].push(filter);
         }
@@ -246,7 +265,7 @@ impl Checker<'_> {
             if filters.is_empty() && rows.is_empty() {
                 continue;
             }
-            let named: Vec<Vec<u32>> = filters.iter().map(|f| self.named(d, f)).collect();
+            let named: Vec<Vec<u32>> = filters.iter().map(|f| self.named(d, f)).collect::<Result<_, _>>()?;
             for atom in self.witnesses(d, named.iter().flatten().copied(), &rows) {
                 let wanted =
                     filters.iter().zip(&named).all(|(f, named)| self.holds(d, f, named, enforces, atom));
@@ -265,20 +284,33 @@ impl Checker<'_> {
         Ok(())
     }
 
-    fn dimension(&self, filter: &Filter) -> Result<usize, Difference> {
-        let family = family_of(&filter.test);
-        let param = self.claim.params[filter.arg];
-        self.spellings
+    /// Parameter of what is attached, and how the policy reads it: as a number, or by its type.
+    fn subject(&self, filter: &Condition) -> (u8, Result<Integer, ArgType>) {
+        let Source::Argument(arg) = filter.source;
+        let ty = self.claim.hook.args[arg].ty;
+        let reading = match ty.class() {
+            Some(Class::Int { bytes, signed }) => Ok(Integer { bytes, signed }),
+            Some(Class::Text | Class::Path) | None => Err(ty),
+        };
+        (self.claim.params[arg], reading)
+    }
+
+    fn dimension(&self, filter: &Condition) -> Result<usize, Difference> {
+        let table = filter.values.table();
+        let (param, reading) = self.subject(filter);
+        let integer = reading.ok();
+        self.operation
+            .dimensions
             .iter()
-            .position(|s| s.param == param && s.family == family)
-            .ok_or_else(|| (format!("a {family} test on argument {param}"), "no such dimension".to_string()))
+            .position(|d| d.param == param && d.table == table && d.integer == integer)
+            .ok_or_else(|| (format!("a {table:?} test on argument {param}"), "no such dimension".to_string()))
     }
 
     /// Every atom that a filter or a row names, the two special ones, and one that nobody names.
     fn witnesses(&self, d: usize, named: impl Iterator<Item = u32>, rows: &[&Row]) -> Vec<u32> {
         let s = &self.spellings[d];
         let mut out: Vec<u32> = vec![0];
-        if s.family != "int" {
+        if s.table.holds_texts() {
             out.push(s.count + 1);
         }
         out.extend(named);
@@ -291,21 +323,37 @@ impl Checker<'_> {
     }
 
     /// The atoms for which some value of `filter` holds, ascending.
-    fn named(&self, d: usize, filter: &Filter) -> Vec<u32> {
+    fn named(&self, d: usize, filter: &Condition) -> Result<Vec<u32>, Difference> {
         let s = &self.spellings[d];
-        let mut out: Vec<u32> = match &filter.test {
-            Test::Int(values) => values.iter().filter_map(|v| s.ints.get(v).copied()).collect(),
-            Test::Equal(values) | Test::Prefix(values) | Test::Postfix(values) => {
-                values.iter().flat_map(|v| s.atoms_of(*v)).collect()
+        let mut out: Vec<u32> = vec![];
+        match &filter.values {
+            Values::Intervals(intervals) => {
+                for interval in intervals {
+                    out.extend(s.atoms_within(*interval)?);
+                }
             }
-        };
+            Values::AnyBit(masks) => {
+                for mask in masks {
+                    let bit = s.masks.iter().position(|m| m == mask);
+                    let bit =
+                        bit.ok_or_else(|| (format!("the mask {mask:#x}"), "no such mask".to_string()))?;
+                    out.extend((1..=s.count).filter(|atom| atom >> bit & 1 == 1));
+                }
+            }
+            Values::Path(values)
+            | Values::Text(values)
+            | Values::Prefix(values)
+            | Values::Postfix(values) => {
+                out.extend(values.iter().flat_map(|v| s.atoms_of(*v)));
+            }
+        }
         out.sort_unstable();
-        out
+        Ok(out)
     }
 
-    fn holds(&self, d: usize, filter: &Filter, named: &[u32], enforces: bool, atom: u32) -> bool {
+    fn holds(&self, d: usize, filter: &Condition, named: &[u32], enforces: bool, atom: u32) -> bool {
         let s = &self.spellings[d];
-        if s.family != "int" && atom == s.count + 1 {
+        if s.table.holds_texts() && atom == s.count + 1 {
             return filter.negated && enforces;
         }
         named.binary_search(&atom).is_ok() != filter.negated
@@ -338,59 +386,65 @@ impl Checker<'_> {
     /// Whether the values of one filter are all contradicted by other filters on the same argument. A value that
     /// cannot be read passes no filter that is not negated, so it needs no answer.
     fn excludes_itself(&self, selector: &Selector) -> bool {
-        let subject = |f: &Filter| (self.claim.params[f.arg], self.claim.hook.args[f.arg].ty);
-        selector.filters.iter().enumerate().filter(|(_, f)| !f.negated).any(|(i, f)| {
-            let others: Vec<&Filter> = selector
-                .filters
+        let subject = |f: &Condition| (self.subject(f), f.projection);
+        selector.conditions.iter().enumerate().filter(|(_, f)| !f.negated).any(|(i, f)| {
+            let others: Vec<&Condition> = selector
+                .conditions
                 .iter()
                 .enumerate()
                 .filter(|(j, g)| *j != i && subject(g) == subject(f))
                 .map(|(_, g)| g)
                 .collect();
-            match &f.test {
-                Test::Int(values) => values.iter().all(|v| {
-                    others.iter().any(|g| matches!(&g.test, Test::Int(w) if w.contains(v) == g.negated))
-                }),
-                Test::Equal(values) | Test::Prefix(values) | Test::Postfix(values) => values
+            match &f.values {
+                Values::Intervals(values) => values.iter().all(|v| others.iter().any(|g| apart(*v, g))),
+                Values::AnyBit(masks) => masks.is_empty(),
+                Values::Path(values)
+                | Values::Text(values)
+                | Values::Prefix(values)
+                | Values::Postfix(values) => values
                     .iter()
-                    .all(|v| others.iter().any(|g| self.contradict(&f.test, self.set.strings.get(*v), g))),
+                    .all(|v| others.iter().any(|g| self.contradict(&f.values, self.set.strings.get(*v), g))),
             }
         })
     }
 
     /// Whether no text that passes `test` for the one value `v` passes `g`.
-    fn contradict(&self, test: &Test, v: &[u8], g: &Filter) -> bool {
+    fn contradict(&self, test: &Values, v: &[u8], g: &Condition) -> bool {
+        use Values::{Path, Postfix, Prefix, Text};
         let some = |values: &[StrId], relation: &dyn Fn(&[u8]) -> bool| {
             values.iter().any(|w| relation(self.set.strings.get(*w)))
         };
-        match (test, &g.test) {
-            (Test::Equal(_), Test::Equal(w)) => some(w, &|w| w == v) == g.negated,
-            (Test::Equal(_), Test::Prefix(w)) if (1..256).contains(&v.len()) => {
+        match (test, &g.values) {
+            (Path(_) | Text(_), Path(w) | Text(w)) => some(w, &|w| w == v) == g.negated,
+            (Path(_) | Text(_), Prefix(w)) if (1..256).contains(&v.len()) => {
                 some(w, &|w| v.starts_with(w)) == g.negated
             }
-            (Test::Equal(_), Test::Postfix(w)) if (1..128).contains(&v.len()) => {
+            (Path(_) | Text(_), Postfix(w)) if (1..128).contains(&v.len()) => {
                 some(w, &|w| v.ends_with(w)) == g.negated
             }
             // An empty text has neither beginning nor end.
-            (Test::Equal(_), Test::Prefix(_) | Test::Postfix(_)) => v.is_empty() && !g.negated,
-            (Test::Prefix(_), Test::Prefix(w)) if g.negated => some(w, &|w| v.starts_with(w)),
-            (Test::Prefix(_), Test::Prefix(w)) => !some(w, &|w| v.starts_with(w) || w.starts_with(v)),
-            (Test::Postfix(_), Test::Postfix(w)) if g.negated => some(w, &|w| v.ends_with(w)),
-            (Test::Postfix(_), Test::Postfix(w)) => !some(w, &|w| v.ends_with(w) || w.ends_with(v)),
-            _ => false,
+            (Path(_) | Text(_), Prefix(_) | Postfix(_)) => v.is_empty() && !g.negated,
+            (Prefix(_), Prefix(w)) if g.negated => some(w, &|w| v.starts_with(w)),
+            (Prefix(_), Prefix(w)) => !some(w, &|w| v.starts_with(w) || w.starts_with(v)),
+            (Postfix(_), Postfix(w)) if g.negated => some(w, &|w| v.ends_with(w)),
+            (Postfix(_), Postfix(w)) => !some(w, &|w| v.ends_with(w) || w.ends_with(v)),
+            (Prefix(_), Path(_) | Text(_) | Postfix(_))
+            | (Postfix(_), Path(_) | Text(_) | Prefix(_))
+            | (Values::Intervals(_) | Values::AnyBit(_), _)
+            | (_, Values::Intervals(_) | Values::AnyBit(_)) => false,
         }
     }
 
     /// Whether `selector` has a filter that means the same as `wanted` means in `whose`.
-    fn has_filter(&self, selector: &Selector, wanted: &Filter, whose: &Selector) -> bool {
+    fn has_filter(&self, selector: &Selector, wanted: &Condition, whose: &Selector) -> bool {
         let same_answer_if_unreadable = !wanted.negated
-            || matches!(wanted.test, Test::Int(_))
+            || !wanted.values.table().holds_texts()
             || selector.actions.enforces() == whose.actions.enforces();
-        let subject = |f: &Filter| (self.claim.params[f.arg], self.claim.hook.args[f.arg].ty);
-        selector.filters.iter().any(|f| {
+        let subject = |f: &Condition| (self.subject(f), f.projection);
+        selector.conditions.iter().any(|f| {
             subject(f) == subject(wanted)
                 && f.negated == wanted.negated
-                && f.test == wanted.test
+                && f.values == wanted.values
                 && same_answer_if_unreadable
         })
     }
@@ -403,7 +457,8 @@ impl Checker<'_> {
         let i = atom as usize - 1;
         match &dimension.atoms {
             Atoms::Strings(v) => v.get(atom).map(|b| format!("`{}`", String::from_utf8_lossy(b))),
-            Atoms::Ints(v) => v.get(i).map(ToString::to_string),
+            Atoms::Pieces(v) => v.get(i).map(ToString::to_string),
+            Atoms::Masks(v) => Some(bits_of(v, atom)),
         }
         .unwrap_or_else(|| "a value that cannot be read".to_string())
     }
@@ -424,11 +479,17 @@ fn is_quiet(selector: &Selector, mode: Mode) -> bool {
     !selector.actions.post && !acts
 }
 
-fn family_of(test: &Test) -> &'static str {
-    match test {
-        Test::Equal(_) => "equal",
-        Test::Prefix(_) => "prefix",
-        Test::Postfix(_) => "postfix",
-        Test::Int(_) => "int",
+/// Whether `g` is false for every number of `v`.
+fn apart(v: Interval, g: &Condition) -> bool {
+    let Values::Intervals(others) = &g.values else { return false };
+    match g.negated {
+        true => others.iter().any(|w| w.first <= v.first && v.last <= w.last),
+        false => others.iter().all(|w| w.last < v.first || v.last < w.first),
     }
+}
+
+/// The masks of an atom.
+fn bits_of(masks: &[u64], atom: u32) -> String {
+    let has = masks.iter().enumerate().filter(|(i, _)| atom >> i & 1 == 1);
+    has.map(|(_, mask)| format!("{mask:#x}")).collect::<Vec<_>>().join(" and ")
 }

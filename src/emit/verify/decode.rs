@@ -10,6 +10,7 @@
 use std::fmt;
 
 use crate::artifact::abi::{self, tables_header};
+use crate::policy::Interval;
 
 mod automaton;
 mod code;
@@ -167,9 +168,14 @@ impl<'a> Tables<'a> {
         trie::texts(Claims::new(self.bytes), root, expected, backward)
     }
 
-    /// Every integer of a table, in order of atom.
-    pub fn ints(&self, root: u32, expected: u32) -> Result<Vec<u64>, DecodeError> {
-        ints::ints(self.bytes, root, expected)
+    /// Every piece of a table of integers, in order of atom.
+    pub fn pieces(&self, root: u32, expected: u32) -> Result<Vec<Interval>, DecodeError> {
+        ints::pieces(self.bytes, root, expected)
+    }
+
+    /// Every mask of a table, in order of its bit in atoms.
+    pub fn masks(&self, root: u32, expected: u32) -> Result<Vec<u64>, DecodeError> {
+        ints::masks(self.bytes, root, expected)
     }
 }
 

@@ -48,14 +48,22 @@ pub fn prove(
     manifest: &Manifest,
     files: &Files,
 ) -> Result<(), Disproof> {
-    let mut found = identity::compare(set, manifest);
+    let scopes = identity::scopes(set, manifest);
+    let mut found = identity::compare(set, manifest, &scopes);
     let mut claims = claims(set, program, certificate);
     for operation in &manifest.operations {
         match read::operation(manifest, operation, files) {
-            Ok(decoded) => {
-                let key = (decoded.kind.clone(), decoded.target.clone());
-                let claims = claims.remove(&key).unwrap_or_default();
-                found.extend(compare::compare(set, &decoded, &claims));
+            Ok(mut decoded) => {
+                for scope in &mut decoded.scopes {
+                    scope.scope = scopes.get(&scope.scope).map_or(u32::MAX, |id| id.0);
+                }
+                // Nothing is taken from the grouping: each attach point is compared as if it were the only one.
+                for target in &operation.attach.targets {
+                    decoded.target.clone_from(target);
+                    let key = (decoded.kind.clone(), target.clone());
+                    let claims = claims.remove(&key).unwrap_or_default();
+                    found.extend(compare::compare(set, &decoded, &claims));
+                }
             }
             Err(reason) => found.push(Mismatch {
                 place: operation.name.clone(),
@@ -85,13 +93,16 @@ fn claims<'a>(
     let mut out: BTreeMap<(String, String), Vec<Claim<'a>>> = BTreeMap::new();
     for (l, list) in program.lists.iter().enumerate() {
         let attach = &program.operations[list.operation.0 as usize].attach;
-        out.entry((attach.kind.name().to_string(), attach.target.clone())).or_default().push(Claim {
-            policy: list.policy,
-            hook: &set.policies[list.policy].hooks[list.hook],
-            number: read::list_number(list.policy as u32, list.first_selector),
-            params: list.params.clone(),
-            omitted: omitted.remove(&l).unwrap_or_default(),
-        });
+        let omitted = omitted.remove(&l).unwrap_or_default();
+        for (target, &hook) in attach.targets.iter().zip(&list.hooks) {
+            out.entry((attach.kind.name().to_string(), target.clone())).or_default().push(Claim {
+                policy: list.policy,
+                hook: &set.policies[list.policy].hooks[hook],
+                first_selector: list.first_selector,
+                params: list.params.clone(),
+                omitted: omitted.clone(),
+            });
+        }
     }
     out
 }

@@ -3,13 +3,15 @@
 use super::decode::{self, Step, Tables, Values};
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
-use crate::artifact::manifest::{AttachKind, Dimension, Family, Manifest, Operation, Role, Subject};
+use crate::artifact::manifest::{AttachKind, Dimension, Integer, Manifest, Operation, Role, Subject, Table};
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
+use crate::policy::Interval;
 
 /// Everything about one operation that decides verdicts.
 #[derive(Clone, Debug)]
 pub struct DecodedOperation {
     pub kind: String,
+    /// The attach point that is compared; of an operation that was just decoded, all of them.
     pub target: String,
     pub dimensions: Vec<DecodedDimension>,
     pub scopes: Vec<DecodedScope>,
@@ -18,8 +20,8 @@ pub struct DecodedOperation {
 #[derive(Clone, Debug)]
 pub struct DecodedDimension {
     pub param: u8,
-    /// As the manifest names it: `equal`, `prefix`, `postfix` or `int`.
-    pub family: &'static str,
+    pub table: Table,
+    pub integer: Option<Integer>,
     pub atoms: Atoms,
 }
 
@@ -27,21 +29,25 @@ pub struct DecodedDimension {
 #[derive(Clone, Debug)]
 pub enum Atoms {
     Strings(Values),
-    Ints(Vec<u64>),
+    /// Ascending and apart from each other.
+    Pieces(Vec<Interval>),
+    /// Bit `i` of an atom is mask `i`.
+    Masks(Vec<u64>),
 }
 
 impl Atoms {
     pub fn count(&self) -> u32 {
         match self {
             Atoms::Strings(v) => v.len() as u32,
-            Atoms::Ints(v) => v.len() as u32,
+            Atoms::Pieces(v) => v.len() as u32,
+            Atoms::Masks(v) => (1 << v.len()) - 1,
         }
     }
 }
 
 #[derive(Clone, Debug)]
 pub struct DecodedScope {
-    /// Index into the manifest's scopes.
+    /// Its number in the manifest; to be compared, it is made the set's own.
     pub scope: u32,
     pub needs: u32,
     pub quiet: Vec<Option<Row>>,
@@ -63,8 +69,10 @@ impl Row {
 
 #[derive(Clone, Debug)]
 pub struct DecodedList {
-    /// The list's number, which every event carries.
-    pub number: u32,
+    /// Rank of its policy.
+    pub rank: u32,
+    /// Number of the first selector of its hook as it is written.
+    pub first_selector: u32,
     pub rules: Vec<DecodedRule>,
 }
 
@@ -83,22 +91,15 @@ pub struct DecodedAct {
     pub sigkill: bool,
 }
 
-/// Names a list by its policy's rank and the number of its first selector.
-pub fn list_number(rank: u32, first_selector: u32) -> u32 {
-    rank << 8 | first_selector
-}
-
 /// Decodes one operation. The text says what cannot be read.
 pub fn operation(
     manifest: &Manifest,
     operation: &Operation,
     files: &Files,
 ) -> Result<DecodedOperation, String> {
-    let body = manifest
-        .programs
-        .iter()
-        .find(|p| p.operation == operation.number && p.role == Role::Body)
-        .ok_or("the operation has no program")?;
+    if !manifest.programs.iter().any(|p| p.operation == operation.number && p.role == Role::Body) {
+        return Err("the operation has no program".to_string());
+    }
     let file = |file: &FileRef| files.get(file).ok_or_else(|| format!("there is no file {}", file.path));
     let tables = Tables::open(file(&operation.tables)?).map_err(|e| e.to_string())?;
     let dimensions: Vec<DecodedDimension> =
@@ -108,25 +109,26 @@ pub fn operation(
         .map_err(|e| e.to_string())?;
     let mut reader = ScopeReader { manifest, operation: operation.number, blocks: &blocks };
     let scopes = blocks.scopes().map(|s| reader.scope(s)).collect::<Result<_, _>>()?;
-    let kind = match body.attach.kind {
+    let kind = match operation.attach.kind {
         AttachKind::Kprobe => "kprobe",
         AttachKind::Lsm => "lsm",
         AttachKind::FmodRet => "fmod_ret",
     };
-    Ok(DecodedOperation { kind: kind.to_string(), target: body.attach.target.clone(), dimensions, scopes })
+    let target = operation.attach.targets.join(", ");
+    Ok(DecodedOperation { kind: kind.to_string(), target, dimensions, scopes })
 }
 
 fn dimension(tables: &Tables<'_>, d: &Dimension) -> Result<DecodedDimension, String> {
     let Subject::Argument(param) = d.subject;
-    let (family, atoms) = match d.family {
-        Family::Path => ("equal", tables.paths(d.root, d.atoms).map(Atoms::Strings)),
-        Family::Text => ("equal", tables.texts(d.root, d.atoms, false).map(Atoms::Strings)),
-        Family::Prefix => ("prefix", tables.texts(d.root, d.atoms, false).map(Atoms::Strings)),
-        Family::Postfix => ("postfix", tables.texts(d.root, d.atoms, true).map(Atoms::Strings)),
-        Family::Int => ("int", tables.ints(d.root, d.atoms).map(Atoms::Ints)),
+    let atoms = match d.family {
+        Table::Path => tables.paths(d.root, d.atoms).map(Atoms::Strings),
+        Table::Text | Table::Prefix => tables.texts(d.root, d.atoms, false).map(Atoms::Strings),
+        Table::Postfix => tables.texts(d.root, d.atoms, true).map(Atoms::Strings),
+        Table::Intervals => tables.pieces(d.root, d.atoms).map(Atoms::Pieces),
+        Table::AnyBit => tables.masks(d.root, d.atoms).map(Atoms::Masks),
     };
     let atoms = atoms.map_err(|e| e.to_string())?;
-    Ok(DecodedDimension { param: param as u8, family, atoms })
+    Ok(DecodedDimension { param: param as u8, table: d.family, integer: d.integer, atoms })
 }
 
 struct ScopeReader<'a> {
@@ -140,7 +142,7 @@ impl ScopeReader<'_> {
         let block = self.blocks.block(scope).ok_or("a scope without a block")?;
         let quiet =
             block.quiet.iter().map(|row| row.map(|r| self.row(r)).transpose()).collect::<Result<_, _>>()?;
-        let lists = block.lists.iter().map(|l| self.list(l)).collect::<Result<_, _>>()?;
+        let lists = block.lists.iter().map(|l| self.list(scope, l)).collect::<Result<_, _>>()?;
         Ok(DecodedScope { scope, needs: block.needs, quiet, lists })
     }
 
@@ -150,7 +152,7 @@ impl ScopeReader<'_> {
         Ok(Row { ids, inverted: row.invert })
     }
 
-    fn list(&self, list: &DecisionList) -> Result<DecodedList, String> {
+    fn list(&self, scope: u32, list: &DecisionList) -> Result<DecodedList, String> {
         let steps = decode::fragment(&list.words).map_err(|e| e.to_string())?;
         let policy = self.manifest.policies.get(list.rank as usize).ok_or("a list of no policy")?;
         let first_act = steps.iter().find_map(|s| match s {
@@ -161,13 +163,11 @@ impl ScopeReader<'_> {
         let hook = policy
             .hooks
             .iter()
-            .find(|h| {
-                let of_hook = h.first_selector..h.first_selector + h.selectors.len() as u32;
-                h.operation == self.operation && of_hook.contains(&selector)
-            })
-            .ok_or("a list of no hook")?;
+            .filter(|h| h.operation == self.operation && h.scope.unwrap_or(policy.scope) == scope)
+            .find(|h| h.selector(selector).is_some())
+            .ok_or("a list of no hook of its scope")?;
         let rules = self.rules(&steps, policy.number, hook.first_selector)?;
-        Ok(DecodedList { number: list_number(list.rank, hook.first_selector), rules })
+        Ok(DecodedList { rank: list.rank, first_selector: hook.first_selector, rules })
     }
 
     /// Rules from instructions: tests that all lead to the next rule, then at most one action, then out.

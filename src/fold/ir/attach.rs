@@ -1,4 +1,4 @@
-//! Decides what is attached for a hook of a policy.
+//! Decides what is attached for a hook of a policy, and where one program serves several functions.
 //!
 //! A move to another attach kind is made only where [`crate::vocab::attach`] has a row that says it means the
 //! same. Overrides on `security_*` functions belong in LSM hooks: under `preempt=full` the kernel skips an
@@ -8,9 +8,9 @@
 use crate::diag::{Code, Diagnostics, target as report};
 use crate::platform::{Preempt, Target};
 use crate::policy::{Hook, HookCall};
-use crate::vocab::attach;
+use crate::vocab::attach::{self, Param};
 
-/// What the kernel is asked to run a program at.
+/// An attach point: what the kernel is asked to run a program at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attach {
     pub kind: AttachKind,
@@ -18,6 +18,49 @@ pub struct Attach {
     pub target: String,
     /// The function is a syscall entry: its one argument holds the caller's registers.
     pub syscall: bool,
+}
+
+/// The attach points of one operation. Several are functions of one kind, of which one program is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttachSet {
+    pub kind: AttachKind,
+    /// Ascending, each once; never empty. An event names its function by the position here.
+    pub targets: Vec<String>,
+    /// As [`Attach::syscall`].
+    pub syscall: bool,
+}
+
+impl Attach {
+    /// `None` unless the VFS asks security modules here: there it asked about an overlay's own file before it comes to
+    /// that of a layer, while another function may be one that layers alone come to (`ext4_file_open`). Then the file
+    /// or path that tells, if the table knows it.
+    pub fn layer_parameter(&self) -> Option<Option<(u8, Param)>> {
+        let asks = self.kind == AttachKind::Lsm || self.target.starts_with("security_");
+        asks.then(|| attach::file_param(&self.target))
+    }
+}
+
+impl AttachSet {
+    /// Which of its targets `point` is.
+    pub fn position(&self, point: &Attach) -> Option<usize> {
+        let same = self.kind == point.kind && self.syscall == point.syscall;
+        if same { self.targets.binary_search(&point.target).ok() } else { None }
+    }
+
+    pub fn points(&self) -> impl Iterator<Item = Attach> {
+        let point =
+            |target: &String| Attach { kind: self.kind, target: target.clone(), syscall: self.syscall };
+        self.targets.iter().map(point)
+    }
+
+    /// The one target; the first, and how many more there are: `__x64_sys_close and 3 more`.
+    pub fn shown(&self) -> String {
+        match self.targets.split_first() {
+            Some((first, [])) => first.clone(),
+            Some((first, more)) => format!("{first} and {} more", more.len()),
+            None => String::new(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +79,14 @@ impl AttachKind {
             AttachKind::Lsm => "lsm",
             AttachKind::Kprobe => "kprobe",
             AttachKind::FmodRet => "fmod_ret",
+        }
+    }
+
+    /// Whether one program can be attached to several targets. An LSM or fmod_ret program is made for one.
+    pub fn takes_several(self) -> bool {
+        match self {
+            AttachKind::Kprobe => true,
+            AttachKind::Lsm | AttachKind::FmodRet => false,
         }
     }
 

@@ -1,23 +1,25 @@
 //! A policy set as ordered rules: the form that is rewritten and planned.
 //!
-//! Turns a [`PolicySet`] into operations (what is attached and which arguments are read there) and decision
-//! lists (one per hook of a policy). Assumes only what the set's type says. Guarantees: equal operations,
+//! Turns a [`PolicySet`] into operations (attach points that the same lists decide, and the arguments that are
+//! read there) and decision lists (one per hook as written and operation). Assumes only what the set's type says. Guarantees: equal operations,
 //! subjects and predicates have equal ids; the order of rules inside a list is the policy's; lists stand in
 //! order of policy identity, then of the hook. Refuses (and this is the only place) what cannot be attached
 //! with the meaning asked for: [`attach`].
 
 mod attach;
+mod group;
 mod text;
 
 use indexmap::{IndexMap, IndexSet};
 
 use crate::diag::Diagnostics;
 use crate::platform::Target;
-use crate::policy::{Actions, Filter, Hook, Mode, PolicySet, ScopeId, StrId, Test};
+use crate::policy::{Actions, Condition, Hook, Mode, PolicySet, ScopeId, Selector, Source, Values};
 use crate::source::Span;
 use crate::vocab::arg_type::{ArgType, Class};
+use crate::vocab::condition::Projection;
 
-pub use attach::{Attach, AttachKind, AttachReason, Choice, choose};
+pub use attach::{Attach, AttachKind, AttachReason, AttachSet, Choice, choose};
 
 /// Index into [`Program::operations`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,15 +42,15 @@ pub struct Program {
     pub lists: Vec<List>,
 }
 
-/// What is attached, and everything that any policy reads or tests there.
+/// Attach points that the same lists decide, and everything that any policy reads or tests there.
 #[derive(Clone, Debug)]
 pub struct Operation {
-    pub attach: Attach,
+    pub attach: AttachSet,
     pub subjects: IndexSet<Subject>,
     pub predicates: IndexSet<Predicate>,
 }
 
-/// An argument as some policy declares it.
+/// An argument as some policy declares it; of types that read one number alike, as the first one does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject {
     /// Parameter of what is attached (not of what the policy named, where the two differ).
@@ -56,45 +58,29 @@ pub struct Subject {
     pub ty: ArgType,
 }
 
-/// How a family of tests classifies a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Family {
-    /// The whole text or path.
-    Equal,
-    Prefix,
-    Postfix,
-    Int,
-}
-
 /// A condition on one subject: true for a set of its values.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Predicate {
     pub subject: SubjectId,
-    pub family: Family,
+    pub projection: Projection,
     pub values: Values,
     pub negated: bool,
     /// The answer for a value that cannot be read.
     pub unreadable: bool,
 }
 
-/// Sorted, each once.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Values {
-    Strings(Vec<StrId>),
-    Ints(Vec<u64>),
-}
-
-/// One hook of one policy: the first rule that matches decides.
+/// One hook of one policy as written, at the attach points of one operation: the first rule that matches decides.
 #[derive(Clone, Debug)]
 pub struct List {
     /// Index into [`PolicySet::policies`]; also the rank that decides between overrides.
     pub policy: usize,
-    /// Index into the policy's hooks.
-    pub hook: usize,
+    /// Indexes into the policy's hooks, one for each target of the operation, in their order. They differ in the
+    /// function alone.
+    pub hooks: Vec<usize>,
     pub operation: OperationId,
     pub scope: ScopeId,
-    /// Number that events give the hook's first selector: selectors of one policy are counted over its
-    /// hooks on one operation.
+    /// Number that events give the first selector of the hook as it is written: selectors of one policy are counted
+    /// over its hooks on one operation.
     pub first_selector: u32,
     /// Parameter of what is attached, by position in the hook's `args`.
     pub params: Vec<u8>,
@@ -111,7 +97,7 @@ pub struct Rule {
     /// Sorted, each once; none = always.
     pub predicates: Vec<PredicateId>,
     pub outcome: Outcome,
-    /// Position of the selector in the policy's hook: what events and certificates name.
+    /// Number of the selector in the policy's hook as it is written: what events and certificates name.
     pub selector: u8,
 }
 
@@ -138,45 +124,21 @@ impl Outcome {
 
 /// Restates `set`. Hooks that cannot be attached with their meaning are refused (`TF05xx`) and left out.
 pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Program {
-    let mut attaches: IndexSet<Attach> = IndexSet::new();
     let mut program = Program::default();
-    for (p, policy) in set.policies.iter().enumerate() {
-        let mut selectors: IndexMap<usize, u32> = IndexMap::new();
-        for (h, hook) in policy.hooks.iter().enumerate() {
-            let Some(choice) = choose(hook, target, diags) else { continue };
-            let operation = attaches.insert_full(choice.attach.clone()).0;
-            if operation == program.operations.len() {
-                program.operations.push(Operation {
-                    attach: choice.attach.clone(),
-                    subjects: IndexSet::new(),
-                    predicates: IndexSet::new(),
-                });
-            }
-            let op = &mut program.operations[operation];
-            let subjects = declare_subjects(op, hook, &choice);
-            let rules = hook
-                .selectors
-                .iter()
-                .enumerate()
-                .map(|(s, selector)| {
-                    let enforces = selector.actions.enforces();
-                    let mut predicates: Vec<PredicateId> = selector
-                        .filters
-                        .iter()
-                        .map(|f| intern_predicate(op, subjects[f.arg], f, enforces))
-                        .collect();
-                    predicates.sort_unstable();
-                    predicates.dedup();
-                    Rule { predicates, outcome: outcome(&selector.actions, policy.mode), selector: s as u8 }
-                })
-                .collect();
-            let counted = selectors.entry(operation).or_default();
-            let first_selector = *counted;
-            *counted += hook.selectors.len() as u32;
+    for (o, group) in group::groups(set, target, diags).into_iter().enumerate() {
+        let mut op =
+            Operation { attach: group.attach, subjects: IndexSet::new(), predicates: IndexSet::new() };
+        let mut numbers: IndexMap<usize, Numbers> = IndexMap::new();
+        for group::Written { policy: p, hooks, choice } in group.written {
+            let policy = &set.policies[p];
+            let hook = &policy.hooks[hooks[0]];
+            let subjects = declare_subjects(&mut op, hook, &choice);
+            let rules = rules(&mut op, hook, &subjects, policy.mode);
+            let first_selector = numbers.entry(p).or_default().first_of(&policy.hooks, hooks[0]);
             program.lists.push(List {
                 policy: p,
-                hook: h,
-                operation: OperationId(operation as u32),
+                hooks,
+                operation: OperationId(o as u32),
                 scope: hook.scope.unwrap_or(policy.scope),
                 first_selector,
                 params: hook.args.iter().map(|a| choice.param(a.index)).collect(),
@@ -186,8 +148,48 @@ pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Progr
                 span: hook.span,
             });
         }
+        program.operations.push(op);
     }
+    program.lists.sort_by_key(|l| (l.policy, l.hooks.iter().min().copied(), l.operation));
     program
+}
+
+fn rules(op: &mut Operation, hook: &Hook, subjects: &[SubjectId], mode: Mode) -> Vec<Rule> {
+    let rule = |selector: &Selector| {
+        let enforces = selector.actions.enforces();
+        let mut predicates: Vec<PredicateId> = selector
+            .conditions
+            .iter()
+            .map(|condition| intern_predicate(op, subjects, condition, enforces))
+            .collect();
+        predicates.sort_unstable();
+        predicates.dedup();
+        Rule { predicates, outcome: outcome(&selector.actions, mode), selector: selector.number }
+    };
+    hook.selectors.iter().map(rule).collect()
+}
+
+/// Numbers of a policy's selectors on one operation.
+#[derive(Default)]
+struct Numbers {
+    /// The parts so far of the hook that begins at `first`.
+    parts: Vec<usize>,
+    first: u32,
+    next: u32,
+}
+
+impl Numbers {
+    /// Number of the first selector of hook `h`: the next free one, or that of the hook it is a part of.
+    fn first_of(&mut self, hooks: &[Hook], h: usize) -> u32 {
+        if self.parts.is_empty() || !self.parts.iter().all(|&part| hooks[part].is_beside(&hooks[h])) {
+            self.parts.clear();
+            self.first = self.next;
+        }
+        self.parts.push(h);
+        let end = hooks[h].selectors.last().map_or(0, |s| u32::from(s.number) + 1);
+        self.next = self.next.max(self.first + end);
+        self.first
+    }
 }
 
 fn declare_subjects(op: &mut Operation, hook: &Hook, choice: &Choice) -> Vec<SubjectId> {
@@ -195,21 +197,28 @@ fn declare_subjects(op: &mut Operation, hook: &Hook, choice: &Choice) -> Vec<Sub
         .iter()
         .map(|arg| {
             let subject = Subject { param: choice.param(arg.index), ty: arg.ty };
-            SubjectId(op.subjects.insert_full(subject).0 as u32)
+            let same = op.subjects.iter().position(|known| known.reads_as(subject));
+            SubjectId(same.unwrap_or_else(|| op.subjects.insert_full(subject).0) as u32)
         })
         .collect()
 }
 
-fn intern_predicate(op: &mut Operation, subject: SubjectId, filter: &Filter, enforces: bool) -> PredicateId {
-    let (family, values) = match &filter.test {
-        Test::Equal(v) => (Family::Equal, Values::Strings(v.clone())),
-        Test::Prefix(v) => (Family::Prefix, Values::Strings(v.clone())),
-        Test::Postfix(v) => (Family::Postfix, Values::Strings(v.clone())),
-        Test::Int(v) => (Family::Int, Values::Ints(v.clone())),
+fn intern_predicate(
+    op: &mut Operation,
+    subjects: &[SubjectId],
+    condition: &Condition,
+    enforces: bool,
+) -> PredicateId {
+    let Source::Argument(arg) = condition.source;
+    let (negated, values) = (condition.negated, condition.values.clone());
+    let predicate = Predicate {
+        subject: subjects[arg],
+        projection: condition.projection,
+        // A number can always be read.
+        unreadable: negated && enforces && values.table().holds_texts(),
+        values,
+        negated,
     };
-    // An integer is a register: it can always be read.
-    let unreadable = filter.negated && enforces && family != Family::Int;
-    let predicate = Predicate { subject, family, values, negated: filter.negated, unreadable };
     PredicateId(op.predicates.insert_full(predicate).0 as u32)
 }
 
@@ -241,6 +250,15 @@ impl Operation {
 }
 
 impl Subject {
+    /// Whether both are the same number: `int` and `int32` are compared in one dimension.
+    pub fn reads_as(self, other: Subject) -> bool {
+        let is_same_number = match (self.ty.class(), other.ty.class()) {
+            (Some(a @ Class::Int { .. }), Some(b)) => a == b,
+            (Some(Class::Text | Class::Path) | None, _) | (Some(Class::Int { .. }), None) => false,
+        };
+        self.param == other.param && (self.ty == other.ty || is_same_number)
+    }
+
     /// Whether reading it gives text (and may fail) rather than a register.
     pub fn is_text(self) -> bool {
         matches!(self.ty.class(), Some(Class::Text | Class::Path))

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Family, Operation, Outcome, Predicate, Program, Values};
+use super::{Operation, Outcome, Predicate, Program};
 use crate::policy::PolicySet;
 use crate::source::Sources;
 
@@ -12,7 +12,7 @@ impl Program {
         let mut out = String::new();
         for (o, operation) in self.operations.iter().enumerate() {
             let a = &operation.attach;
-            let _ = writeln!(out, "operation {o}  {} {}", a.kind.name(), a.target);
+            let _ = writeln!(out, "operation {o}  {} {}", a.kind.name(), a.targets.join(", "));
             for list in self.lists.iter().filter(|l| l.operation.0 as usize == o) {
                 let policy = &set.policies[list.policy];
                 let _ = writeln!(
@@ -40,23 +40,9 @@ impl Program {
 
 fn predicate_text(operation: &Operation, p: &Predicate, set: &PolicySet) -> String {
     let subject = operation.subject(p.subject);
-    let family = match (p.family, p.negated) {
-        (Family::Equal | Family::Int, false) => "in",
-        (Family::Equal | Family::Int, true) => "not in",
-        (Family::Prefix, false) => "begins with",
-        (Family::Prefix, true) => "does not begin with",
-        (Family::Postfix, false) => "ends with",
-        (Family::Postfix, true) => "does not end with",
-    };
-    let mut values: Vec<String> = match &p.values {
-        Values::Strings(ids) => {
-            ids.iter().map(|&s| String::from_utf8_lossy(set.strings.get(s)).into_owned()).collect()
-        }
-        Values::Ints(v) => v.iter().map(|&v| (v as i64).to_string()).collect(),
-    };
-    values.sort();
     let unreadable = if p.unreadable { " or unreadable" } else { "" };
-    format!("arg{} {} {family} {{{}}}{unreadable}", subject.param, subject.ty.name(), values.join(", "))
+    let test = p.values.to_text(p.negated, &set.strings);
+    format!("arg{} {} {test}{unreadable}", subject.param, subject.ty.name())
 }
 
 pub(super) fn outcome_text(outcome: Outcome) -> String {

@@ -9,8 +9,8 @@
 //! Gain:  an operation of which nothing else is left needs no program.
 
 use super::{Certificate, Omission};
-use crate::fold::ir::{Family, Operation, Predicate, Program, Rule, Values};
-use crate::policy::Strings;
+use crate::fold::ir::{Operation, Predicate, Program, Rule};
+use crate::policy::{Interval, StrId, Strings, Values};
 use crate::vocab::limit::{POSTFIX_BYTES, PREFIX_EFFECTIVE_BYTES};
 
 pub(super) fn run(program: &mut Program, strings: &Strings, certificate: &mut Certificate) {
@@ -29,56 +29,71 @@ pub(super) fn run(program: &mut Program, strings: &Strings, certificate: &mut Ce
 fn is_dead(rule: &Rule, operation: &Operation, strings: &Strings) -> bool {
     let predicates = || rule.predicates.iter().map(|p| operation.predicate(*p));
     predicates().filter(|p| !p.negated).any(|p| {
-        let others = || predicates().filter(|q| *q != p && q.subject == p.subject);
+        let of_same = |q: &&Predicate| *q != p && (q.subject, q.projection) == (p.subject, p.projection);
+        let others = || predicates().filter(of_same);
         match &p.values {
-            Values::Ints(values) => values.iter().all(|v| others().any(|q| rules_out_int(q, *v))),
-            Values::Strings(values) => values.iter().all(|v| {
-                let value = strings.get(*v);
-                others().any(|q| match p.family {
-                    Family::Equal => rules_out_text(q, value, strings),
-                    Family::Prefix | Family::Postfix => rules_out_part(q, p.family, value, strings),
-                    Family::Int => false,
-                })
-            }),
+            Values::Intervals(intervals) => {
+                intervals.iter().all(|interval| others().any(|q| rules_out_interval(q, *interval)))
+            }
+            Values::AnyBit(masks) => masks.is_empty(),
+            Values::Path(texts) | Values::Text(texts) => {
+                texts.iter().all(|v| others().any(|q| rules_out_text(q, strings.get(*v), strings)))
+            }
+            Values::Prefix(parts) => {
+                let is_part = |part: &[u8], of: &[u8]| of.starts_with(part);
+                parts.iter().all(|v| others().any(|q| rules_out_part(q, p, *v, strings, is_part)))
+            }
+            Values::Postfix(parts) => {
+                let is_part = |part: &[u8], of: &[u8]| of.ends_with(part);
+                parts.iter().all(|v| others().any(|q| rules_out_part(q, p, *v, strings, is_part)))
+            }
         }
     })
 }
 
-fn rules_out_int(q: &Predicate, value: u64) -> bool {
-    matches!(&q.values, Values::Ints(ints) if ints.binary_search(&value).is_ok() == q.negated)
+/// Whether `q` is false for every number of the interval.
+fn rules_out_interval(q: &Predicate, of: Interval) -> bool {
+    let Values::Intervals(intervals) = &q.values else { return false };
+    if q.negated {
+        intervals.iter().any(|i| i.contains(of.first) && i.contains(of.last))
+    } else {
+        intervals.iter().all(|i| i.last < of.first || of.last < i.first)
+    }
 }
 
 /// Whether `q` is false for the text `value`.
 fn rules_out_text(q: &Predicate, value: &[u8], strings: &Strings) -> bool {
-    let holds = match q.family {
-        Family::Equal => any(q, strings, |v| v == value),
+    let any = |values: &[StrId], test: &dyn Fn(&[u8]) -> bool| values.iter().any(|v| test(strings.get(*v)));
+    let holds = match &q.values {
+        Values::Path(values) | Values::Text(values) => any(values, &|v| v == value),
         // Conditions on an end see only so much of a text, and nothing of an empty one.
-        Family::Prefix if value.len() <= PREFIX_EFFECTIVE_BYTES => {
-            !value.is_empty() && any(q, strings, |v| value.starts_with(v))
+        Values::Prefix(values) if value.len() <= PREFIX_EFFECTIVE_BYTES => {
+            !value.is_empty() && any(values, &|v| value.starts_with(v))
         }
-        Family::Postfix if value.len() <= POSTFIX_BYTES => {
-            !value.is_empty() && any(q, strings, |v| value.ends_with(v))
+        Values::Postfix(values) if value.len() <= POSTFIX_BYTES => {
+            !value.is_empty() && any(values, &|v| value.ends_with(v))
         }
-        Family::Prefix | Family::Postfix | Family::Int => return false,
+        Values::Prefix(_) | Values::Postfix(_) | Values::Intervals(_) | Values::AnyBit(_) => return false,
     };
     holds == q.negated
 }
 
-/// Whether `q` is false for every text that begins with `value`, or that ends with it, as `family` says.
-fn rules_out_part(q: &Predicate, family: Family, value: &[u8], strings: &Strings) -> bool {
-    let is_part = |part: &[u8], of: &[u8]| match family {
-        Family::Prefix => of.starts_with(part),
-        Family::Postfix => of.ends_with(part),
-        Family::Equal | Family::Int => false,
+/// Whether `q` is false for every text that has `value` at the end that `p` tests, as `q` must do too.
+fn rules_out_part(
+    q: &Predicate,
+    p: &Predicate,
+    value: StrId,
+    strings: &Strings,
+    is_part: impl Fn(&[u8], &[u8]) -> bool,
+) -> bool {
+    let value = strings.get(value);
+    let Some(others) = q.values.texts().filter(|_| q.values.table() == p.values.table()) else {
+        return false;
     };
-    q.family == family
-        && if q.negated {
-            any(q, strings, |v| is_part(v, value))
-        } else {
-            !any(q, strings, |v| is_part(v, value) || is_part(value, v))
-        }
-}
-
-fn any(q: &Predicate, strings: &Strings, test: impl Fn(&[u8]) -> bool) -> bool {
-    matches!(&q.values, Values::Strings(values) if values.iter().any(|v| test(strings.get(*v))))
+    let mut others = others.iter().map(|v| strings.get(*v));
+    if q.negated {
+        others.any(|v| is_part(v, value))
+    } else {
+        !others.any(|v| is_part(v, value) || is_part(value, v))
+    }
 }

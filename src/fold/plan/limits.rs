@@ -2,19 +2,23 @@
 
 use indexmap::IndexMap;
 
-use super::{MAX_DIMENSIONS, Plan, Unit};
+use super::{Dimension, Plan, Unit};
+use crate::artifact::abi::{DIMENSIONS, MASKS_MAX};
 use crate::diag::{Diagnostics, target as report};
-use crate::fold::ir::{List, Program, Subject};
+use crate::fold::ir::{List, Predicate, Program, Subject};
+use crate::policy::Values;
+use crate::source::Span;
 use crate::vocab::arg_type::{ArgType, Class};
+use crate::vocab::condition::Table;
 
 /// Whether every unit is within what a program can hold.
 pub(super) fn check(program: &Program, plan: &Plan, diags: &mut Diagnostics) -> bool {
     let mut fine = true;
     for unit in &plan.units {
-        assert!(unit.dimensions.len() <= MAX_DIMENSIONS, "five arguments have at most three families each");
-        fine &= check_readings(program, unit, diags);
+        // What is read in two ways has the dimensions of both.
+        let is_within = check_readings(program, unit, diags) && check_dimensions(program, unit, diags);
+        fine &= is_within && check_masks(program, unit, diags) & check_verifier(program, unit, diags);
         fine &= check_selectors(program, unit, diags);
-        fine &= check_verifier(program, unit, diags);
     }
     fine
 }
@@ -37,7 +41,7 @@ fn check_readings(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bo
             of_unit.clone().find(declares).or_else(|| of_unit.clone().next()).expect("a unit has lists").span
         };
         diags.push(report::different_readings(
-            &operation.attach.target,
+            &operation.attach.shown(),
             param,
             [subjects[0].ty.name(), other.ty.name()],
             [place(subjects[0]), place(*other)],
@@ -52,10 +56,64 @@ fn check_selectors(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> b
     let mut fine = true;
     for list in lists.filter(|l| l.first_selector as usize + MAX_SELECTORS_OF_A_HOOK > 256) {
         fine = false;
-        let target = &program.operations[unit.operation.0 as usize].attach.target;
-        diags.push(report::too_many_selectors(target, list.span));
+        let target = program.operations[unit.operation.0 as usize].attach.shown();
+        diags.push(report::too_many_selectors(&target, list.span));
     }
     fine
+}
+
+/// A program has a place for the atom of each dimension.
+fn check_dimensions(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
+    let most = DIMENSIONS as usize;
+    if unit.dimensions.len() <= most {
+        return true;
+    }
+    let operation = &program.operations[unit.operation.0 as usize];
+    let of_dimension = |dimension: &Dimension| {
+        let key = (dimension.subject, dimension.projection, dimension.table());
+        users(program, unit, |p| (p.subject, p.projection, p.values.table()) == key)
+    };
+    // What the fewest hooks need is changed most easily.
+    let rarest = unit.dimensions.iter().map(|d| (of_dimension(d), d)).min_by_key(|(users, _)| users.len());
+    let Some((users, dimension)) = rarest else { return true };
+    let subject = operation.subject(dimension.subject);
+    diags.push(report::too_many_dimensions(
+        &operation.attach.shown(),
+        [unit.dimensions.len(), most],
+        (subject.param, subject.ty, dimension.table().name()),
+        &users,
+    ));
+    false
+}
+
+/// An atom has one bit for each mask that policies name for one argument.
+fn check_masks(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
+    let operation = &program.operations[unit.operation.0 as usize];
+    let mut fine = true;
+    for dimension in &unit.dimensions {
+        let Values::AnyBit(masks) = &dimension.values else { continue };
+        if masks.len() <= MASKS_MAX as usize {
+            continue;
+        }
+        fine = false;
+        let param = operation.subject(dimension.subject).param;
+        let users = users(program, unit, |predicate| {
+            predicate.subject == dimension.subject && predicate.values.table() == Table::AnyBit
+        });
+        let most = MASKS_MAX as usize;
+        diags.push(report::too_many_masks(&operation.attach.shown(), param, [masks.len(), most], &users));
+    }
+    fine
+}
+
+/// Where the hooks are that have such a predicate.
+fn users(program: &Program, unit: &Unit, has: impl Fn(&Predicate) -> bool) -> Vec<Span> {
+    let operation = &program.operations[unit.operation.0 as usize];
+    let lists = unit.scopes.values().flatten().map(|&l| &program.lists[l]);
+    let uses = |list: &&List| {
+        list.rules.iter().flat_map(|rule| &rule.predicates).any(|&p| has(operation.predicate(p)))
+    };
+    lists.filter(uses).map(|list| list.span).collect()
 }
 
 /// Tetragon's limit.
@@ -76,7 +134,7 @@ fn check_verifier(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bo
     }
     let list = unit.scopes.values().flatten().next().expect("a unit has lists");
     diags.push(report::too_many_text_tests(
-        &operation.attach.target,
+        &operation.attach.shown(),
         [texts, tests, most],
         program.lists[*list].span,
     ));
@@ -85,8 +143,8 @@ fn check_verifier(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bo
 
 fn same_reading(a: ArgType, b: ArgType) -> bool {
     match (a.class(), b.class()) {
-        // The same bytes of a register; each policy shows them with its own sign.
-        (Some(Class::Int { bytes: a, .. }), Some(Class::Int { bytes: b, .. })) => a == b,
+        // The same register, of which each policy compares and shows what its own type says.
+        (Some(Class::Int { .. }), Some(Class::Int { .. })) => true,
         (Some(Class::Text | Class::Path | Class::Int { .. }) | None, _) => a == b,
     }
 }

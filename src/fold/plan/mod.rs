@@ -13,8 +13,9 @@ mod sharing;
 use indexmap::{IndexMap, IndexSet};
 
 use crate::diag::Diagnostics;
-use crate::fold::ir::{Family, OperationId, PredicateId, Program, SubjectId, Values};
-use crate::policy::{ScopeId, StrId};
+use crate::fold::ir::{OperationId, Predicate, Program, SubjectId};
+use crate::policy::{ScopeId, Values};
+use crate::vocab::condition::{Projection, Table};
 
 pub use atom_set::AtomSet;
 pub use sharing::SharingGraph;
@@ -38,27 +39,16 @@ pub struct Unit {
     pub scopes: IndexMap<ScopeId, Vec<usize>>,
 }
 
-/// One classification of one subject's values.
+/// One classification of the values of one subject's projection.
 #[derive(Clone, Debug)]
 pub struct Dimension {
     pub subject: SubjectId,
-    pub family: Family,
-    pub values: DimensionValues,
+    pub projection: Projection,
+    /// Those of all predicates: they cut the dimension's value space.
+    pub values: Values,
     /// Whether every scope of the unit needs it, so that the program need not ask.
     pub always: bool,
 }
-
-/// The values that cut a dimension's value space.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DimensionValues {
-    /// In order of first use.
-    Strings(Vec<StrId>),
-    /// Ascending.
-    Ints(Vec<u64>),
-}
-
-/// More dimensions than the frame of a program holds are refused.
-pub const MAX_DIMENSIONS: usize = 16;
 
 /// `None` if a limit is exceeded (`TF06xx`).
 pub fn factor(program: &Program, diags: &mut Diagnostics) -> Option<Plan> {
@@ -83,68 +73,64 @@ pub fn factor(program: &Program, diags: &mut Diagnostics) -> Option<Plan> {
     limits::check(program, &plan, diags).then_some(plan)
 }
 
+/// What makes two predicates ones of one dimension.
+type Key = (SubjectId, Projection, Table);
+
 fn dimensions(program: &Program, id: OperationId, scopes: &IndexMap<ScopeId, Vec<usize>>) -> Vec<Dimension> {
     let operation = &program.operations[id.0 as usize];
-    let mut strings: IndexMap<(SubjectId, Family), IndexSet<StrId>> = IndexMap::new();
-    let mut ints: IndexMap<SubjectId, IndexSet<u64>> = IndexMap::new();
-    let mut users: IndexMap<(SubjectId, Family), IndexSet<ScopeId>> = IndexMap::new();
+    let mut found: IndexMap<Key, (IndexSet<ScopeId>, Vec<&Values>)> = IndexMap::new();
     let mut seen = vec![false; operation.predicates.len()];
     for (&scope, lists) in scopes {
-        for &PredicateId(p) in
-            lists.iter().flat_map(|&l| program.lists[l].rules.iter().flat_map(|r| &r.predicates))
-        {
-            let predicate = operation.predicate(PredicateId(p));
-            let key = (predicate.subject, predicate.family);
-            users.entry(key).or_default().insert(scope);
-            if std::mem::replace(&mut seen[p as usize], true) {
-                continue;
-            }
-            match &predicate.values {
-                Values::Strings(v) => strings.entry(key).or_default().extend(v.iter().copied()),
-                Values::Ints(v) => ints.entry(predicate.subject).or_default().extend(v.iter().copied()),
+        for &id in lists.iter().flat_map(|&l| program.lists[l].rules.iter().flat_map(|r| &r.predicates)) {
+            let predicate = operation.predicate(id);
+            let key = (predicate.subject, predicate.projection, predicate.values.table());
+            let (users, values) = found.entry(key).or_default();
+            users.insert(scope);
+            if !std::mem::replace(&mut seen[id.0 as usize], true) {
+                values.push(&predicate.values);
             }
         }
     }
     let all = scopes.len();
-    let mut out: Vec<Dimension> = users
+    let mut out: Vec<Dimension> = found
         .into_iter()
-        .map(|((subject, family), users)| {
-            let values = match family {
-                Family::Int => {
-                    let mut v: Vec<u64> = ints[&subject].iter().copied().collect();
-                    v.sort_unstable();
-                    DimensionValues::Ints(v)
-                }
-                Family::Equal | Family::Prefix | Family::Postfix => {
-                    DimensionValues::Strings(strings[&(subject, family)].iter().copied().collect())
-                }
-            };
-            Dimension { subject, family, values, always: users.len() == all }
+        .map(|((subject, projection, _), (users, values))| {
+            let always = users.len() == all;
+            Dimension { subject, projection, values: Values::union(&values), always }
         })
         .collect();
     out.sort_by_key(|d| {
         let subject = operation.subject(d.subject);
-        (reading_cost(d.family, subject.ty.class()), subject.param, subject.ty, d.family)
+        (reading_cost(d.table()), subject.param, subject.ty, d.projection, d.table())
     });
     out
 }
 
 /// Registers are free, a walk costs a few hundred instructions, text has to be built.
-fn reading_cost(family: Family, class: Option<crate::vocab::arg_type::Class>) -> u8 {
-    use crate::vocab::arg_type::Class;
-    match (family, class) {
-        (Family::Int, _) => 0,
-        (Family::Equal, Some(Class::Path)) => 1,
-        (Family::Equal | Family::Prefix | Family::Postfix, _) => 2,
+fn reading_cost(table: Table) -> u8 {
+    match table {
+        Table::Intervals | Table::AnyBit => 0,
+        Table::Path => 1,
+        Table::Text | Table::Prefix | Table::Postfix => 2,
+    }
+}
+
+impl Dimension {
+    pub fn table(&self) -> Table {
+        self.values.table()
     }
 }
 
 impl Unit {
     /// The dimension of a predicate of the unit's operation.
-    pub fn dimension_of(&self, subject: SubjectId, family: Family) -> usize {
+    ///
+    /// # Panics
+    /// If no rule of the unit tests it.
+    pub fn dimension_of(&self, predicate: &Predicate) -> usize {
+        let key = (predicate.subject, predicate.projection, predicate.values.table());
         self.dimensions
             .iter()
-            .position(|d| d.subject == subject && d.family == family)
-            .expect("every tested (subject, family) is a dimension")
+            .position(|d| (d.subject, d.projection, d.table()) == key)
+            .expect("every predicate of a rule has its dimension")
     }
 }

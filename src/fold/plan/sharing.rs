@@ -47,7 +47,7 @@ impl SharingGraph {
                     let operation = &program.operations[unit.operation.0 as usize];
                     for &p in rules.iter().flat_map(|r| &r.predicates) {
                         let predicate = operation.predicate(p);
-                        let d = unit.dimension_of(predicate.subject, predicate.family);
+                        let d = unit.dimension_of(predicate);
                         let dimension_node = node(&mut graph, Part::Dimension(u, d));
                         graph.update_edge(policy_node, dimension_node, ());
                     }
@@ -72,12 +72,12 @@ impl SharingGraph {
                 Part::Scope(s) => format!("scope {s}"),
                 Part::Unit(u) => {
                     let attach = &program.operations[plan.units[u].operation.0 as usize].attach;
-                    format!("{} {}", attach.kind.name(), attach.target)
+                    format!("{} {}", attach.kind.name(), attach.shown())
                 }
                 Part::Dimension(u, d) => {
                     let dimension = &plan.units[u].dimensions[d];
                     let operation = &program.operations[plan.units[u].operation.0 as usize];
-                    format!("arg{} {:?}", operation.subject(dimension.subject).param, dimension.family)
+                    format!("arg{} {:?}", operation.subject(dimension.subject).param, dimension.table())
                 }
             };
             let _ = writeln!(out, "  n{} [label=\"{}\"];", n.index(), label.escape_default());

@@ -1,20 +1,22 @@
 //! `matchArgs`, `matchData` and `matchReturnArgs`: which argument, which operator, which values.
 //!
-//! `matchArgs` entries become [`Filter`]s; the others are checked.
+//! `matchArgs` entries become [`Condition`]s; the others are checked.
 
 use super::args::{Args, KnownArg};
-use super::hooks::HookCx;
-use super::macros::Parts;
-use super::reach::Compared;
-use super::variables::Given;
-use super::{Cx, values};
+use super::check::reach::Compared;
+use super::hook::HookCx;
+use super::values;
 use crate::diag::{arguments as codes, lints};
-use crate::policy::{Filter, Test};
-use crate::source::Spanned;
+use crate::policy::context::Cx;
+use crate::policy::context::given::Given;
+use crate::policy::context::reported::{self, Reported};
+use crate::policy::expand::macros::Parts;
+use crate::policy::{Condition, Source, Values};
+use crate::source::{Span, Spanned};
 use crate::syntax::ast::objects::ArgFilter;
 use crate::syntax::ast::read::List;
-use crate::vocab::accepts::{Verdict, accepts};
-use crate::vocab::arg_type::{ArgType, FilterClass};
+use crate::vocab::arg_type::FilterClass;
+use crate::vocab::condition::{Projection, Verdict, compare};
 use crate::vocab::hook::HookKind;
 use crate::vocab::limit;
 use crate::vocab::operator::{Operator, ValueKind};
@@ -27,31 +29,61 @@ enum Subject {
     Returned,
 }
 
-/// Filters on `args`, and those of them that are known value by value.
+/// Conditions on `args`; those of them that are known value by value go to `compared`.
 pub fn resolve<'v, 'c: 'v>(
     hook: &HookCx<'_, '_>,
     parts: &Parts<'v, 'v>,
-    counts: &mut Counts,
+    compared: &mut Vec<Compared<'v>>,
     cx: &mut Cx<'c>,
-) -> (Vec<Filter>, Vec<Compared<'v>>) {
+) -> Result<Vec<Condition>, Reported> {
     let args = entries(parts.args);
-    let data = entries(parts.data);
-    check_counts(args, data, entries(parts.return_args), cx);
-    counts.add(args.iter().chain(data), cx);
-    let mut compared = vec![];
-    let filters = args
+    let found: Vec<_> = args
         .iter()
-        .filter_map(|filter| resolve_one(hook, Subject::Args, filter, &mut compared, cx))
+        .map(|filter| {
+            let asked = resolve_one(hook, Subject::Args, filter, compared, cx)?;
+            let Asked { at, projection, negated, values } = asked;
+            let source = Source::Argument(at);
+            Ok(Condition { source, projection, negated, values, span: filter.span() })
+        })
         .collect();
-    for filter in data {
-        resolve_one(hook, Subject::Data, filter, &mut vec![], cx);
+    reported::all(found)
+}
+
+/// `matchData`: no source reads data yet.
+pub fn resolve_data<'v, 'c: 'v>(
+    hook: &HookCx<'_, '_>,
+    parts: &Parts<'v, 'v>,
+    key: Option<Span>,
+    cx: &mut Cx<'c>,
+) -> Result<Vec<Condition>, Reported> {
+    let Some(list) = parts.data else { return Ok(vec![]) };
+    for filter in entries(parts.data) {
+        _ = resolve_one(hook, Subject::Data, filter, &mut vec![], cx);
     }
+    Err(cx.not_compiled("`matchData`", key.unwrap_or(list.span)))
+}
+
+/// `matchReturnArgs`: no source reads what is returned yet.
+pub fn resolve_returned<'v, 'c: 'v>(
+    hook: &HookCx<'_, '_>,
+    parts: &Parts<'v, 'v>,
+    key: Option<Span>,
+    cx: &mut Cx<'c>,
+) -> Result<Vec<Condition>, Reported> {
+    let Some(list) = parts.return_args else { return Ok(vec![]) };
     if hook.hooks_return {
         for filter in entries(parts.return_args) {
-            resolve_one(hook, Subject::Returned, filter, &mut vec![], cx);
+            _ = resolve_one(hook, Subject::Returned, filter, &mut vec![], cx);
         }
     }
-    (filters, compared)
+    Err(cx.not_compiled("`matchReturnArgs`", key.unwrap_or(list.span)))
+}
+
+/// What is limited for a selector and for its hook.
+pub fn check_counts<'v, 'c: 'v>(parts: &Parts<'v, 'v>, counts: &mut Counts, cx: &mut Cx<'c>) {
+    let (args, data) = (entries(parts.args), entries(parts.data));
+    check_entries(args, data, entries(parts.return_args), cx);
+    counts.add(args.iter().chain(data), cx);
 }
 
 /// What is limited for a whole hook.
@@ -75,7 +107,9 @@ impl Counts {
                     }
                 }
                 ValueKind::Typed
-                | ValueKind::Number
+                | ValueKind::Above
+                | ValueKind::Below
+                | ValueKind::Bits
                 | ValueKind::Range
                 | ValueKind::Set
                 | ValueKind::Prefix
@@ -109,7 +143,12 @@ fn entries<'a, 'n>(list: Option<&'a List<ArgFilter<'n>>>) -> &'a [ArgFilter<'n>]
     list.map_or(&[], |list| &list.items)
 }
 
-fn check_counts(args: &[ArgFilter<'_>], data: &[ArgFilter<'_>], returned: &[ArgFilter<'_>], cx: &mut Cx<'_>) {
+fn check_entries(
+    args: &[ArgFilter<'_>],
+    data: &[ArgFilter<'_>],
+    returned: &[ArgFilter<'_>],
+    cx: &mut Cx<'_>,
+) {
     let max = limit::ARG_FILTERS_PER_SELECTOR;
     if let Some(extra) = args.iter().chain(data).nth(max) {
         cx.report(codes::too_many_filters(
@@ -124,19 +163,24 @@ fn check_counts(args: &[ArgFilter<'_>], data: &[ArgFilter<'_>], returned: &[ArgF
     }
 }
 
-/// `None` if it was refused or cannot be compiled; both are reported.
+/// What an entry asks of the element of a list.
+struct Asked {
+    /// Position in the list.
+    at: usize,
+    projection: Projection,
+    negated: bool,
+    values: Values,
+}
+
 fn resolve_one<'v, 'c: 'v>(
     hook: &HookCx<'_, '_>,
     subject: Subject,
     written: &'v ArgFilter<'v>,
     compared: &mut Vec<Compared<'v>>,
     cx: &mut Cx<'c>,
-) -> Option<Filter> {
+) -> Result<Asked, Reported> {
     let given = cx.values(written.values.as_ref(), written.variable);
-    let op = written.operator?;
-    if !op.value.is_compiled() {
-        cx.not_compiled(&format!("operator `{}`", op.value), op.span);
-    }
+    let Some(op) = written.operator else { return Err(cx.reported(written.span())) };
     if op.value == Operator::CelExpr {
         if subject == Subject::Args {
             values::check_expression(hook, op, written, given, cx);
@@ -146,50 +190,55 @@ fn resolve_one<'v, 'c: 'v>(
                 lints::filter_never_matches("`CelExpr`", why, op.span).help("compare with other operators"),
             );
         }
-        return None;
+        return Err(operator_not_compiled(op, cx));
     }
     if op.value == Operator::CapabilitiesGained {
         check_capabilities_gained(hook, subject, op, written, cx);
-        return None;
+        return Err(operator_not_compiled(op, cx));
     }
-    let (arg, known) = target(hook, subject, written, cx)?;
-    let ty = known.ty?;
+    let (at, known) = target(hook, subject, written, cx)?;
+    let Some(ty) = known.ty else { return Err(cx.reported(written.span())) };
     cx.check_variable_type(written.variable, Some(ty));
     check_max_data(known, op, cx);
-    match accepts(op.value, ty.filter_class()) {
-        Verdict::Works => {}
-        Verdict::Refused => {
-            cx.report(codes::operator_refuses_type(op, ty, known.ty_span));
-            return None;
-        }
+    let (projection, kind) = match compare(op.value, ty.filter_class()) {
+        Verdict::Works(projection, kind) => (projection, kind),
+        Verdict::Refused => return Err(cx.refuse(codes::operator_refuses_type(op, ty, known.ty_span))),
         Verdict::AlwaysTrue => {
             cx.report(lints::always_matches_type(op, ty, known.ty_span));
-            cx.not_compiled(&format!("operator `{}` on `{ty}`", op.value), op.span);
-            return None;
+            return Err(cx.not_compiled(&format!("operator `{}` on `{ty}`", op.value), op.span));
         }
         Verdict::AlwaysFalse => {
             // Negated or not: the operator is not handled, and what is not handled does not match.
             cx.report(lints::never_matches_type(op, ty, known.ty_span));
-            return Some(Filter { arg, negated: false, test: Test::Int(vec![]), span: written.span() });
+            let values = Values::Intervals(vec![]);
+            return Ok(Asked { at, projection: Projection::Whole, negated: false, values });
         }
-    }
+    };
     if written.poisoned {
-        return None;
+        return Err(cx.reported(written.span()));
     }
-    let test = values::resolve(hook, op, ty, given, cx)?;
+    let values = values::resolve(hook, op, ty, kind, given, cx)?;
+    // What the kind's values are compared with has to be read as well.
+    if ty.reader(projection).is_none() {
+        return Err(cx.reported(op.span));
+    }
     // Of a selector that stands alone, whole values can only stand twice, which their number tells.
-    let is_plain = |values: usize| match &test {
-        Test::Equal(ids) => ids.len() == values,
-        Test::Prefix(_) | Test::Postfix(_) | Test::Int(_) => false,
+    let is_plain = |count: usize| match &values {
+        Values::Path(ids) | Values::Text(ids) => ids.len() == count,
+        Values::Prefix(_) | Values::Postfix(_) | Values::Intervals(_) | Values::AnyBit(_) => false,
     };
     if let Given::Listed(list) = given
         && !(hook.has_one_selector && is_plain(list.items.len()))
-        && let Some(values) = Compared::of(arg, op, ty, &list.items)
+        && let Some(values) = Compared::of(at, op, ty, &list.items)
     {
         values.report_covered(cx);
         compared.push(values);
     }
-    Some(Filter { arg, negated: op.value.is_negated(), test, span: written.span() })
+    Ok(Asked { at, projection, negated: op.value.is_negated(), values })
+}
+
+fn operator_not_compiled(op: Spanned<Operator>, cx: &mut Cx<'_>) -> Reported {
+    cx.not_compiled(&format!("operator `{}`", op.value), op.span)
 }
 
 /// Tetragon: a `maxData` argument has one more word in front, which filters take for the value (semantics 3.2).
@@ -209,9 +258,9 @@ fn target(
     subject: Subject,
     written: &ArgFilter<'_>,
     cx: &mut Cx<'_>,
-) -> Option<(usize, KnownArg)> {
+) -> Result<(usize, KnownArg), Reported> {
     if written.args.as_ref().is_some_and(|list| list.poisoned) {
-        return None;
+        return Err(cx.reported(written.span()));
     }
     let (list, noun) = match subject {
         Subject::Args => (hook.args, "args"),
@@ -222,30 +271,25 @@ fn target(
         return at_position(list, noun, position.map(|n| n as usize), cx);
     }
     if written.index.is_none() && written.incomplete {
-        return None;
+        return Err(cx.reported(written.span()));
     }
     let index = written.index.unwrap_or(Spanned::new(0, written.span()));
     // Positions count for data, whatever the elements' own index is.
     if subject == Subject::Data {
         return at_position(list, noun, index.map(|n| n as usize), cx);
     }
-    let found = by_index(hook.kind, subject, list, index.value);
+    let found = match subject {
+        Subject::Args => list.by_index(hook.kind, index.value),
+        Subject::Data | Subject::Returned => list.of_index(index.value),
+    };
     check_ambiguous(hook.kind, subject, list, index, cx);
-    if found.is_none() && !list.poisoned {
-        let what = if subject == Subject::Returned { "returned value" } else { "argument" };
-        cx.report(codes::no_such_arg(&format!("{what} {}", index.value), list.span, index.span));
-    }
-    found.map(|at| (at, list.known[at]))
-}
-
-/// The argument with this index; at tracepoints the number of a field, or else the position.
-fn by_index(kind: HookKind, subject: Subject, list: &Args, index: u32) -> Option<usize> {
-    let found = list.known.iter().position(|arg| arg.index == Some(index));
-    match (subject, kind) {
-        (Subject::Args, HookKind::Tracepoint | HookKind::RawTracepoint) => {
-            found.or(Some(index as usize)).filter(|&at| at < list.known.len())
+    match found {
+        Some(at) => Ok((at, list.known[at])),
+        None if list.poisoned => Err(cx.reported(index.span)),
+        None => {
+            let what = if subject == Subject::Returned { "returned value" } else { "argument" };
+            Err(cx.refuse(codes::no_such_arg(&format!("{what} {}", index.value), list.span, index.span)))
         }
-        (Subject::Args | Subject::Data | Subject::Returned, _) => found,
     }
 }
 
@@ -262,31 +306,20 @@ fn check_ambiguous(kind: HookKind, subject: Subject, list: &Args, index: Spanned
     }
 }
 
-/// Of the argument that an entry of `matchArgs` looks at, if there is one.
-pub fn type_of(hook: &HookCx<'_, '_>, written: &ArgFilter<'_>) -> Option<ArgType> {
-    let position = written.args.as_ref().and_then(|list| list.items.first());
-    let at = match position {
-        Some(position) => position.value as usize,
-        None => by_index(hook.kind, Subject::Args, hook.args, written.index.map_or(0, |index| index.value))?,
-    };
-    hook.args.known.get(at)?.ty
-}
-
 fn at_position(
     list: &Args,
     noun: &str,
     position: Spanned<usize>,
     cx: &mut Cx<'_>,
-) -> Option<(usize, KnownArg)> {
-    let found = list.known.get(position.value);
-    if found.is_none() && !list.poisoned {
-        cx.report(codes::no_such_arg(
-            &format!("position {} of `{noun}`", position.value),
-            list.span,
-            position.span,
-        ));
+) -> Result<(usize, KnownArg), Reported> {
+    match list.known.get(position.value) {
+        Some(&arg) => Ok((position.value, arg)),
+        None if list.poisoned => Err(cx.reported(position.span)),
+        None => {
+            let what = format!("position {} of `{noun}`", position.value);
+            Err(cx.refuse(codes::no_such_arg(&what, list.span, position.span)))
+        }
     }
-    found.map(|&arg| (position.value, arg))
 }
 
 /// Two capability sets, by position: the second has what the first has not.
@@ -320,7 +353,7 @@ fn check_capabilities_gained(
     };
     for position in [first, second] {
         let found = at_position(hook.args, "args", position.map(|n| n as usize), cx);
-        if let Some((_, KnownArg { ty: Some(ty), ty_span, .. })) = found
+        if let Ok((_, KnownArg { ty: Some(ty), ty_span, .. })) = found
             && ty.filter_class() != FilterClass::CapSet
         {
             cx.report(codes::operator_refuses_type(op, ty, ty_span));

@@ -2,15 +2,18 @@
 //!
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/{args_linux,generic}.go` (semantics 3, 10.3, 10.4).
 
-use super::facts::FactKind;
-use super::{Cx, kernels, lists};
 use crate::diag::{arguments as codes, lints};
 use crate::policy::Arg;
+use crate::policy::context::facts::FactKind;
+use crate::policy::context::field_path::path_steps;
+use crate::policy::context::{Cx, kernels};
+use crate::policy::expand::lists;
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::objects::Arg as WrittenArg;
 use crate::syntax::ast::read::{List, Text};
 use crate::vocab::Vocabulary;
 use crate::vocab::arg_type::ArgType;
+use crate::vocab::condition::Projection;
 use crate::vocab::hook::{DataSource, HookKind};
 use crate::vocab::limit;
 use crate::vocab::register::Register;
@@ -25,6 +28,24 @@ pub struct Args {
     pub poisoned: bool,
     /// As they are compiled; as long as `known` if nothing was refused.
     pub compiled: Vec<Arg>,
+}
+
+impl Args {
+    /// Of the argument with this index.
+    pub fn of_index(&self, index: u32) -> Option<usize> {
+        self.known.iter().position(|arg| arg.index == Some(index))
+    }
+
+    /// As [`Args::of_index`]; at tracepoints of the field with this number, or else at this position.
+    pub fn by_index(&self, kind: HookKind, index: u32) -> Option<usize> {
+        let found = self.of_index(index);
+        match kind {
+            HookKind::Tracepoint | HookKind::RawTracepoint => {
+                found.or(Some(index as usize)).filter(|&at| at < self.known.len())
+            }
+            HookKind::Kprobe | HookKind::Fentry | HookKind::Lsm | HookKind::Uprobe | HookKind::Usdt => found,
+        }
+    }
 }
 
 /// What a filter has to know of an argument.
@@ -210,7 +231,7 @@ fn known(kind: HookKind, arg: &WrittenArg<'_>, cx: &mut Cx<'_>) -> KnownArg {
     check_copies(arg, max_data, cx);
     check_buffer(arg, known.ty, written.span, cx);
     if let Some(ty) = known.ty
-        && !ty.is_compiled()
+        && ty.reader(Projection::Whole).is_none()
     {
         cx.not_compiled(&format!("argument type `{ty}`"), written.span);
     }
@@ -322,7 +343,7 @@ fn check_source(kind: HookKind, source: Text<'_>, cx: &mut Cx<'_>) {
             Some("move it to `data`"),
             source.span,
         )),
-        HookKind::Lsm => cx.not_compiled("`source`", source.span),
+        HookKind::Lsm => _ = cx.not_compiled("`source`", source.span),
         HookKind::Tracepoint | HookKind::RawTracepoint | HookKind::Usdt => {
             cx.report(lints::ignored("`source`", "it counts in `data` only", source.span));
         }
@@ -343,38 +364,6 @@ fn check_path(path: Text<'_>, cx: &mut Cx<'_>) {
         }
         Ok(_) => {}
     }
-}
-
-/// Whether it is a path of fields that can be followed.
-pub fn is_path(path: &str) -> bool {
-    path_steps(path).is_ok_and(|steps| steps <= limit::RESOLVE_STEPS)
-}
-
-fn path_steps(path: &str) -> Result<usize, &'static str> {
-    let mut steps = 0;
-    for component in path.split('.') {
-        let (name, mut indexes) = match component.find('[') {
-            Some(at) => component.split_at(at),
-            None => (component, ""),
-        };
-        if name.is_empty() && (indexes.is_empty() || steps > 0) {
-            return Err("a name is wanted between dots");
-        }
-        if name.contains(']') {
-            return Err("a `[` is missing");
-        }
-        steps += usize::from(!name.is_empty());
-        while !indexes.is_empty() {
-            let inner = indexes.strip_prefix('[').ok_or("a `.` is wanted after `]`")?;
-            let (number, rest) = inner.split_once(']').ok_or("a `]` is missing")?;
-            if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-                return Err("a number is wanted in brackets");
-            }
-            steps += 1;
-            indexes = rest;
-        }
-    }
-    Ok(steps)
 }
 
 /// Where `resolve` starts: the prototype of the function as it is written (semantics 3.5).
@@ -426,21 +415,6 @@ pub fn check_user_resolve(args: Option<&List<WrittenArg<'_>>>, btf_path: Option<
         if !arg.incomplete {
             let message = format!("`resolve` in a user program needs {missing}");
             cx.report(codes::bad_source(message, "has no type to start from", None, path.span));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_counted_or_refused() {
-        for (path, steps) in [("mm", 1), ("mm.owner.comm", 3), ("a[0].b", 3), ("[1].a", 2), ("a[1][2]", 3)] {
-            assert_eq!(path_steps(path), Ok(steps), "{path}");
-        }
-        for path in ["", ".", "a.", ".a", "a..b", "a.[0]", "a[]", "a[x]", "a[0", "a]0", "a[0]b", "a[[0]]"] {
-            assert!(path_steps(path).is_err(), "{path}");
         }
     }
 }

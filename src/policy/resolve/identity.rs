@@ -2,9 +2,9 @@
 //!
 //! Source: Kubernetes' rules for object names, as Tetragon 4fbfe2d applies them to files.
 
-use super::facts::FactKind;
-use super::{Cx, ResolveOptions};
 use crate::diag::schema as codes;
+use crate::policy::context::Cx;
+use crate::policy::context::facts::FactKind;
 use crate::policy::{Identity, PolicyKind};
 use crate::source::Span;
 use crate::syntax::ast::objects::Metadata;
@@ -12,15 +12,16 @@ use crate::syntax::ast::objects::Metadata;
 const NAME_BYTES: usize = 253;
 const NAMESPACE_BYTES: usize = 63;
 
-/// The policy's identity and where its name stands. `None` if it has none that is allowed.
+/// The policy's identity and where its name stands; a namespaced policy that names no namespace is in `filled_in`.
+/// `None` if it has none that is allowed.
 pub fn resolve(
     kind: PolicyKind,
     metadata: &Metadata<'_>,
-    options: &ResolveOptions,
+    filled_in: &str,
     cx: &mut Cx<'_>,
 ) -> Option<(Identity, Span)> {
     check_labels(metadata, cx);
-    let namespace = namespace(kind, metadata, options, cx);
+    let namespace = namespace(kind, metadata, filled_in, cx);
     let (name, span) = name(metadata, cx)?;
     Some((Identity { kind, namespace: namespace?, name }, span))
 }
@@ -62,7 +63,7 @@ const LABEL_KEY: &str = "a name of 63 characters at most, after a domain and `/`
 fn namespace(
     kind: PolicyKind,
     metadata: &Metadata<'_>,
-    options: &ResolveOptions,
+    filled_in: &str,
     cx: &mut Cx<'_>,
 ) -> Option<Option<String>> {
     let written = metadata.namespace.filter(|namespace| !namespace.text.is_empty());
@@ -73,8 +74,8 @@ fn namespace(
             None
         }
         (PolicyKind::TracingPolicyNamespaced, None) => {
-            cx.unchecked(FactKind::Namespace, &options.namespace, metadata.span());
-            Some(Some(options.namespace.clone()))
+            cx.unchecked(FactKind::Namespace, filled_in, metadata.span());
+            Some(Some(filled_in.to_string()))
         }
         (PolicyKind::TracingPolicyNamespaced | PolicyKind::TracingPolicyBinding, Some(namespace)) => {
             if namespace.text.len() > NAMESPACE_BYTES || !is_dns_label(namespace.text) {

@@ -1,9 +1,9 @@
 //! `spec.options` to what they set. Later ones override earlier ones, as in Tetragon.
 
-use super::Cx;
 use crate::diag::suggest::nearest;
 use crate::diag::{lints, schema as codes};
 use crate::policy::Mode;
+use crate::policy::context::Cx;
 use crate::source::Span;
 use crate::syntax::ast::objects::Spec;
 use crate::vocab::Vocabulary;

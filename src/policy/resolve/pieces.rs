@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 
 use indexmap::IndexSet;
 
-use super::hooks::Written;
+use super::hook::Written;
 use crate::diag::Diagnostics;
 use crate::diag::workload::selects_no_pod;
 use crate::policy::overlap::algebra::{intersect, subtract};
@@ -99,10 +99,11 @@ mod tests {
         let actions = Actions { post: true, override_value: None, signal: None, shown: ShownAction::Post };
         let selector = |i| {
             let span = Span::new(SourceId(0), i, i);
-            Selector { filters: vec![], actions: actions.clone(), span }
+            Selector { number: i as u8, conditions: vec![], actions: actions.clone(), span }
         };
         let hook = Hook {
             call: HookCall::Lsm { hook: "file_open".into() },
+            entry: 0,
             scope: None,
             args: vec![],
             selectors: (0..workloads.len()).map(selector).collect(),

@@ -3,12 +3,14 @@
 //! None is compiled yet; each is checked as Tetragon does, and what Tetragon takes and does not do as
 //! written is pointed out (semantics 4.2 to 4.7, 4.11, 10.6).
 
-use super::Cx;
-use super::facts::FactKind;
-use super::macros::Parts;
 use super::values::number::parse_decimal;
-use super::variables::Given;
 use crate::diag::{arguments as codes, lints};
+use crate::policy::Condition;
+use crate::policy::context::Cx;
+use crate::policy::context::facts::FactKind;
+use crate::policy::context::given::Given;
+use crate::policy::context::reported::Reported;
+use crate::policy::expand::macros::Parts;
 use crate::source::Span;
 use crate::syntax::ast::objects::{
     BinaryFilter, CapabilityFilter, NamespaceChangeFilter, NamespaceFilter, PidFilter,
@@ -16,33 +18,54 @@ use crate::syntax::ast::objects::{
 use crate::syntax::ast::read::{List, Text};
 use crate::vocab::Vocabulary;
 use crate::vocab::capability::Capability;
+use crate::vocab::filter::FilterKind;
 use crate::vocab::limit;
 use crate::vocab::namespace::Namespace;
 use crate::vocab::operator::{BinaryOperator, SetOperator};
 
-pub fn check(parts: &Parts<'_, '_>, cx: &mut Cx<'_>) {
-    if let Some(list) = parts.pids {
-        check_pids(list, cx);
-    }
-    if let Some(list) = parts.binaries {
-        list.items.iter().for_each(|filter| check_binaries(filter, cx));
-    }
-    if let Some(list) = parts.parent_binaries {
-        cx.unchecked(FactKind::ParentsMap, "", list.span);
-        list.items.iter().for_each(|filter| check_binaries(filter, cx));
-    }
-    if let Some(list) = parts.namespaces {
-        check_namespaces(list, cx);
-    }
-    if let Some(list) = parts.namespace_changes {
-        check_namespace_changes(list, cx);
-    }
-    for (list, name) in
-        [(parts.capabilities, "matchCapabilities"), (parts.capability_changes, "matchCapabilityChanges")]
-    {
-        if let Some(list) = list {
-            check_capabilities(list, name, cx);
-        }
+/// The conditions of one filter. `key` is where the selector names it, if it does so itself.
+pub fn resolve(
+    kind: FilterKind,
+    parts: &Parts<'_, '_>,
+    key: Option<Span>,
+    cx: &mut Cx<'_>,
+) -> Result<Vec<Condition>, Reported> {
+    let place = match kind {
+        FilterKind::Pids => parts.pids.map(|list| {
+            check_pids(list, cx);
+            list.span
+        }),
+        FilterKind::Binaries => parts.binaries.map(|list| {
+            list.items.iter().for_each(|filter| check_binaries(filter, cx));
+            list.span
+        }),
+        FilterKind::ParentBinaries => parts.parent_binaries.map(|list| {
+            cx.unchecked(FactKind::ParentsMap, "", list.span);
+            list.items.iter().for_each(|filter| check_binaries(filter, cx));
+            list.span
+        }),
+        FilterKind::Namespaces => parts.namespaces.map(|list| {
+            check_namespaces(list, cx);
+            list.span
+        }),
+        FilterKind::NamespaceChanges => parts.namespace_changes.map(|list| {
+            check_namespace_changes(list, cx);
+            list.span
+        }),
+        FilterKind::Capabilities => parts.capabilities.map(|list| {
+            check_capabilities(list, kind.name(), cx);
+            list.span
+        }),
+        FilterKind::CapabilityChanges => parts.capability_changes.map(|list| {
+            check_capabilities(list, kind.name(), cx);
+            list.span
+        }),
+        FilterKind::Args | FilterKind::Data | FilterKind::ReturnArgs | FilterKind::Workloads => None,
+    };
+    match place {
+        // No source reads a fact of the process yet.
+        Some(span) => Err(cx.not_compiled(&format!("`{kind}`"), key.unwrap_or(span))),
+        None => Ok(vec![]),
     }
 }
 

@@ -1,12 +1,15 @@
 //! `selectors` to the ordered list in which the first that matches decides.
 
-use super::hooks::HookCx;
-use super::macros::Parts;
-use super::reach::{Compared, Earlier, Seen};
-use super::tetragon::{self, Encoded};
-use super::{Cx, actions, arg_filters, process, weak, workload};
+use super::check::reach::{Compared, Earlier, Seen};
+use super::check::tetragon::{self, Encoded};
+use super::check::weak;
+use super::hook::HookCx;
+use super::{actions, arg_filters, process, workload};
 use crate::diag::{arguments, lints, schema as codes};
-use crate::policy::{Actions, Scope, Selector, ShownAction};
+use crate::policy::context::Cx;
+use crate::policy::context::reported::{self, Reported};
+use crate::policy::expand::macros::Parts;
+use crate::policy::{Actions, Condition, Scope, Selector, ShownAction};
 use crate::source::Span;
 use crate::syntax::ast::objects::Selector as WrittenSelector;
 use crate::syntax::ast::read::List;
@@ -23,12 +26,13 @@ pub fn resolve(
     let Some(list) = written.filter(|list| !list.items.is_empty()) else {
         tetragon::check_silence(hook, cx);
         let all = hook.name.iter().map(|name| post_everything(name.span)).collect();
-        return Selectors { all, workloads: vec![] };
+        return Selectors { all: Ok(all), workloads: vec![] };
     };
     if let Some(extra) = list.items.get(limit::SELECTORS_PER_HOOK) {
         cx.report(codes::too_many_selectors(list.items.len(), limit::SELECTORS_PER_HOOK, extra.span()));
     }
-    let mut selectors = Selectors { all: Vec::with_capacity(list.items.len()), workloads: vec![] };
+    let mut all = Vec::with_capacity(list.items.len());
+    let mut workloads = vec![];
     let mut counts = arg_filters::Counts::default();
     let mut earlier = Earlier::default();
     let mut encoded = Encoded::new(list.items.len());
@@ -39,23 +43,24 @@ pub fn resolve(
         };
         encoded.add(hook, &parts, cx);
         let workload = parts.workloads.and_then(|filter| workload::of_filter(filter, cx));
-        if workload.is_some() || !selectors.workloads.is_empty() {
-            selectors.workloads.resize(selectors.all.len(), None);
-            selectors.workloads.push(workload.clone());
+        if workload.is_some() || !workloads.is_empty() {
+            workloads.resize(all.len(), None);
+            workloads.push(workload.clone());
         }
-        let (selector, compared) = selector(hook, &parts, &mut counts, cx);
+        let (conditions, actions, compared) = selector(hook, &parts, &mut counts, cx);
+        let number = u8::try_from(all.len()).unwrap_or(u8::MAX);
         let args = parts.args.map_or(0, |list| list.items.len());
         let is_whole = parts.has_only_arg_filters() && compared.len() == args && !written.incomplete;
-        let (enforces, span) = (selector.actions.enforces(), written.span());
+        let (enforces, span) = (actions.enforces(), written.span());
         earlier.take(Seen { compared, is_whole, workload, enforces, span }, cx);
-        selectors.all.push(selector);
+        all.push(conditions.map(|conditions| Selector { number, conditions, actions, span }));
     }
-    selectors
+    Selectors { all: reported::all(all), workloads }
 }
 
 /// The selectors of a hook in order.
 pub struct Selectors {
-    pub all: Vec<Selector>,
+    pub all: Result<Vec<Selector>, Reported>,
     /// The workloads that each is for among those of the policy, `None` for all of them; empty if every one is
     /// for all.
     pub workloads: Vec<Option<Scope>>,
@@ -63,7 +68,7 @@ pub struct Selectors {
 
 fn post_everything(span: Span) -> Selector {
     let actions = Actions { post: true, override_value: None, signal: None, shown: ShownAction::Post };
-    Selector { filters: vec![], actions, span }
+    Selector { number: 0, conditions: vec![], actions, span }
 }
 
 fn selector<'v, 'c: 'v>(
@@ -71,40 +76,43 @@ fn selector<'v, 'c: 'v>(
     parts: &Parts<'v, 'v>,
     counts: &mut arg_filters::Counts,
     cx: &mut Cx<'c>,
-) -> (Selector, Vec<Compared<'v>>) {
-    report_uncompiled(parts, cx);
+) -> (Result<Vec<Condition>, Reported>, Actions, Vec<Compared<'v>>) {
     if let Some(label) = parts.written.label.filter(|label| !label.value.is_empty()) {
         cx.report(codes::left_out("`label` of a selector", "names it in Tetragon's metrics", label.span));
     }
-    process::check(parts, cx);
     check_return_filters(hook, parts, cx);
-    let (filters, compared) = arg_filters::resolve(hook, parts, counts, cx);
+    arg_filters::check_counts(parts, counts, cx);
+    let mut compared = vec![];
+    let of_kind = |&kind| conditions(kind, hook, parts, &mut compared, cx);
+    let found = reported::all(FilterKind::ALL.iter().map(of_kind).collect());
     let actions = actions::resolve(hook, parts.actions, cx);
     actions::check_return_actions(hook, parts, cx);
     weak::check(hook, parts, cx);
-    (Selector { filters, actions, span: parts.written.span() }, compared)
+    (found.map(|found| found.concat()), actions, compared)
 }
 
-/// Filters of the selector, its own or a macro's, that are not evaluated yet.
-fn report_uncompiled(parts: &Parts<'_, '_>, cx: &mut Cx<'_>) {
-    for &kind in FilterKind::ALL {
-        let place = match kind {
-            FilterKind::Pids => parts.pids.map(|list| list.span),
-            FilterKind::Args => parts.args.map(|list| list.span),
-            FilterKind::Data => parts.data.map(|list| list.span),
-            FilterKind::ReturnArgs => parts.return_args.map(|list| list.span),
-            FilterKind::Binaries => parts.binaries.map(|list| list.span),
-            FilterKind::ParentBinaries => parts.parent_binaries.map(|list| list.span),
-            FilterKind::Namespaces => parts.namespaces.map(|list| list.span),
-            FilterKind::NamespaceChanges => parts.namespace_changes.map(|list| list.span),
-            FilterKind::Capabilities => parts.capabilities.map(|list| list.span),
-            FilterKind::CapabilityChanges => parts.capability_changes.map(|list| list.span),
-            FilterKind::Workloads => parts.workloads.map(|filter| filter.node.span),
-        };
-        if let (Some(span), false) = (place, kind.is_compiled()) {
-            let span = key_span(parts.written.node, kind.name()).unwrap_or(span);
-            cx.not_compiled(&format!("`{kind}`"), span);
-        }
+/// What a filter of the selector, its own or a macro's, asks for.
+fn conditions<'v, 'c: 'v>(
+    kind: FilterKind,
+    hook: &HookCx<'_, '_>,
+    parts: &Parts<'v, 'v>,
+    compared: &mut Vec<Compared<'v>>,
+    cx: &mut Cx<'c>,
+) -> Result<Vec<Condition>, Reported> {
+    let key = key_span(parts.written.node, kind.name());
+    match kind {
+        FilterKind::Args => arg_filters::resolve(hook, parts, compared, cx),
+        FilterKind::Data => arg_filters::resolve_data(hook, parts, key, cx),
+        FilterKind::ReturnArgs => arg_filters::resolve_returned(hook, parts, key, cx),
+        FilterKind::Pids
+        | FilterKind::Binaries
+        | FilterKind::ParentBinaries
+        | FilterKind::Namespaces
+        | FilterKind::NamespaceChanges
+        | FilterKind::Capabilities
+        | FilterKind::CapabilityChanges => process::resolve(kind, parts, key, cx),
+        // Decided per cgroup: it becomes the scope of the hook.
+        FilterKind::Workloads => Ok(vec![]),
     }
 }
 

@@ -5,11 +5,11 @@
 //! and left out, so that a scope may have no terms: it selects nothing.
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/k8s.go`, `pkg/policyfilter` (semantics 8.2).
 
-use super::Cx;
-use super::facts::FactKind;
 use super::identity::is_label_key;
 use crate::diag::schema::shown;
 use crate::diag::{lints, workload as codes};
+use crate::policy::context::Cx;
+use crate::policy::context::facts::FactKind;
 use crate::policy::overlap::{self, NAMESPACE_LABEL};
 use crate::policy::{Requirement, RequirementOp, Scope, ScopeTerm};
 use crate::source::{Span, Spanned};

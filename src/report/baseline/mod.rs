@@ -24,14 +24,16 @@ use crate::memory::{KernelProfile, Refused};
 pub use policies::tetragon_policies;
 
 /// What Tetragon is asked to load for one policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct TetragonPolicy {
     /// It has a pod, container, host or namespace selector, so it takes one of the workload filters.
     pub filtered: bool,
     pub hooks: Vec<TetragonHook>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct TetragonHook {
     pub kind: HookKind,
     /// Some selector overrides.
@@ -40,7 +42,8 @@ pub struct TetragonHook {
     pub tables: Vec<ValueTable>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum HookKind {
     Kprobe { function: String },
     Lsm { hook: String },
@@ -48,7 +51,8 @@ pub enum HookKind {
 }
 
 /// Values of one filter that Tetragon keeps in maps of their own. Up to four integers stand in the selector itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum ValueTable {
     /// Length of each distinct string or path.
     Strings(Vec<u32>),

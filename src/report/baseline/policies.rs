@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{HookKind, TetragonHook, TetragonPolicy, ValueTable};
-use crate::policy::{Hook, HookCall, PolicySet, Scope, ScopeTerm, Selector, StrId, Test};
+use crate::policy::{Hook, HookCall, PolicySet, Scope, ScopeTerm, Selector, StrId, Values};
 
 /// One entry for each policy of the set, in its order.
 pub fn tetragon_policies(set: &PolicySet) -> Vec<TetragonPolicy> {
@@ -19,8 +19,7 @@ pub fn tetragon_policies(set: &PolicySet) -> Vec<TetragonPolicy> {
 fn as_written(hooks: &[Hook]) -> Vec<Cow<'_, Hook>> {
     let mut whole: Vec<Cow<'_, Hook>> = Vec::with_capacity(hooks.len());
     for hook in hooks {
-        let same = |other: &Cow<'_, Hook>| other.span == hook.span && other.call == hook.call;
-        match whole.last_mut().filter(|other| same(other)) {
+        match whole.last_mut().filter(|other| other.is_beside(hook)) {
             Some(other) => {
                 let missing = |s: &&Selector| other.selectors.iter().all(|known| known.span != s.span);
                 let missing: Vec<Selector> = hook.selectors.iter().filter(missing).cloned().collect();
@@ -49,39 +48,49 @@ fn tetragon_hook(set: &PolicySet, hook: &Hook) -> TetragonHook {
         HookCall::Lsm { hook } => HookKind::Lsm { hook: hook.clone() },
     };
     let count = |values: &[StrId]| u32::try_from(values.len()).unwrap_or(u32::MAX);
-    let table = |test: &Test| match test {
-        Test::Equal(values) => {
+    let table = |values: &Values| match values {
+        Values::Path(values) | Values::Text(values) => {
             let length = |&value: &StrId| u32::try_from(set.strings.get(value).len()).unwrap_or(u32::MAX);
             Some(ValueTable::Strings(values.iter().map(length).collect()))
         }
-        Test::Prefix(values) => Some(ValueTable::Prefixes(count(values))),
-        Test::Postfix(values) => Some(ValueTable::Postfixes(count(values))),
+        Values::Prefix(values) => Some(ValueTable::Prefixes(count(values))),
+        Values::Postfix(values) => Some(ValueTable::Postfixes(count(values))),
         // Up to four stand in the selector itself; more Tetragon refuses.
-        Test::Int(_) => None,
+        Values::Intervals(_) | Values::AnyBit(_) => None,
     };
     TetragonHook {
         kind,
         overrides: hook.selectors.iter().any(|s| s.actions.override_value.is_some()),
         selectors: u32::try_from(hook.selectors.len()).unwrap_or(u32::MAX),
-        tables: hook.selectors.iter().flat_map(|s| &s.filters).filter_map(|f| table(&f.test)).collect(),
+        tables: hook.selectors.iter().flat_map(|s| &s.conditions).filter_map(|c| table(&c.values)).collect(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Actions, Filter, Identity, Mode, Policy, PolicyKind, ScopeId, ShownAction};
+    use crate::policy::{
+        Actions, Condition, Identity, Mode, Policy, PolicyKind, ScopeId, ShownAction, Source,
+    };
     use crate::source::{SourceId, Span};
+    use crate::vocab::condition::Projection;
 
     fn pods(namespace: Option<&str>) -> ScopeTerm {
         ScopeTerm::Pods { namespace: namespace.map(str::to_owned), pod: vec![], container: vec![] }
     }
 
-    fn selector(tests: Vec<Test>, override_value: Option<i32>) -> Selector {
+    fn selector(tests: Vec<Values>, override_value: Option<i32>) -> Selector {
         let span = Span::new(SourceId(0), 0, 0);
-        let filters = tests.into_iter().map(|test| Filter { arg: 0, negated: false, test, span }).collect();
+        let condition = |values| Condition {
+            source: Source::Argument(0),
+            projection: Projection::Whole,
+            negated: false,
+            values,
+            span,
+        };
+        let conditions = tests.into_iter().map(condition).collect();
         let actions = Actions { post: true, override_value, signal: None, shown: ShownAction::Override };
-        Selector { filters, actions, span }
+        Selector { number: 0, conditions, actions, span }
     }
 
     #[test]
@@ -95,10 +104,11 @@ mod tests {
         let hook = Hook {
             scope: None,
             call: HookCall::Lsm { hook: "file_open".into() },
+            entry: 0,
             args: vec![],
             selectors: vec![
-                selector(vec![Test::Equal(vec![short, long]), Test::Int(vec![1])], None),
-                selector(vec![Test::Prefix(vec![short])], Some(-1)),
+                selector(vec![Values::Path(vec![short, long]), Values::numbers([1])], None),
+                selector(vec![Values::Prefix(vec![short])], Some(-1)),
             ],
             message: None,
             tags: vec![],

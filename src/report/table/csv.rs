@@ -4,7 +4,7 @@ use crate::report::baseline::BaselineTotals;
 use crate::report::{Memory, Report};
 
 const HEAD: &str = "row,name,operation,kind,policies,programs,maps,entries,memlock_bytes,memlock_least_bytes,\
-                    charged_bytes,charged_least_bytes,uncharged_bytes,uncharged_least_bytes\n";
+                    charged_bytes,charged_least_bytes,uncharged_bytes,uncharged_least_bytes,limit,actual\n";
 
 /// A line of the table; a number that the row does not have stays empty.
 #[derive(Default)]
@@ -17,29 +17,35 @@ struct Line<'a> {
     programs: Option<u64>,
     maps: Option<u64>,
     entries: Option<u64>,
+    limit: Option<u64>,
+    actual: Option<u64>,
 }
 
 impl Line<'_> {
     fn write(&self, memory: &Memory, text: &mut String) {
+        self.put(Some(memory), text);
+    }
+
+    fn put(&self, memory: Option<&Memory>, text: &mut String) {
         let names = [self.row, self.name, self.operation, self.kind].map(quoted);
-        let numbers = [self.policies, self.programs, self.maps, self.entries]
-            .map(|n| n.map_or(String::new(), |n| n.to_string()));
-        let bytes = [
-            memory.memlock_bytes,
-            memory.memlock_least_bytes,
-            memory.charged_bytes,
-            memory.charged_least_bytes,
-            memory.uncharged_bytes,
-            memory.uncharged_least_bytes,
+        let bytes: [fn(&Memory) -> u64; 6] = [
+            |m| m.memlock_bytes,
+            |m| m.memlock_least_bytes,
+            |m| m.charged_bytes,
+            |m| m.charged_least_bytes,
+            |m| m.uncharged_bytes,
+            |m| m.uncharged_least_bytes,
         ];
-        let cells: Vec<String> =
-            names.into_iter().chain(numbers).chain(bytes.map(|b| b.to_string())).collect();
+        let numbers = [self.policies, self.programs, self.maps, self.entries].into_iter();
+        let numbers = numbers.chain(bytes.map(|of| memory.map(of))).chain([self.limit, self.actual]);
+        let numbers = numbers.map(|n| n.map_or(String::new(), |n| n.to_string()));
+        let cells: Vec<String> = names.into_iter().chain(numbers).collect();
         text.push_str(&cells.join(","));
         text.push('\n');
     }
 }
 
-/// RFC 4180 with LF. A policy's row has its shares; their lower ends are not attributed and repeat the upper ones.
+/// RFC 4180 with LF. A policy's row has its shares. The contributors of a budget follow it, its name as their kind.
 pub fn csv(report: &Report) -> String {
     let mut text = HEAD.to_owned();
     let t = &report.totals;
@@ -84,15 +90,7 @@ pub fn csv(report: &Report) -> String {
         line.write(&m.memory, &mut text);
     }
     for p in &report.policies {
-        let shares = Memory {
-            memlock_bytes: p.memlock_bytes,
-            memlock_least_bytes: p.memlock_bytes,
-            charged_bytes: p.charged_bytes,
-            charged_least_bytes: p.charged_bytes,
-            uncharged_bytes: p.uncharged_bytes,
-            uncharged_least_bytes: p.uncharged_bytes,
-        };
-        Line { row: "policy", name: &p.policy, ..Line::default() }.write(&shares, &mut text);
+        Line { row: "policy", name: &p.policy, ..Line::default() }.write(&p.share(), &mut text);
     }
     let b = &report.baseline;
     for (kind, totals) in [("wanted", &b.wanted), ("loaded", &b.loaded)] {
@@ -100,6 +98,16 @@ pub fn csv(report: &Report) -> String {
         let (policies, programs, maps) = (Some(policies), Some(programs), Some(maps));
         Line { row: "baseline", name: &b.tool, kind, policies, programs, maps, ..Line::default() }
             .write(&memory, &mut text);
+    }
+    for b in &report.budgets {
+        let kind = if b.holds { "holds" } else { "exceeded" };
+        let (limit, actual) = (Some(b.limit), Some(b.actual));
+        Line { row: "budget", name: &b.name, kind, limit, actual, ..Line::default() }.put(None, &mut text);
+        for c in &b.largest {
+            let actual = Some(c.amount);
+            Line { row: "contributor", name: &c.name, kind: &b.name, actual, ..Line::default() }
+                .put(None, &mut text);
+        }
     }
     text
 }

@@ -14,7 +14,7 @@ use figures::{at_most, bytes, count, memory, memory_at_most};
 use grid::{Column, Grid};
 
 use super::baseline::Baseline;
-use super::{LimitRow, MapRow, Meeting, Memory, OperationRow, Overlap, ProgramRow, Report, Role};
+use super::{Budget, LimitRow, MapRow, Meeting, Memory, OperationRow, Overlap, ProgramRow, Report, Role, Unit};
 
 pub use csv::csv;
 pub use figures::bytes as human_bytes;
@@ -89,6 +89,7 @@ fn parts(report: &Report) -> Vec<Part> {
         )),
         Part::Grid(summary(report)),
     ];
+    parts.extend(budgets(&report.budgets));
     if !report.baseline.ceilings.is_empty() {
         parts.push(stopped(&report.baseline));
     }
@@ -135,6 +136,38 @@ fn limits(report: &Report) -> Option<Part> {
     );
     let lines: Vec<String> = nearest.iter().map(line).chain([room]).collect();
     (!nearest.is_empty()).then(|| Part::List("Limits:".into(), lines))
+}
+
+fn budgets(budgets: &[Budget]) -> Vec<Part> {
+    if budgets.is_empty() {
+        return vec![];
+    }
+    let mut grid = Grid::new([
+        Column::left("budget"),
+        Column::right("limit"),
+        Column::right("needed"),
+        Column::left(""),
+    ]);
+    grid.rows(budgets.iter().map(|b| {
+        let holds = if b.holds { "holds" } else { "exceeded" };
+        vec![b.name.clone(), amount(b.unit, b.limit), amount(b.unit, b.actual), holds.to_string()]
+    }));
+    let mut parts = vec![Part::Grid(grid)];
+    for budget in budgets.iter().filter(|b| !b.holds) {
+        let title = format!("What takes most of {}:", budget.name);
+        let items = budget.largest.iter().map(|c| format!("{}: {}", c.name, amount(budget.unit, c.amount)));
+        parts.push(Part::List(title, items.collect()));
+    }
+    parts
+}
+
+/// With every byte, since a limit may lie between two rounded figures.
+pub fn amount(unit: Unit, amount: u64) -> String {
+    match unit {
+        Unit::Count => count(amount),
+        Unit::Bytes if amount < 1024 => bytes(amount),
+        Unit::Bytes => format!("{} ({})", count(amount), bytes(amount)),
+    }
 }
 
 fn memory_columns() -> [Column; 3] {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::report::tests::input;
-use crate::report::{Input, forecast};
+use crate::report::{Budgets, Input, forecast};
 
 fn report(input: &Input) -> Report {
     forecast(input).unwrap()
@@ -64,6 +64,29 @@ fn markdown_rows_have_as_many_cells_as_their_titles() {
     assert!(text.starts_with("## Forecast"));
 }
 
+/// A report whose budgets hold, and one of which one does not.
+fn with_budgets() -> (Report, Report) {
+    let with = |max_maps| {
+        let mut report = report(&input(3));
+        let budgets =
+            Budgets { max_maps: Some(max_maps), max_policy_memlock: Some(1 << 40), ..Budgets::default() };
+        report.budgets = budgets.judge(&report);
+        report
+    };
+    (with(5), with(1))
+}
+
+#[test]
+fn budgets_are_shown_with_what_exceeds_them() {
+    let (holds, exceeded) = with_budgets();
+    for text in [human(&holds), markdown(&holds)] {
+        assert!(text.contains("max-maps") && !text.contains("exceeded"), "{text}");
+    }
+    for text in [human(&exceeded), markdown(&exceeded)] {
+        assert!(text.contains("exceeded") && text.contains("lsm:bprm"), "{text}");
+    }
+}
+
 #[test]
 fn csv_has_every_row_and_every_byte() {
     let mut odd = input(30);
@@ -73,7 +96,11 @@ fn csv_has_every_row_and_every_byte() {
     assert_eq!(text.lines().count(), 1 + 1 + 3 + 3 + 1 + 5 + 30 + 2);
     assert!(text.contains("policy,\"a,\"\"b\"\"\","));
     for line in text.lines().filter(|l| !l.contains('"')) {
-        assert_eq!(line.split(',').count(), 14, "{line}");
+        assert_eq!(line.split(',').count(), 16, "{line}");
     }
     assert!(text.contains(&format!(",{},", report.totals.memory.memlock_bytes)));
+    let (_, exceeded) = with_budgets();
+    let text = csv(&exceeded);
+    assert!(text.contains("\nbudget,max-maps,,exceeded,,,,,,,,,,,1,5\n"), "{text}");
+    assert!(text.contains("\ncontributor,lsm:bprm_check_security,,max-maps,,,,,,,,,,,,2\n"), "{text}");
 }

@@ -160,3 +160,20 @@ fn the_number_of_threads_changes_nothing() {
         assert_eq!(run(&texts, threads), one);
     }
 }
+
+#[test]
+fn what_is_no_yaml_in_a_folder_is_skipped_unless_it_may_be_a_policy() {
+    let helm =
+        format!("{POLICY}spec:\n  kprobes:\n{{{{- if .Values.exec }}}}\n  - call: x\n{{{{- end }}}}\n");
+    for text in [helm.as_str(), "a: b: c\n", "key: [1\n", "\tx: 1\n", "{{ .Values.all }}: {{ x }}\nq: [\n"] {
+        assert_eq!(found(text), (vec![], vec![(Code::OTHER_DOCUMENT, Severity::Note)]), "{text}");
+        assert!(named(text).1.iter().any(|(_, severity)| *severity == Severity::Error), "{text}");
+    }
+    for text in
+        ["kind: TracingPolicy\nspec: [\n", "apiVersion: cilium.io/v1alpha1\na: b: c\n", "LsmHooks: [\n"]
+    {
+        assert!(found(text).1.iter().any(|(_, severity)| *severity == Severity::Error), "{text}");
+    }
+    // Braces alone make no template.
+    assert_eq!(found(&format!("{POLICY}spec: {{message: \"{{{{x}}}}\"}}\n")).0, ["TracingPolicy/a"]);
+}

@@ -11,6 +11,7 @@
 
 pub mod scalars;
 
+mod common;
 mod reader;
 mod tabs;
 mod tags;

@@ -1,4 +1,5 @@
-//! Events of the YAML parser to documents, with recovery at the next document after an error.
+//! Text to documents: by [`Common`] as long as it can, then by the YAML parser's events, with recovery at the next
+//! document after an error.
 //!
 //! Assumes that the text holds no control characters (`source::discover` refuses them).
 //! Guarantees to end: each call of the parser moves forward, and what aliases add is bounded.
@@ -6,6 +7,7 @@
 
 use granit_parser::{ErrorKind, Options, Parser, ScanError, StrInput};
 
+use super::common::{Common, Next};
 use super::tabs::TabCheck;
 use super::tree::{Builder, Located, Stop};
 use super::{MAX_DEPTH, Node};
@@ -16,6 +18,8 @@ use crate::source::{SourceId, Span};
 pub struct Reader<'s> {
     text: &'s str,
     source: SourceId,
+    /// Reads until it meets what it does not know.
+    common: Option<Common<'s>>,
     parser: Parser<'s, StrInput<'s>>,
     /// Where the parser's text starts in `text`.
     base: usize,
@@ -26,9 +30,15 @@ pub struct Reader<'s> {
 
 impl<'s> Reader<'s> {
     pub fn new(source: SourceId, text: &'s str) -> Reader<'s> {
+        Reader { common: Common::new(source, text), ..Reader::of_events(source, text) }
+    }
+
+    /// Gives the same documents through the parser's events alone: what [`Reader::new`] is measured against.
+    pub fn of_events(source: SourceId, text: &'s str) -> Reader<'s> {
         Reader {
             text,
             source,
+            common: None,
             parser: Parser::new_from_str_with_options(text, options()),
             base: 0,
             builder: Builder::new(source, text),
@@ -39,6 +49,15 @@ impl<'s> Reader<'s> {
 
     /// The next document that could be read, `None` at the end. What stands between is reported.
     pub fn next(&mut self, diags: &mut Diagnostics) -> Option<Node<'s>> {
+        match self.common.as_mut().map(Common::next) {
+            Some(Next::Document(node)) => return Some(node),
+            Some(Next::End) => return None,
+            Some(Next::StepBack(at)) => {
+                self.common = None;
+                self.start_parser(at);
+            }
+            None => {}
+        }
         while !self.ended {
             match self.parser.next_event() {
                 None => self.ended = true,
@@ -79,9 +98,13 @@ impl<'s> Reader<'s> {
         };
         let line_breaks = self.text[at..].match_indices('\n').map(|(i, line_break)| (at + i + 1, line_break));
         let next = line_breaks.into_iter().find(ends_document).map_or(self.text.len(), |(line, _)| line);
-        self.parser = Parser::new_from_str_with_options(&self.text[next..], options());
-        self.base = next;
-        self.builder.abandon(next);
+        self.start_parser(next);
+    }
+
+    fn start_parser(&mut self, at: usize) {
+        self.parser = Parser::new_from_str_with_options(&self.text[at..], options());
+        self.base = at;
+        self.builder.abandon(at);
     }
 
     fn recover(&mut self, diags: &mut Diagnostics) {
@@ -102,6 +125,10 @@ impl<'s> Reader<'s> {
         let span = Span::new(self.source, start, end);
         diags.push(match error.kind() {
             ErrorKind::RecursionLimitExceeded => report::nested_too_deeply(span, MAX_DEPTH),
+            // granit-parser 2.2.0 calls it the end of the file.
+            ErrorKind::UnexpectedEofImplicitFlowMapping if self.text[start..].starts_with(',') => {
+                report::nothing_before_comma(span)
+            }
             kind => {
                 let label = match kind {
                     ErrorKind::UnclosedFlowCollection { .. } | ErrorKind::UnclosedQuotedScalar => {
@@ -158,6 +185,10 @@ fn syntax_help(kind: &ErrorKind, line: &str) -> Option<&'static str> {
             "compare the indentation with the lines above: entries of one list or mapping start in the same column",
         ),
         ErrorKind::UnexpectedCharacter { .. } => Some("quote the value"),
+        ErrorKind::InvalidLowSurrogate
+        | ErrorKind::InvalidLowSurrogateHexEscape
+        | ErrorKind::MissingLowSurrogate
+        | ErrorKind::UnpairedLowSurrogate => Some(report::SURROGATES_HELP),
         ErrorKind::UnknownQuotedScalarEscape => Some("in single quotes, a backslash stands for itself"),
         // The parser's list of kinds may grow; the message says what it is in any case.
         _ => None,

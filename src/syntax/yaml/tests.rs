@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::diag::{Code, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::source::SourceId;
 
 fn read(text: &str) -> (Vec<Node<'_>>, Diagnostics) {
@@ -83,6 +83,44 @@ fn a_byte_order_mark_is_skipped_and_moves_no_span() {
 fn json_is_yaml() {
     let text = "{\n\t\"a\": [1, true, null, \"x\\u0041\\/\"],\n\t\"b\": {\"c\": {}}\n}";
     assert_eq!(shown(&one(text)), r#"{"a":[1,true,null,"xA/"],"b":{"c":{}}}"#);
+}
+
+#[test]
+fn a_character_is_not_escaped_by_halves() {
+    let found = |text: &str| -> Vec<(String, Option<String>)> {
+        let (nodes, diags) = read(text);
+        assert_eq!(nodes.is_empty(), diags.has_errors());
+        let shown = |d: &Diagnostic| {
+            let span = d.labels[0].span;
+            (text[span.start as usize..span.end as usize].to_string(), d.help.clone())
+        };
+        diags.iter().map(shown).collect()
+    };
+    let help = Some("write `😀`, or `\\U0001F600`".to_string());
+    assert_eq!(found(r#"a: "x \\ é \ud83d\ude00 y""#), [(r"\ud83d\ude00".to_string(), help.clone())]);
+    assert_eq!(found(r#"{"a": ["\uD83D\uDE00"]}"#), [(r"\uD83D\uDE00".to_string(), help)]);
+    for accepted in [r#""\\ud83d\\ude00""#, r"'\ud83d\ude00'", r#""\U0001F600\u00e9\ud7ff\ue000""#, r"\ud83d"]
+    {
+        assert_eq!(found(accepted), [], "{accepted}");
+    }
+    for half in [r#""\ud83d""#, r#""\ude00""#, r#""\ud83d\u0041""#, r#""\U0000d83d""#] {
+        assert_eq!(found(half).len(), 1, "{half}");
+    }
+    // The oracle reads with a port of libyaml's scanner.
+    assert!(oracle(r#"a: "\ud83d\ude00""#).is_err());
+    assert!(oracle(r#"a: "\U0001F600""#).is_ok());
+}
+
+#[test]
+fn a_comma_without_a_value_is_what_is_wrong() {
+    let texts =
+        [("a: {,}", 4), ("[,]", 1), ("[a,,b]", 3), ("{a: b,,c: d}", 6), ("[[],  , x]", 6), ("{,a: 1}", 1)];
+    for (text, at) in texts {
+        let (_, diags) = read(text);
+        let first = diags.iter().next().expect(text);
+        assert_eq!(first.message, "invalid YAML: nothing comes before this comma", "{text}");
+        assert_eq!(first.labels[0].span.start, at, "{text}");
+    }
 }
 
 #[test]

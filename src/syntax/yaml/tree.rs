@@ -193,6 +193,13 @@ impl<'s> Builder<'s> {
         }
         let end = if style == Style::Block { trim_line_breaks(self.text, start, end) } else { end };
         let span = Span::new(self.source, start, end);
+        if style == Style::DoubleQuoted
+            && let Some((at, written)) = surrogates(&self.text[start..end])
+        {
+            let place = Span::new(self.source, start + at, start + at + written.len());
+            diags.push(report::surrogate_escapes(place, written));
+            self.failed = true;
+        }
         let style = match tag.map(|tag| tags::effect(tag, &text, style)) {
             None | Some(Effect::None) => style,
             Some(Effect::Plain) => Style::Plain,
@@ -408,6 +415,23 @@ fn merge<'s>(entries: &mut Vec<(Node<'s>, Node<'s>)>, value: Node<'s>) -> Result
 
 fn null<'s>(span: Span) -> Node<'s> {
     Node { span, kind: NodeKind::Scalar { text: Cow::Borrowed(""), style: Style::Plain } }
+}
+
+/// The first character that a double-quoted scalar escapes by its two UTF-16 halves, as JSON does.
+// Tetragon: libyaml, and so go-yaml v2, takes no escape of a half (`yaml_parser_scan_flow_scalar`).
+fn surrogates(raw: &str) -> Option<(usize, &str)> {
+    const ESCAPE: usize = r"\ud83d".len();
+    let mut rest = raw;
+    while let Some(backslash) = rest.find('\\') {
+        let at = raw.len() - rest.len() + backslash;
+        let mut behind = raw[at + 1..].chars();
+        let is_half = |digits: &str| matches!(u32::from_str_radix(digits, 16), Ok(0xd800..0xe000));
+        if behind.next() == Some('u') && raw.get(at + 2..at + ESCAPE).is_some_and(is_half) {
+            return Some((at, raw.get(at..at + 2 * ESCAPE)?));
+        }
+        rest = behind.as_str();
+    }
+    None
 }
 
 fn trim_line_breaks(text: &str, start: usize, end: usize) -> usize {

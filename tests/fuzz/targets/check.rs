@@ -7,13 +7,13 @@ use libfuzzer_sys::fuzz_target;
 use tetrafold::diag::levels::{Level, Levels, Named};
 use tetrafold::diag::{Diagnostics, Severity, github, json, render, sarif};
 use tetrafold::driver::{self, Input};
-use tetrafold::policy::resolve::ResolveOptions;
+use tetrafold::policy::phases::ResolveOptions;
 use tetrafold::source::Sources;
 use tetrafold::platform::Target;
 
 fuzz_target!(|data: &[u8]| {
     let input =
-        Input { paths: vec!["-".into()], threads: 1, allow_empty: false, resolve: ResolveOptions::default() };
+        Input { paths: vec!["-".into()], exclude: Default::default(), threads: 1, allow_empty: false, resolve: ResolveOptions::default() };
     let mut diags = Diagnostics::default();
     let sources = driver::read(&input, &mut &*data, &mut diags);
     let policies = driver::policies(&sources, &input, &mut diags);

@@ -4,7 +4,8 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
-use super::surroundings::{NO_PROGRAM, bind, enter_directory_of, executable, join_cgroup};
+use super::surroundings::{Mounts, NO_PROGRAM, bind, cgroup_to_join, enter_directory_of, executable, mount};
+use super::uring;
 use crate::script::{Act, Origin, Step, Value, Way};
 
 /// What the caller does for a step that acts: gets into place, then makes the call.
@@ -13,30 +14,44 @@ use crate::script::{Act, Origin, Step, Value, Way};
 pub fn take(step: &Step) -> Result<String, String> {
     match step {
         Step::Exec(act) => in_place(act).and_then(|()| exec(act)),
-        Step::Open(act) => in_place(act).and_then(|()| open(act)),
+        Step::Open(act) => hold(act).and_then(|()| in_place(act)).and_then(|()| open(act)),
         Step::Syscall(act) => in_place(act).and_then(|()| syscall(act)),
         other => Err(format!("{other:?} is not a step that acts")),
     }
 }
 
 fn in_place(act: &Act) -> Result<(), String> {
-    if let Some(cgroup) = &act.cgroup {
-        join_cgroup(cgroup, 0).map_err(|e| format!("cgroup {cgroup}: {e}"))?;
+    // Its cgroup cannot be found from inside a container.
+    let cgroup = match &act.cgroup {
+        Some(path) => Some(cgroup_to_join(path).map_err(|e| format!("cgroup {path}: {e}"))?),
+        None => None,
+    };
+    if act.user_namespace {
+        user_namespace().map_err(|e| format!("user namespace: {e}"))?;
     }
-    if !act.private.is_empty() {
+    if !act.private.is_empty() || act.private_overlay.is_some() || act.pivot.is_some() {
         // SAFETY: takes no pointers.
         if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
             return Err(format!("unshare: {}", io::Error::last_os_error()));
         }
-        super::surroundings::mount("none", "/", "none", libc::MS_REC | libc::MS_PRIVATE, "")
+        mount("none", "/", "none", libc::MS_REC | libc::MS_PRIVATE, "")
             .map_err(|e| format!("private mounts: {e}"))?;
         for pair in &act.private {
             bind(pair).map_err(|e| format!("bind {} to {}: {e}", pair.from, pair.to))?;
         }
     }
+    if let Some(overlay) = &act.private_overlay {
+        Mounts::default().overlay(overlay).map_err(|e| format!("overlay {}: {e}", overlay.at))?;
+    }
+    if let Some(root) = &act.pivot {
+        pivot(root).map_err(|e| format!("pivot_root {root}: {e}"))?;
+    }
     if let Some(root) = &act.chroot {
         std::os::unix::fs::chroot(root).map_err(|e| format!("chroot {root}: {e}"))?;
         std::env::set_current_dir("/").map_err(|e| e.to_string())?;
+    }
+    if let Some(mut cgroup) = cgroup {
+        io::Write::write_all(&mut cgroup, b"0").map_err(|e| format!("cgroup: {e}"))?;
     }
     if let Some(dir) = &act.dir {
         // A path may be too long for one call, hence by its parts; the root has none.
@@ -47,7 +62,8 @@ fn in_place(act: &Act) -> Result<(), String> {
         last.and_then(std::env::set_current_dir).map_err(|e| format!("{dir}: {e}"))?;
     }
     if let Some(path) = &act.opened {
-        let file = std::fs::File::open(path).map_err(|e| format!("{path}: {e}"))?;
+        let file = std::fs::File::options().read(true).write(act.write).open(path);
+        let file = file.map_err(|e| format!("{path}: {e}"))?;
         // SAFETY: a descriptor of this process that nothing else uses.
         if unsafe { libc::dup2(file.as_raw_fd(), OPENED) } != OPENED {
             return Err(format!("{path}: {}", io::Error::last_os_error()));
@@ -56,11 +72,49 @@ fn in_place(act: &Act) -> Result<(), String> {
     Ok(())
 }
 
+fn user_namespace() -> io::Result<()> {
+    // SAFETY: takes no pointers.
+    if unsafe { libc::unshare(libc::CLONE_NEWUSER) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    std::fs::write("/proc/self/setgroups", "deny")?;
+    std::fs::write("/proc/self/uid_map", "0 0 1")?;
+    std::fs::write("/proc/self/gid_map", "0 0 1")
+}
+
+/// A copy of all mounts comes first: the machine's own root is no mount that could be replaced. Then the new root is put
+/// over itself: mounts that a user namespace inherits are locked and cannot be moved.
+fn pivot(root: &str) -> io::Result<()> {
+    std::fs::create_dir_all("/outside")?;
+    mount("/", "/outside", "none", libc::MS_BIND | libc::MS_REC, "")?;
+    std::os::unix::fs::chroot("/outside")?;
+    mount(root, root, "none", libc::MS_BIND | libc::MS_REC, "")?;
+    std::env::set_current_dir(root)?;
+    // SAFETY: NUL-terminated paths; the old root comes to lie over the new one, from where it is unmounted.
+    unsafe {
+        let here = c".".as_ptr();
+        if libc::syscall(libc::SYS_pivot_root, here, here) != 0 || libc::umount2(here, libc::MNT_DETACH) != 0
+        {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    std::env::set_current_dir("/")
+}
+
 /// Descriptor of the file that is open while the step is taken.
 const OPENED: RawFd = 100;
 
 fn text(value: &str) -> CString {
     CString::new(value).unwrap_or_default()
+}
+
+impl Value {
+    fn as_text(&self) -> Option<CString> {
+        match self {
+            Value::Text(value) => Some(text(value)),
+            Value::Number(_) | Value::Buffer(_) | Value::Unterminated { .. } => None,
+        }
+    }
 }
 
 fn outcome(result: libc::c_long) -> String {
@@ -73,7 +127,12 @@ fn outcome(result: libc::c_long) -> String {
 
 pub fn exec(act: &Act) -> Result<String, String> {
     let path = text(&act.path);
-    let arguments = [c"subject".as_ptr(), std::ptr::null()];
+    // A program of many names goes by the one that it is called by.
+    let name = if act.args.is_empty() { c"subject".to_owned() } else { path.clone() };
+    let further: Vec<CString> = act.args.iter().filter_map(Value::as_text).collect();
+    let mut arguments: Vec<*const libc::c_char> = vec![name.as_ptr()];
+    arguments.extend(further.iter().map(|argument| argument.as_ptr()));
+    arguments.push(std::ptr::null());
     let environment = [std::ptr::null()];
     if act.file == Origin::Path && act.way == Way::Path {
         // SAFETY: a NUL-terminated path and two NULL-terminated vectors that outlive the call.
@@ -85,6 +144,7 @@ pub fn exec(act: &Act) -> Result<String, String> {
     let (directory, name, flags) = match act.way {
         Way::Path | Way::EmptyPath => (fd, text(""), libc::AT_EMPTY_PATH),
         Way::ProcFd => (libc::AT_FDCWD, text(&format!("/proc/self/fd/{fd}")), 0),
+        Way::IoUring | Way::Borrowed => return Err("an io_uring cannot exec".to_owned()),
     };
     // SAFETY: as above.
     let result = unsafe {
@@ -100,17 +160,32 @@ pub fn exec(act: &Act) -> Result<String, String> {
     Ok(outcome(result))
 }
 
-fn open(act: &Act) -> Result<String, String> {
-    let path = match act.file {
-        Origin::Path => text(&act.path),
-        Origin::Memfd | Origin::Tmpfile | Origin::Unlinked => {
-            let fd = descriptor(act).map_err(|e| format!("{:?} {}: {e}", act.file, act.path))?;
-            text(&format!("/proc/self/fd/{fd}"))
-        }
+/// What has no path is had before a policy applies.
+fn hold(act: &Act) -> Result<(), String> {
+    if act.file == Origin::Path {
+        return Ok(());
+    }
+    let fd = descriptor(act).map_err(|e| format!("{:?} {}: {e}", act.file, act.path))?;
+    // SAFETY: descriptors of this process that nothing else uses.
+    if unsafe { libc::dup2(fd, OPENED) } == OPENED { Ok(()) } else { Err("dup2".to_owned()) }
+}
+
+pub fn open(act: &Act) -> Result<String, String> {
+    let (directory, path) = match act.file {
+        Origin::Path => (libc::AT_FDCWD, text(&act.path)),
+        Origin::Layer => (OPENED, text(act.path.rsplit('/').next().unwrap_or_default())),
+        _ => (libc::AT_FDCWD, text(&format!("/proc/self/fd/{OPENED}"))),
     };
     let flags = libc::O_CLOEXEC | if act.write { libc::O_RDWR } else { libc::O_RDONLY };
+    if act.way == Way::IoUring || act.way == Way::Borrowed {
+        let opened = uring::open(directory, &path, flags, act.way == Way::Borrowed)?;
+        return Ok(opened.map_or_else(errno_name, |fd| {
+            close(fd);
+            "ok".to_owned()
+        }));
+    }
     // SAFETY: a NUL-terminated path that outlives the call.
-    let fd = unsafe { libc::open(path.as_ptr(), flags) };
+    let fd = unsafe { libc::openat(directory, path.as_ptr(), flags) };
     let result = outcome(fd.into());
     if fd >= 0 {
         close(fd);
@@ -166,7 +241,46 @@ fn descriptor(act: &Act) -> io::Result<RawFd> {
             std::env::set_current_dir(back)?;
             Ok(fd)
         }
+        Origin::Tree => {
+            let path = text(&act.path);
+            // SAFETY: a NUL-terminated path that outlives the call. The flag is OPEN_TREE_CLONE.
+            checked(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), 1) } as RawFd)
+        }
+        Origin::Unmounted => {
+            let at = act.path.rsplit_once('/').map_or("/", |(directory, _)| directory);
+            let mut mounts = Mounts::default();
+            mounts.tmpfs(at)?;
+            executable(&act.path, NO_PROGRAM)?;
+            let fd = opened(&act.path, libc::O_PATH)?;
+            mounts.undo();
+            Ok(fd)
+        }
+        Origin::Layer => layer(act),
     }
+}
+
+/// A directory in a layer, as fanotify hands it out when it is read: the mark is on the inode, the descriptor has
+/// overlayfs's mount.
+fn layer(act: &Act) -> io::Result<RawFd> {
+    let of_layer = text(act.path.rsplit_once('/').map_or("/", |(directory, _)| directory));
+    // SAFETY: a NUL-terminated path that outlives the call; flags alone.
+    let listener = unsafe {
+        let listener =
+            checked(libc::fanotify_init(libc::FAN_CLASS_NOTIF | libc::FAN_NONBLOCK, libc::O_RDONLY as u32))?;
+        let (add, mask) = (libc::FAN_MARK_ADD, libc::FAN_ACCESS | libc::FAN_ONDIR);
+        checked(libc::fanotify_mark(listener, add, mask, libc::AT_FDCWD, of_layer.as_ptr()))?;
+        listener
+    };
+    let of_overlay = act.layer_of.as_deref().unwrap_or_default();
+    std::fs::read_dir(of_overlay)?.count();
+    // `struct fanotify_event_metadata`: the descriptor stands behind 16 bytes.
+    let mut event = [0_u8; 24];
+    // SAFETY: a buffer with its length.
+    if unsafe { libc::read(listener, event.as_mut_ptr().cast(), event.len()) } != event.len() as isize {
+        return Err(io::Error::last_os_error());
+    }
+    let [.., a, b, c, d, _, _, _, _] = event;
+    checked(RawFd::from_ne_bytes([a, b, c, d]))
 }
 
 /// The calls that `syscall` steps may make; each takes up to six arguments.
@@ -177,6 +291,7 @@ fn syscall_number(name: &str) -> Option<libc::c_long> {
         "write" => libc::SYS_write,
         "kill" => libc::SYS_kill,
         "dup" => libc::SYS_dup,
+        "fallocate" => libc::SYS_fallocate,
         "fcntl" => libc::SYS_fcntl,
         "prctl" => libc::SYS_prctl,
         "openat" => libc::SYS_openat,
@@ -188,18 +303,22 @@ fn syscall_number(name: &str) -> Option<libc::c_long> {
         "chdir" => libc::SYS_chdir,
         "truncate" => libc::SYS_truncate,
         "sethostname" => libc::SYS_sethostname,
+        "setxattr" => libc::SYS_setxattr,
         "socket" => libc::SYS_socket,
         "close" => libc::SYS_close,
         "getpid" => libc::SYS_getpid,
+        "getppid" => libc::SYS_getppid,
         "chmod" => libc::SYS_chmod,
         "chown" => libc::SYS_chown,
         "chroot" => libc::SYS_chroot,
+        "getdents64" => libc::SYS_getdents64,
         "finit_module" => libc::SYS_finit_module,
         "flock" => libc::SYS_flock,
         "init_module" => libc::SYS_init_module,
         "ioctl" => libc::SYS_ioctl,
         "link" => libc::SYS_link,
         "mknod" => libc::SYS_mknod,
+        "mmap" => libc::SYS_mmap,
         "mount" => libc::SYS_mount,
         "stat" => libc::SYS_stat,
         "symlink" => libc::SYS_symlink,
@@ -213,26 +332,46 @@ fn syscall(act: &Act) -> Result<String, String> {
     if act.args.len() > 6 {
         return Err("more than six arguments".to_owned());
     }
-    let texts: Vec<Option<CString>> = act
+    let mut held: Vec<Vec<u8>> = act
         .args
         .iter()
         .map(|arg| match arg {
-            Value::Text(value) => Some(text(value)),
-            Value::Number(_) => None,
+            Value::Text(value) => text(value).into_bytes_with_nul(),
+            Value::Buffer(buffer) => vec![0; buffer.buffer],
+            Value::Number(_) | Value::Unterminated { .. } => vec![],
         })
         .collect();
     let mut words = [0_i64; 6];
-    for ((word, arg), held) in words.iter_mut().zip(&act.args).zip(&texts) {
-        *word = match (arg, held) {
-            (Value::Number(number), _) => *number,
-            (Value::Text(_), Some(held)) => held.as_ptr() as i64,
-            (Value::Text(_), None) => 0,
+    for ((word, arg), held) in words.iter_mut().zip(&act.args).zip(&mut held) {
+        *word = match arg {
+            Value::Number(number) => *number,
+            Value::Text(_) | Value::Buffer(_) => held.as_mut_ptr() as i64,
+            Value::Unterminated { unterminated } => {
+                at_the_end_of_memory(unterminated.as_bytes()).map_err(|e| e.to_string())?
+            }
         };
     }
     let [a, b, c, d, e, f] = words;
-    // SAFETY: texts are NUL-terminated and outlive the call; numbers are the case's own business, in a process that
+    // SAFETY: texts are NUL-terminated, they and the buffers outlive the call; numbers are the case's own business, in a process that
     // was made for this step.
     Ok(outcome(unsafe { libc::syscall(number, a, b, c, d, e, f) }))
+}
+
+/// Address of `bytes`, behind which nothing is mapped; never given back.
+fn at_the_end_of_memory(bytes: &[u8]) -> io::Result<i64> {
+    const PAGE: usize = 4096;
+    let room = bytes.len().next_multiple_of(PAGE);
+    // SAFETY: new memory, of which the last page is taken away again; the bytes fit in front of it.
+    unsafe {
+        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        let start = libc::mmap(std::ptr::null_mut(), room + PAGE, access, kind, -1, 0);
+        if start == libc::MAP_FAILED || libc::munmap(start.add(room), PAGE) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let at = start.cast::<u8>().add(room - bytes.len());
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len());
+        Ok(at as i64)
+    }
 }
 
 pub fn errno_name(errno: i32) -> String {
@@ -248,6 +387,7 @@ pub fn errno_name(errno: i32) -> String {
         libc::EAGAIN => "EAGAIN",
         libc::ENOMEM => "ENOMEM",
         libc::EACCES => "EACCES",
+        libc::EFAULT => "EFAULT",
         libc::EBUSY => "EBUSY",
         libc::EEXIST => "EEXIST",
         libc::ENOTDIR => "ENOTDIR",
@@ -257,6 +397,7 @@ pub fn errno_name(errno: i32) -> String {
         libc::ENAMETOOLONG => "ENAMETOOLONG",
         libc::ELOOP => "ELOOP",
         libc::ESPIPE => "ESPIPE",
+        libc::EROFS => "EROFS",
         other => return format!("errno {other}"),
     }
     .to_owned()

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Port;
 use super::act;
 use super::loader::{Loader, PINS};
-use super::process::{Named, fork, kill, pipe, read_line, signal_name, wait};
+use super::process::{Named, Shared, fork, kill, signal_name, wait};
 use super::surroundings::{self as around, Mounts, NO_PROGRAM};
 use crate::script::{Join, Load, Move, Report, Script, Spawn, Step, Storm};
 use crate::storm;
@@ -28,8 +28,11 @@ struct Stage<'a> {
     port: &'a Port,
     directory: String,
     loader: Option<Loader>,
+    /// Its exit status, if all goes well.
+    ends_with: i32,
     named: BTreeMap<String, Named>,
     storms: BTreeMap<String, storm::Running>,
+    churns: BTreeMap<String, storm::Churning>,
     mounts: Mounts,
 }
 
@@ -39,8 +42,10 @@ impl<'a> Stage<'a> {
             port,
             directory: format!("/cases/{case}"),
             loader: None,
+            ends_with: 0,
             named: BTreeMap::new(),
             storms: BTreeMap::new(),
+            churns: BTreeMap::new(),
             mounts: Mounts::default(),
         }
     }
@@ -73,6 +78,8 @@ impl<'a> Stage<'a> {
             Step::Unload(_) => self.unload(),
             Step::File(path) => plain(around::executable(path, NO_PROGRAM)),
             Step::Program(path) => plain(around::executable(path, &around::smallest_program())),
+            Step::Write(write) => plain(around::executable(&write.path, write.text.as_bytes())),
+            Step::Copy(pair) => plain(fs::read(&pair.from).and_then(|b| around::executable(&pair.to, &b))),
             Step::Directory(path) => plain(around::directory(path)),
             Step::Symlink(pair) => plain(around::symlink(pair)),
             Step::Bind(pair) => plain(self.mounts.bind(pair)),
@@ -89,6 +96,12 @@ impl<'a> Stage<'a> {
             },
             Step::Storm(storm) => self.start_storm(storm),
             Step::Join(join) => self.join(number, join),
+            Step::Churn(churn) => {
+                let churning = storm::Churning::start(churn).map_err(|e| e.to_string())?;
+                self.churns.insert(churn.name.clone(), churning);
+                Ok(())
+            }
+            Step::Calm(name) => self.churns.remove(name).ok_or_else(|| format!("no churn {name}"))?.calm(),
         }
     }
 
@@ -99,8 +112,14 @@ impl<'a> Stage<'a> {
         };
         let artifact = format!("{}/{}", self.directory, named("policy", &load.policy));
         let workloads = self.use_workloads(&named("workloads", &load.workloads))?;
-        let mut new = Loader::start(self.port, &artifact, &workloads, load.replace)?;
-        let ready = new.wait_for(|line| line == "ready");
+        let options = [(load.replace, "--replace"), (load.strict, "--strict")];
+        let options: Vec<&str> =
+            options.iter().filter(|(wanted, _)| *wanted).map(|(_, name)| *name).collect();
+        let mut new = Loader::start(self.port, &artifact, &workloads, &options)?;
+        let ready = new.wait_for(|line| line == "ready").and_then(|()| {
+            let said = |name: &String| format!("\"notLoaded\":\"{name}\"");
+            load.lacks.iter().try_for_each(|name| new.wait_for(|line| line.contains(&said(name))))
+        });
         if let Some(reason) = &load.refuses {
             if ready.is_ok() {
                 self.loader = Some(new);
@@ -119,10 +138,11 @@ impl<'a> Stage<'a> {
         if let Some(old) = self.loader.replace(new) {
             // It sees that it was replaced, and goes by itself without detaching anything.
             let (status, words) = old.end()?;
-            if !status.success() {
+            if status.code() != Some(self.ends_with) {
                 return Err(format!("the replaced loader: {status}: {words}"));
             }
         }
+        self.ends_with = if load.lacks.is_empty() { 0 } else { 2 };
         Ok(())
     }
 
@@ -166,7 +186,7 @@ impl<'a> Stage<'a> {
         let loader = self.loader.take().ok_or("no loader runs")?;
         loader.signal(libc::SIGTERM);
         let (status, words) = loader.end()?;
-        if !status.success() {
+        if status.code() != Some(self.ends_with) {
             return Err(format!("at SIGTERM the loader ended with {status}: {words}"));
         }
         let left: Vec<_> =
@@ -239,8 +259,9 @@ impl<'a> Stage<'a> {
 
     fn join(&mut self, step: usize, join: &Join) -> Result<(), String> {
         let running = self.storms.remove(&join.storm).ok_or_else(|| format!("no storm {}", join.storm))?;
+        let pids = running.pids();
         let counts = running.join(join.at_least);
-        self.port.report(&Report::Joined { step, counts });
+        self.port.report(&Report::Joined { step, counts, pids });
         Ok(())
     }
 
@@ -250,6 +271,9 @@ impl<'a> Stage<'a> {
             running.join(0);
         }
         let mut failed = Vec::new();
+        for churning in std::mem::take(&mut self.churns).into_values() {
+            failed.extend(churning.calm().err());
+        }
         if self.loader.is_some() {
             failed.extend(self.unload().err());
         }
@@ -300,14 +324,12 @@ fn ended(pid: u32) -> Result<String, String> {
 
 /// Takes an acting step in a process of its own; its id and the outcome.
 pub fn act_alone(what: &Step) -> Result<(u32, String), String> {
-    let (mut answers, mut answer) = pipe().map_err(|e| e.to_string())?;
+    let mut answer = Shared::new().map_err(|e| e.to_string())?;
     let pid = fork(|| {
-        let outcome = act::take(what).unwrap_or_else(|why| format!("!{why}"));
-        std::io::Write::write_all(&mut answer, format!("{outcome}\n").as_bytes()).map_or(1, |()| 0)
+        answer.set(&act::take(what).unwrap_or_else(|why| format!("!{why}")));
+        0
     })
     .map_err(|e| e.to_string())?;
-    drop(answer);
-    let said = read_line(&mut answers).map_err(|e| e.to_string())?;
     let end = ended(pid)?;
-    Ok((pid, said.unwrap_or(end)))
+    Ok((pid, answer.get().unwrap_or(end)))
 }

@@ -13,7 +13,7 @@ use crate::script::Report;
 /// Where the loader pins; removed with all that is in it after each case.
 pub const PINS: &str = "/sys/fs/bpf/tetrafold";
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 pub struct Loader {
     child: Child,
@@ -24,12 +24,10 @@ pub struct Loader {
 }
 
 impl Loader {
-    pub fn start(port: &Port, artifact: &str, workloads: &str, replace: bool) -> Result<Loader, String> {
+    /// `options` beside those that every run has.
+    pub fn start(port: &Port, artifact: &str, workloads: &str, options: &[&str]) -> Result<Loader, String> {
         let mut command = Command::new("/bin/loader");
-        command.arg(artifact).args(["--workloads", workloads, "--pin", PINS]);
-        if replace {
-            command.arg("--replace");
-        }
+        command.arg(artifact).args(["--workloads", workloads, "--pin", PINS]).args(options);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|e| format!("/bin/loader: {e}"))?;
         let (sender, lines) = mpsc::channel();

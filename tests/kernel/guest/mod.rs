@@ -8,6 +8,7 @@ mod cases;
 mod loader;
 mod process;
 mod surroundings;
+mod uring;
 
 use std::fs::File;
 use std::io::Write;
@@ -17,11 +18,11 @@ use std::sync::{Arc, Mutex};
 use crate::script::{Report, Task};
 use crate::vm::FAREWELL;
 
-pub use act::{errno_name, exec};
+pub use act::{errno_name, exec, open};
 pub use cases::act_alone;
 pub use loader::Loader;
 pub use process::{fork, wait};
-pub use surroundings::{cgroup, executable, join_cgroup};
+pub use surroundings::{Mounts, cgroup, executable, join_cgroup, move_mount};
 
 /// Whether this process is a virtual machine's first one.
 pub fn is_inside() -> bool {
@@ -36,6 +37,7 @@ pub fn main() -> ! {
             Task::Load { objects } => crate::load::guest(&port, &objects),
             Task::Facts => crate::facts::guest(&port),
             Task::Sets { sets } => crate::sets::guest(&port, &sets),
+            Task::Bytes(set) => crate::bytes::guest(&port, &set),
             Task::Measure(plan) => crate::measure::guest(&port, &plan),
         }
         port.line(FAREWELL);

@@ -51,6 +51,11 @@ pub fn mount(source: &str, at: &str, kind: &str, flags: libc::c_ulong, data: &st
 
 /// Loads a module of `/modules`, once.
 pub fn load_module(name: &str) -> io::Result<()> {
+    // Who is root of a user namespace alone may not even ask.
+    let loaded = fs::read_to_string("/proc/modules").unwrap_or_default();
+    if loaded.lines().any(|line| line.split(' ').next() == name.strip_suffix(".ko")) {
+        return Ok(());
+    }
     let file = fs::File::open(format!("/modules/{name}"))?;
     use std::os::fd::AsRawFd;
     // SAFETY: the descriptor is open, the string is NUL-terminated.
@@ -83,13 +88,19 @@ impl Mounts {
     /// Upper and work directory are a file system of their own behind the mount point.
     pub fn overlay(&mut self, overlay: &Overlay) -> io::Result<()> {
         load_module("overlay.ko")?;
-        let back = format!("/tmp/overlay-{}", self.0.len());
-        self.tmpfs(&back)?;
-        for directory in ["upper", "work"] {
-            fs::create_dir_all(format!("{back}/{directory}"))?;
+        let mut data = format!("lowerdir={}", overlay.lower);
+        if !overlay.read_only {
+            let back = format!("/tmp/overlay-{}", self.0.len());
+            self.tmpfs(&back)?;
+            for directory in ["upper", "work"] {
+                fs::create_dir_all(format!("{back}/{directory}"))?;
+            }
+            data += &format!(",upperdir={back}/upper,workdir={back}/work");
+        }
+        if let Some(options) = &overlay.options {
+            data += &format!(",{options}");
         }
         fs::create_dir_all(&overlay.at)?;
-        let data = format!("lowerdir={},upperdir={back}/upper,workdir={back}/work", overlay.lower);
         mount("overlay", &overlay.at, "overlay", 0, &data)?;
         self.0.push(overlay.at.clone());
         Ok(())
@@ -102,6 +113,10 @@ impl Mounts {
             unsafe { libc::umount2(at.as_ptr(), libc::MNT_DETACH) };
         }
     }
+}
+
+pub fn move_mount(pair: &Pair) -> io::Result<()> {
+    mount(&pair.from, &pair.to, "none", libc::MS_MOVE, "")
 }
 
 /// The mount point becomes what its source is: a directory or a file.
@@ -200,6 +215,11 @@ pub fn cgroup(path: &str) -> io::Result<PathBuf> {
     let directory = PathBuf::from(format!("{CGROUPS}/{}", path.trim_start_matches('/')));
     fs::create_dir_all(&directory)?;
     Ok(directory)
+}
+
+/// Whoever writes "0" to it moves into the cgroup.
+pub fn cgroup_to_join(path: &str) -> io::Result<fs::File> {
+    fs::File::options().write(true).open(cgroup(path)?.join("cgroup.procs"))
 }
 
 /// Moves a process (0: the caller) into a cgroup.

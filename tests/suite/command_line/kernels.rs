@@ -40,6 +40,21 @@ fn what_a_target_does_not_have_is_an_error_of_the_policy() {
         .expect(1, &["TF0503", "on 5.10.0-test: no BPF programs run at LSM hooks"]);
 }
 
+#[test]
+fn a_kernel_of_another_machine_is_checked_against_and_not_compiled_for() {
+    let folder = folder();
+    let path = folder.path();
+    fs::write(path.join("policy.yaml"), POLICY).unwrap();
+    let node = fs::read_to_string(described("whole")).unwrap();
+    assert!(node.contains(r#""machine": "x86_64""#));
+    fs::write(path.join("node.json"), node.replace(r#""x86_64""#, r#""aarch64""#)).unwrap();
+    let said = "the kernel is for aarch64, and artifacts are for x86_64 alone";
+    tetrafold(path, &["check", "policy.yaml", "--target", "node.json"]).expect(0, &["TF0513", said]);
+    let ran = tetrafold(path, &["compile", "policy.yaml", "-o", "out", "--target", "node.json"]);
+    ran.expect(1, &["TF0513", said]);
+    assert!(!path.join("out").exists() && !ran.stderr.contains("TF0509"), "{ran:#?}");
+}
+
 /// On whatever machine this runs: what it tells of itself can be read again.
 #[test]
 fn what_target_record_writes_can_be_given_to_check() {

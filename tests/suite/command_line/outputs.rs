@@ -43,39 +43,75 @@ fn what_is_no_artifact_is_left_alone() {
     fs::create_dir(path.join("mine")).unwrap();
     fs::write(path.join("mine/notes"), "keep").unwrap();
     fs::write(path.join("file"), "keep").unwrap();
-    for output in ["mine", "file"] {
-        tetrafold(path, &["compile", "policy.yaml", "-o", output])
-            .expect(3, &["TF0004", output, "no artifact"]);
+    for (output, why) in [("mine", "no compile has written: `notes`"), ("file", "it is no folder")] {
+        tetrafold(path, &["compile", "policy.yaml", "-o", output]).expect(3, &["TF0004", output, why]);
     }
     assert_eq!(fs::read(path.join("mine/notes")).unwrap(), b"keep");
     assert_eq!(fs::read(path.join("file")).unwrap(), b"keep");
     assert_eq!(names(path), ["file", "mine", "policy.yaml"]);
 }
 
+/// As in a repository that keeps its artifact at the top.
 #[test]
-fn no_folder_is_made_around_the_output() {
-    let folder = with_policy();
-    for output in ["missing/out", "policy.yaml/out"] {
-        tetrafold(folder.path(), &["compile", "policy.yaml", "-o", output]).expect(3, &["TF0004", output]);
-    }
-    assert_eq!(names(folder.path()), ["policy.yaml"]);
+fn what_lies_beside_an_artifact_is_refused_by_name() {
+    let folder = compiled();
+    let path = folder.path();
+    fs::create_dir(path.join("out/.git")).unwrap();
+    fs::write(path.join("out/.git/HEAD"), "keep").unwrap();
+    fs::write(path.join("out/notes.txt"), "keep").unwrap();
+    let old = files(&path.join("out"));
+    fs::write(path.join("policy.yaml"), POLICY.replace("/usr/bin/env", "/usr/bin/id")).unwrap();
+    tetrafold(path, &["compile", "policy.yaml", "-o", "out"]).expect(3, &["TF0004", "`.git`, `notes.txt`"]);
+    assert_eq!(files(&path.join("out")), old);
 }
 
-/// The disk is a small one, mounted where only the shell below sees it.
 #[test]
-fn a_full_disk_leaves_nothing_half_written() {
+fn folders_around_the_output_are_made() {
     let folder = with_policy();
     let path = folder.path();
-    fs::create_dir(path.join("disk")).unwrap();
-    let script = r#"
-        mount -t tmpfs -o size=16k none disk || exit 77
-        "$0" compile policy.yaml -o disk/out
-        echo "status $?"
-        echo "left <$(ls -A disk)>"
-    "#;
+    tetrafold(path, &["compile", "policy.yaml", "-o", "some/deep/out"])
+        .expect(0, &["some/deep/out: 1 policy"]);
+    tetrafold(path, &["inspect", "some/deep/out"]).expect(0, &["intact"]);
+    tetrafold(path, &["compile", "policy.yaml", "-o", "policy.yaml/out"])
+        .expect(3, &["TF0004", "policy.yaml"]);
+    assert_eq!(names(path), ["policy.yaml", "some"]);
+}
+
+/// Runs that race to make one folder, and runs that are killed on the way: what is there in the end is one
+/// artifact and nothing else.
+#[test]
+fn runs_that_race_or_are_killed_leave_one_whole_artifact() {
+    let folder = with_policy();
+    let path = folder.path();
+    fs::write(path.join("other.yaml"), POLICY.replace("/usr/bin/env", "/usr/bin/id")).unwrap();
+    let start = |policy: &str| {
+        let mut command = command(path, &["compile", policy, "-o", "deep/out"]);
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    for round in 0..6 {
+        let mut runs: Vec<_> = ["policy.yaml", "other.yaml", "policy.yaml"].map(start).into();
+        // Somewhere on its way.
+        std::thread::sleep(std::time::Duration::from_millis(10 * round));
+        runs.remove(2).kill().unwrap();
+        for run in runs {
+            let output = run.wait_with_output().unwrap();
+            assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        tetrafold(path, &["inspect", "deep/out"]).expect(0, &["intact"]);
+        if round % 2 == 0 {
+            fs::remove_dir_all(path.join("deep")).unwrap();
+        }
+    }
+    tetrafold(path, &["compile", "policy.yaml", "-o", "deep/out"]).expect(0, &[]);
+    tetrafold(path, &["compile", "policy.yaml", "-o", "new"]).expect(0, &[]);
+    assert_eq!(files(&path.join("deep/out")), files(&path.join("new")));
+}
+
+/// Runs `script` as root of a machine of its own, as far as mounts go; `None` if that cannot be had.
+fn with_mounts(folder: &Path, script: &str) -> Option<super::Ran> {
     let enter = |options: &[&str]| {
         let mut command = Command::new("unshare");
-        command.args(options).args(["sh", "-c", script, env!("CARGO_BIN_EXE_tetrafold")]).current_dir(path);
+        command.args(options).args(["sh", "-c", script, env!("CARGO_BIN_EXE_tetrafold")]).current_dir(folder);
         finish(command, b"")
     };
     // As root in a namespace of mounts; otherwise as root of a namespace of users.
@@ -83,13 +119,56 @@ fn a_full_disk_leaves_nothing_half_written() {
     if !ran.stdout.contains("status") {
         ran = enter(&["--mount", "--map-root-user"]);
     }
-    if !ran.stdout.contains("status") {
-        assert!(std::env::var_os("CI").is_none(), "no small disk can be mounted: {ran:#?}");
-        eprintln!("not tested: no small disk can be mounted here");
-        return;
+    if ran.stdout.contains("status") {
+        return Some(ran);
     }
-    ran.expect(0, &["status 3", "left <>", "TF0004", "no space left"]);
-    assert_eq!(names(path), ["disk", "policy.yaml"]);
+    assert!(std::env::var_os("CI").is_none(), "nothing can be mounted: {ran:#?}");
+    eprintln!("not tested: nothing can be mounted here");
+    None
+}
+
+/// The disk is a small one, mounted where only the shell below sees it: into an empty folder, then over an artifact.
+#[test]
+fn a_full_disk_leaves_nothing_half_written() {
+    let folder = compiled();
+    let path = folder.path();
+    fs::create_dir(path.join("disk")).unwrap();
+    let script = r#"
+        mount -t tmpfs -o size=16k none disk || exit 77
+        "$0" compile policy.yaml -o disk/out
+        echo "status $?"
+        "$0" compile policy.yaml -o disk
+        echo "status $?, left <$(ls -A disk)>"
+        mount -o remount,size=1M disk
+        cp -r out/* disk
+        (cd disk && find . -type f | sort | xargs sha256sum) > before
+        mount -o remount,size=$(du -k disk | tail -n1 | cut -f1)k disk
+        sed 's:/usr/bin/env:/usr/bin/id:' policy.yaml > other.yaml
+        "$0" compile other.yaml -o disk
+        echo "status $?, same <$(cd disk && find . -type f | sort | xargs sha256sum | cmp - ../before)>"
+    "#;
+    let Some(ran) = with_mounts(path, script) else { return };
+    ran.expect(0, &["status 3\nstatus 3, left <>\nstatus 3, same <>", "TF0004", "no space left"]);
+}
+
+/// Nothing can be renamed to a mount point, and nothing be made beside it.
+#[test]
+fn a_mount_point_in_a_folder_that_cannot_be_written_takes_an_artifact() {
+    let folder = with_policy();
+    let path = folder.path();
+    fs::create_dir(path.join("outer")).unwrap();
+    let script = r#"
+        mount -t tmpfs none outer || exit 77
+        mkdir outer/inner && mount -t tmpfs none outer/inner && mount -o remount,ro outer || exit 77
+        for i in 1 2; do
+            "$0" compile policy.yaml -o outer/inner
+            echo "status $?, $("$0" inspect outer/inner | grep intact), <$(ls -A outer) $(ls -A outer/inner | wc -l)>"
+        done
+    "#;
+    let Some(ran) = with_mounts(path, script) else { return };
+    for line in ran.expect(0, &[]).stdout.lines().filter(|line| line.starts_with("status")) {
+        assert!(line.starts_with("status 0, intact: ") && line.ends_with("<inner 5>"), "{ran:#?}");
+    }
 }
 
 #[test]

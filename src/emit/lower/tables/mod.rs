@@ -11,7 +11,8 @@ use std::fmt;
 
 pub mod automaton;
 pub mod blob;
-pub mod ints;
+pub mod intervals;
+pub mod masks;
 mod perfect_hash;
 pub mod trie;
 

@@ -1,22 +1,49 @@
-//! Integers.
+//! Integers, as pieces that ascend, and masks.
 
 use super::{Claims, DecodeError};
-use crate::artifact::abi::{self, int_table};
+use crate::artifact::abi::{self, int_table, mask_table};
+use crate::policy::Interval;
 
-pub fn ints(bytes: &[u8], root: u32, expected: u32) -> Result<Vec<u64>, DecodeError> {
+pub fn pieces(bytes: &[u8], root: u32, expected: u32) -> Result<Vec<Interval>, DecodeError> {
     let mut claims = Claims::new(bytes);
     let at = Claims::place(0, root, 0)?;
     let count = claims.u32(at + int_table::COUNT)?;
     if count != expected {
         return Err(DecodeError::Count { expected, found: u64::from(count) });
     }
-    let piece = claims.take(at, int_table::SIZE + 8 * count as usize)?;
-    if abi::u32_at(piece, int_table::PAD) != Some(0) {
+    let has_sizes = match claims.u32(at + int_table::SIZES)? {
+        0 => false,
+        1 => true,
+        _ => return Err(DecodeError::Size { at }),
+    };
+    let entries = count as usize * if has_sizes { 2 } else { 1 };
+    let piece = claims.take(at, int_table::SIZE + 8 * entries)?;
+    let values: Vec<u64> = abi::words(&piece[int_table::VALUES..]).collect();
+    let (firsts, sizes) = values.split_at(count as usize);
+    let mut pieces: Vec<Interval> = Vec::with_capacity(firsts.len());
+    for (i, &first) in firsts.iter().enumerate() {
+        let last = first.checked_add(sizes.get(i).copied().unwrap_or(0));
+        let is_behind = pieces.last().is_none_or(|before| before.last < first);
+        match last {
+            Some(last) if is_behind => pieces.push(Interval { first, last }),
+            Some(_) | None => return Err(DecodeError::Order { at: at + int_table::VALUES + 8 * i }),
+        }
+    }
+    Ok(pieces)
+}
+
+/// `expected` is the number of atoms: every set of masks but the empty one.
+pub fn masks(bytes: &[u8], root: u32, expected: u32) -> Result<Vec<u64>, DecodeError> {
+    let mut claims = Claims::new(bytes);
+    let at = Claims::place(0, root, 0)?;
+    let count = claims.u32(at + mask_table::COUNT)?;
+    let atoms = if count <= abi::MASKS_MAX { (1 << count) - 1 } else { u64::MAX };
+    if atoms != u64::from(expected) {
+        return Err(DecodeError::Count { expected, found: atoms });
+    }
+    let piece = claims.take(at, mask_table::SIZE + 8 * count as usize)?;
+    if abi::u32_at(piece, mask_table::PAD) != Some(0) {
         return Err(DecodeError::Size { at });
     }
-    let values: Vec<u64> = abi::words(&piece[int_table::VALUES..]).collect();
-    match values.windows(2).position(|pair| pair[0] >= pair[1]) {
-        Some(i) => Err(DecodeError::Order { at: at + int_table::VALUES + 8 * (i + 1) }),
-        None => Ok(values),
-    }
+    Ok(abi::words(&piece[mask_table::MASKS..]).collect())
 }

@@ -8,7 +8,7 @@ use crate::artifact::evaluate::{self, TextMatch};
 use crate::emit::lower::tables::automaton;
 use crate::emit::lower::tables::blob::Blob;
 use crate::emit::lower::tables::trie::{self, Direction};
-use crate::emit::lower::tables::{self, ints};
+use crate::emit::lower::tables::{self, intervals};
 
 /// A region with one table of each kind.
 struct Sample {
@@ -32,21 +32,22 @@ fn sample() -> Result<Sample, tables::TableError> {
     let texts = ["/usr/", "/usr/bin", "/", "/opt/a", "/opt/b", ""];
     let prefixes = trie::build(&mut blob, &texts, Direction::Forward)?;
     let postfixes = trie::build(&mut blob, &texts, Direction::Backward)?;
-    let ints = ints::build(&mut blob, &[1, 5, 9, 1 << 40, u64::MAX])?.root;
+    let points = [1, 5, 9, 1 << 40, u64::MAX].map(Interval::point);
+    let ints = intervals::build(&mut blob, &points)?;
     Ok(Sample { bytes: blob.finish().bytes, paths, prefixes, postfixes, ints })
 }
 
-fn decode_all(bytes: &[u8], sample: &Sample) -> Result<(Values, Values, Values, Vec<u64>), DecodeError> {
+fn decode_all(bytes: &[u8], sample: &Sample) -> Result<(Values, Values, Values, Vec<Interval>), DecodeError> {
     let tables = Tables::open(bytes)?;
     let paths = tables.paths(sample.paths, PATHS)?;
     let prefixes = tables.texts(sample.prefixes, TEXTS, false)?;
     let postfixes = tables.texts(sample.postfixes, TEXTS, true)?;
-    let ints = tables.ints(sample.ints, INTS)?;
+    let ints = tables.pieces(sample.ints, INTS)?;
     Ok((paths, prefixes, postfixes, ints))
 }
 
 /// What is decoded is found by the steps of a program, and under the same atom.
-fn check_agreement(bytes: &[u8], sample: &Sample, decoded: &(Values, Values, Values, Vec<u64>)) {
+fn check_agreement(bytes: &[u8], sample: &Sample, decoded: &(Values, Values, Values, Vec<Interval>)) {
     let tables = evaluate::Tables::open(bytes).unwrap();
     for (i, path) in (1..).zip(decoded.0.iter()) {
         assert_eq!(tables.path(sample.paths, path), Ok(i));
@@ -58,7 +59,7 @@ fn check_agreement(bytes: &[u8], sample: &Sample, decoded: &(Values, Values, Val
         assert_eq!(tables.text(sample.postfixes, text, TextMatch::Postfix), Ok(i));
     }
     for (i, value) in (1..).zip(&decoded.3) {
-        assert_eq!(tables.int(sample.ints, *value), Ok(i));
+        assert_eq!(tables.int(sample.ints, value.last), Ok(i));
     }
 }
 
@@ -66,7 +67,7 @@ fn check_agreement(bytes: &[u8], sample: &Sample, decoded: &(Values, Values, Val
 fn a_whole_region_is_read_and_agrees() {
     let sample = sample().unwrap();
     let decoded = decode_all(&sample.bytes, &sample).unwrap();
-    assert_eq!(decoded.3, [1, 5, 9, 1 << 40, u64::MAX]);
+    assert_eq!(decoded.3, [1, 5, 9, 1 << 40, u64::MAX].map(Interval::point));
     check_agreement(&sample.bytes, &sample, &decoded);
     let one_more = Tables::open(&sample.bytes).unwrap().paths(sample.paths, PATHS + 1);
     assert_eq!(one_more, Err(DecodeError::Count { expected: PATHS + 1, found: u64::from(PATHS) }));
@@ -82,7 +83,7 @@ fn references_of_other_tables() {
         for expected in [0, 1, PATHS] {
             let _ = tables.paths(reference, expected);
             let _ = tables.texts(reference, expected, false);
-            let _ = tables.ints(reference, expected);
+            let _ = tables.pieces(reference, expected);
         }
         let _ = evaluated.path(reference, b"/usr/bin/sh");
         let _ = evaluated.text(reference, b"/usr/bin/sh", TextMatch::Prefix);

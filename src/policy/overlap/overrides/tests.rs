@@ -11,7 +11,7 @@ fn add(set: &mut PolicySet, name: &str, scope: Scope, values: &[i32]) {
         .map(|&value| {
             let shown = ShownAction::Override;
             let actions = Actions { post: true, override_value: Some(value), signal: None, shown };
-            Selector { filters: vec![], actions, span }
+            Selector { number: 0, conditions: vec![], actions, span }
         })
         .collect();
     set.policies.push(Policy {
@@ -24,6 +24,7 @@ fn add(set: &mut PolicySet, name: &str, scope: Scope, values: &[i32]) {
         scope,
         hooks: vec![Hook {
             call: HookCall::Lsm { hook: "file_open".into() },
+            entry: 0,
             scope: None,
             args: vec![],
             selectors,

@@ -3,11 +3,11 @@
 mod parameters;
 mod registers;
 
-use super::hooks::HookCx;
-use super::lists;
-use super::macros::Parts;
-use super::{Cx, kernels};
+use super::hook::HookCx;
 use crate::diag::{actions as codes, lints, weak};
+use crate::policy::context::{Cx, kernels};
+use crate::policy::expand::lists;
+use crate::policy::expand::macros::Parts;
 use crate::policy::{Actions, ShownAction};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::objects::Action as WrittenAction;
@@ -38,9 +38,6 @@ pub fn resolve(hook: &HookCx<'_, '_>, written: Option<&List<WrittenAction<'_>>>,
                 let what = format!("`{}` at {}", action.value, hook.kind.noun());
                 cx.report(lints::no_effect(&what, "loads and does nothing", action.span));
             }
-        }
-        if !action.value.is_compiled() {
-            cx.not_compiled(&format!("action `{}`", action.value), action.span);
         }
         if action.value == Action::NotifyEnforcer
             && matches!(hook.kind, HookKind::Kprobe | HookKind::Tracepoint)
@@ -130,7 +127,7 @@ fn apply(
         | Action::UntrackSock
         | Action::NotifyEnforcer
         | Action::CleanupEnforcerNotification
-        | Action::Set => {}
+        | Action::Set => _ = cx.not_compiled(&format!("action `{}`", action.value), action.span),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Parameters of actions: those that an action refuses, and those that it does not look at.
 
-use super::super::Cx;
-use super::super::hooks::HookCx;
+use super::super::hook::HookCx;
 use crate::diag::suggest::nearest;
 use crate::diag::{actions as codes, lints};
+use crate::policy::context::Cx;
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::objects::Action as WrittenAction;
 use crate::syntax::ast::read::Text;
@@ -94,7 +94,7 @@ fn check_stack_traces(kind: HookKind, written: &WrittenAction<'_>, action: Actio
                 let what = format!("with `{action}`; only `Post` shows it");
                 cx.report(codes::stack_trace_unavailable(name, &what, flag.span));
             }
-            HookKind::Kprobe | HookKind::Fentry => cx.not_compiled(&format!("`{name}`"), flag.span),
+            HookKind::Kprobe | HookKind::Fentry => _ = cx.not_compiled(&format!("`{name}`"), flag.span),
             HookKind::Tracepoint | HookKind::RawTracepoint | HookKind::Uprobe | HookKind::Usdt => {
                 let why = format!("Tetragon does not resolve it at {}", kind.noun());
                 cx.report(lints::ignored(&format!("`{name}`"), &why, flag.span));

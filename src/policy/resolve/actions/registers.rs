@@ -1,9 +1,9 @@
 //! `Override` on a uprobe: assignments to registers (semantics 6.3).
 
-use super::super::Cx;
 use super::super::values::number::parse_base0;
 use crate::diag::actions as codes;
 use crate::diag::schema::shown;
+use crate::policy::context::Cx;
 use crate::syntax::ast::objects::Action as WrittenAction;
 use crate::syntax::ast::read::List;
 use crate::vocab::Vocabulary;

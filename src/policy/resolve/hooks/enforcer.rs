@@ -2,10 +2,10 @@
 //!
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/enforcer.go` (semantics 2.9).
 
-use super::super::lists::{self, Members};
-use super::super::{Cx, kernels};
-use super::PolicyCx;
+use super::super::hook::PolicyCx;
 use crate::diag::schema::{bad_enforcer, shown};
+use crate::policy::context::{Cx, kernels};
+use crate::policy::expand::lists::{self, Members};
 use crate::syntax::ast::read::Text;
 use crate::vocab::limit;
 use crate::vocab::option::PolicyOption;

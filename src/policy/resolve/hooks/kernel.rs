@@ -3,11 +3,14 @@
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/{generickprobe,genericfentry,genericlsm}.go` (semantics 2.1 to 2.3, 2.6).
 
 use super::super::args::Args;
-use super::super::kernels::{self, Prototype};
-use super::super::lists::{self, Members};
-use super::super::{Cx, args, selectors};
-use super::{HookCx, PolicyCx, Written, has_one, is_symbol, message, tags};
+use super::super::hook::{HookCx, PolicyCx, Written};
+use super::super::{args, selectors};
+use super::text::{has_one, is_symbol, message, tags};
 use crate::diag::{lints, schema as codes};
+use crate::policy::context::Cx;
+use crate::policy::context::kernels::{self, Prototype};
+use crate::policy::context::reported::Reported;
+use crate::policy::expand::lists::{self, Members};
 use crate::policy::{Hook, HookCall};
 use crate::syntax::ast::objects::{Kprobe, LsmHook};
 use crate::syntax::ast::read::Text;
@@ -21,10 +24,10 @@ const FOREIGN_PREFIXES: [&str; 2] = ["__arm64_", "__ia32_"];
 pub fn kprobe(
     policy: &PolicyCx<'_, '_>,
     kind: HookKind,
+    entry: u32,
     kprobe: &Kprobe<'_>,
-    into: &mut Vec<Written>,
     cx: &mut Cx<'_>,
-) {
+) -> Vec<Result<Written, Reported>> {
     let is_syscall_list = kprobe.call.is_some_and(|call| names_syscalls(policy, call));
     let syscall = is_syscall_list || kprobe.syscall.is_none_or(|syscall| syscall.value);
     let args = args::resolve(kind, kprobe.args.as_ref(), kprobe.incomplete, cx);
@@ -50,21 +53,24 @@ pub fn kprobe(
     let message = message(kprobe.message, cx);
     let tags = tags(kprobe.tags.as_ref(), cx);
     report_uncompiled(kprobe, cx);
-    let Some(call) = kprobe.call else { return };
+    let Some(call) = kprobe.call else { return vec![Err(cx.reported(kprobe.node.span))] };
     let names = function_names(policy, kprobe, call, syscall, cx);
-    check_arguments(kprobe, &names, syscall, hooks_return, cx);
-    for name in names {
+    let known: Vec<String> = names.iter().flatten().cloned().collect();
+    check_arguments(kprobe, &known, syscall, hooks_return, cx);
+    let written = |name: Result<String, Reported>| {
         let hook = Hook {
-            call: HookCall::Kprobe { function: name, syscall },
+            call: HookCall::Kprobe { function: name?, syscall },
+            entry,
             scope: None,
             args: args.compiled.clone(),
-            selectors: selectors.all.clone(),
+            selectors: selectors.all.clone()?,
             message: message.clone(),
             tags: tags.clone(),
             span: call.span,
         };
-        into.push(Written { hook, workloads: selectors.workloads.clone() });
-    }
+        Ok(Written { hook, workloads: selectors.workloads.clone() })
+    };
+    names.into_iter().map(written).collect()
 }
 
 /// What the functions' prototypes say of the arguments.
@@ -131,94 +137,90 @@ fn report_uncompiled(kprobe: &Kprobe<'_>, cx: &mut Cx<'_>) {
     }
 }
 
-/// The symbols that the hook attaches to; what cannot be known or compiled is reported and left out.
+/// The symbols that the hook attaches to.
 fn function_names(
     policy: &PolicyCx<'_, '_>,
     kprobe: &Kprobe<'_>,
     call: Text<'_>,
     syscall: bool,
     cx: &mut Cx<'_>,
-) -> Vec<String> {
+) -> Vec<Result<String, Reported>> {
     let skip = kprobe.ignore.as_ref().and_then(|ignore| ignore.call_not_found);
     let skip = skip.is_some_and(|skip| skip.value);
     if !call.value.starts_with(lists::REFERENCE) {
-        return function_name(call, syscall, skip, cx).into_iter().collect();
+        return vec![function_name(call, syscall, skip, cx)];
     }
-    let Some(list) = policy.lists.get(call, cx) else { return vec![] };
-    let mut names = Vec::new();
+    let Some(list) = policy.lists.get(call, cx) else { return vec![Err(cx.reported(call.span))] };
     match lists::members(list) {
         Members::Symbols(values) => {
-            for &value in values {
-                names.extend(listed_symbol(value, syscall, skip, cx));
-            }
+            values.iter().map(|&value| listed_symbol(value, syscall, skip, cx)).collect()
         }
         Members::Syscalls(values) => {
-            for value in values {
-                match lists::x86_64_symbol(value.value) {
-                    Some(symbol) => names.push(symbol),
-                    None => cx.not_compiled(
-                        &format!("`{}`, a syscall of another architecture,", value.value),
-                        value.span,
-                    ),
+            let symbol = |value: &Text<'_>| match lists::x86_64_symbol(value.value) {
+                Some(symbol) => Ok(symbol),
+                None => {
+                    let what = format!("`{}`, a syscall of another architecture,", value.value);
+                    Err(cx.not_compiled(&what, value.span))
                 }
-            }
+            };
+            values.iter().map(symbol).collect()
         }
-        Members::Generated(kind) => cx.not_compiled(&format!("a list of type `{kind}`"), call.span),
+        Members::Generated(kind) => {
+            vec![Err(cx.not_compiled(&format!("a list of type `{kind}`"), call.span))]
+        }
     }
-    names
 }
 
 /// Symbols of a plain list are used as written.
-fn listed_symbol(value: Text<'_>, syscall: bool, skip: bool, cx: &mut Cx<'_>) -> Option<String> {
+fn listed_symbol(value: Text<'_>, syscall: bool, skip: bool, cx: &mut Cx<'_>) -> Result<String, Reported> {
     if value.value.is_empty() || !is_symbol(value.value) {
-        cx.report(codes::not_a_symbol("lists.values", value.value, value.span));
-        return None;
+        return Err(cx.refuse(codes::not_a_symbol("lists.values", value.value, value.span)));
     }
     if syscall && !value.value.starts_with(X86_64_PREFIX) {
         // Tetragon: checked with the prefix, attached without (semantics 1.8).
         let what = format!("`{}` in a plain list, with `syscall: true` as is the default,", value.value);
-        cx.not_compiled(&what, value.span);
-        return None;
+        return Err(cx.not_compiled(&what, value.span));
     }
     if syscall {
         kernels::check_syscall(value.value, skip, value.span, cx);
     } else {
         kernels::check_function(value.value, skip, value.span, cx);
     }
-    Some(value.value.to_string())
+    Ok(value.value.to_string())
 }
 
-fn function_name(call: Text<'_>, syscall: bool, skip: bool, cx: &mut Cx<'_>) -> Option<String> {
+fn function_name(call: Text<'_>, syscall: bool, skip: bool, cx: &mut Cx<'_>) -> Result<String, Reported> {
     let name = call.value;
     if name.is_empty() {
-        cx.report(codes::empty_hook_name("call", call.span));
-        return None;
+        return Err(cx.refuse(codes::empty_hook_name("call", call.span)));
     }
     if !is_symbol(name) {
-        cx.report(codes::not_a_symbol("call", name, call.span));
-        return None;
+        return Err(cx.refuse(codes::not_a_symbol("call", name, call.span)));
     }
     if !syscall {
         kernels::check_function(name, skip, call.span, cx);
-        return Some(name.to_string());
+        return Ok(name.to_string());
     }
     let is_prefixed = name.starts_with(X86_64_PREFIX) || FOREIGN_PREFIXES.iter().any(|p| name.starts_with(p));
     if !is_prefixed && !name.starts_with("sys_") && !name.starts_with("compat_sys_") {
-        cx.report(codes::not_a_syscall(name, call.span));
-        return None;
+        return Err(cx.refuse(codes::not_a_syscall(name, call.span)));
     }
     kernels::check_syscall(name, skip, call.span, cx);
     if FOREIGN_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
-        cx.not_compiled(&format!("`{name}`, a syscall of another architecture,"), call.span);
-        return None;
+        return Err(cx.not_compiled(&format!("`{name}`, a syscall of another architecture,"), call.span));
     }
     if name.starts_with(X86_64_PREFIX) {
-        return Some(name.to_string());
+        return Ok(name.to_string());
     }
-    Some(format!("{X86_64_PREFIX}{name}"))
+    Ok(format!("{X86_64_PREFIX}{name}"))
 }
 
-pub fn lsm(policy: &PolicyCx<'_, '_>, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Option<Written> {
+pub fn lsm(
+    policy: &PolicyCx<'_, '_>,
+    entry: u32,
+    lsm: &LsmHook<'_>,
+    cx: &mut Cx<'_>,
+) -> Result<Written, Reported> {
     let args = args::resolve(HookKind::Lsm, lsm.args.as_ref(), lsm.incomplete, cx);
     args::check_count(lsm.args.as_ref(), None, cx);
     let none = Args::default();
@@ -236,7 +238,7 @@ pub fn lsm(policy: &PolicyCx<'_, '_>, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Opt
     let selectors = selectors::resolve(&hook, lsm.selectors.as_ref(), cx);
     let message = message(lsm.message, cx);
     let tags = tags(lsm.tags.as_ref(), cx);
-    let name = lsm.hook?;
+    let Some(name) = lsm.hook else { return Err(cx.reported(lsm.node.span)) };
     check_lsm_name(name, cx)?;
     let function = format!("bpf_lsm_{}", name.value);
     let prototype = Prototype { name: name.value, ..Prototype::of(&function) };
@@ -245,29 +247,27 @@ pub fn lsm(policy: &PolicyCx<'_, '_>, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Opt
     let call = HookCall::Lsm { hook: name.value.to_string() };
     let hook = Hook {
         call,
+        entry,
         scope: None,
         args: args.compiled,
-        selectors: selectors.all,
+        selectors: selectors.all?,
         message,
         tags,
         span: name.span,
     };
-    Some(Written { hook, workloads: selectors.workloads })
+    Ok(Written { hook, workloads: selectors.workloads })
 }
 
-fn check_lsm_name(name: Text<'_>, cx: &mut Cx<'_>) -> Option<()> {
+fn check_lsm_name(name: Text<'_>, cx: &mut Cx<'_>) -> Result<(), Reported> {
     if name.value.is_empty() {
-        cx.report(codes::empty_hook_name("hook", name.span));
-        return None;
+        return Err(cx.refuse(codes::empty_hook_name("hook", name.span)));
     }
     if let Some(bare) = ["bpf_lsm_", "security_"].iter().find_map(|prefix| name.value.strip_prefix(prefix)) {
-        cx.report(codes::prefixed_lsm_hook(name.value, bare, name.span));
-        return None;
+        return Err(cx.refuse(codes::prefixed_lsm_hook(name.value, bare, name.span)));
     }
     if !is_symbol(name.value) {
-        cx.report(codes::not_a_symbol("hook", name.value, name.span));
-        return None;
+        return Err(cx.refuse(codes::not_a_symbol("hook", name.value, name.span)));
     }
     kernels::check_lsm_hook(name.value, name.span, cx);
-    Some(())
+    Ok(())
 }

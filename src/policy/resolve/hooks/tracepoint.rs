@@ -3,10 +3,12 @@
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/generictracepoint.go` (semantics 2.4, 2.5).
 
 use super::super::args::Args;
-use super::super::kernels::{self, Prototype};
-use super::super::{Cx, args, selectors};
-use super::{HookCx, PolicyCx, has_one, message, tags};
+use super::super::hook::{HookCx, PolicyCx};
+use super::super::{args, selectors};
+use super::text::{has_one, message, tags};
 use crate::diag::{lints, schema as codes};
+use crate::policy::context::Cx;
+use crate::policy::context::kernels::{self, Prototype};
 use crate::syntax::ast::objects::Tracepoint;
 use crate::vocab::arg_type::{ArgType, FilterClass};
 use crate::vocab::hook::HookKind;

@@ -3,11 +3,13 @@
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/{genericuprobe,genericusdt}.go` (semantics 2.7, 2.8).
 
 use super::super::args::Args;
-use super::super::facts::FactKind;
+use super::super::hook::{HookCx, PolicyCx};
 use super::super::values::number::parse_base0;
-use super::super::{Cx, args, selectors};
-use super::{HookCx, PolicyCx, has_one, message, tags};
+use super::super::{args, selectors};
+use super::text::{has_one, message, tags};
 use crate::diag::schema::{bad_userspace, empty_hook_name, shown};
+use crate::policy::context::Cx;
+use crate::policy::context::facts::FactKind;
 use crate::syntax::ast::objects::{Uprobe, Usdt};
 use crate::syntax::ast::read::Text;
 use crate::vocab::hook::HookKind;

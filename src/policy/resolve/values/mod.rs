@@ -8,82 +8,101 @@ mod other;
 mod set;
 mod text;
 
-use super::hooks::HookCx;
-use super::variables::Given;
-use super::{Cx, kernels};
+use super::hook::HookCx;
 use crate::diag::{arguments as codes, lints};
-use crate::policy::Test;
+use crate::policy::Values;
+use crate::policy::context::given::Given;
+use crate::policy::context::reported::Reported;
+use crate::policy::context::{Cx, kernels};
 use crate::source::Spanned;
 use crate::syntax::ast::objects::ArgFilter;
 use crate::syntax::ast::read::Text;
 use crate::vocab::arg_type::{ArgType, FilterClass};
+use crate::vocab::condition::MatchKind;
 use crate::vocab::network::{Family, Protocol, State};
 use crate::vocab::operator::{Operator, ValueKind};
 
-/// Assumes that the operator works on the type and that nothing of the values was refused. `None` if values were refused or the operator is not compiled.
+/// Assumes that the operator works on the type, by `kind`, and that nothing of the values was refused.
 pub fn resolve(
     hook: &HookCx<'_, '_>,
     op: Spanned<Operator>,
     ty: ArgType,
+    kind: MatchKind,
     given: Given<'_>,
     cx: &mut Cx<'_>,
-) -> Option<Test> {
+) -> Result<Values, Reported> {
     let (values, span): (&[Text<'_>], _) = match given {
         Given::Listed(list) => (&list.items, list.span),
         Given::Nothing => (&[], op.span),
-        Given::Open => return None,
+        Given::Open => return Err(cx.reported(op.span)),
     };
     let op_name = op.value.name();
-    let kind = op.value.value_kind();
-    if values.is_empty() && kind != ValueKind::Nothing {
-        cx.report(codes::no_values(op_name, span));
-        return None;
+    let form = op.value.value_kind();
+    if values.is_empty() && form != ValueKind::Nothing {
+        return Err(cx.refuse(codes::no_values(op_name, span)));
     }
     if let Some(variable) = values.iter().find(|value| is_variable(value.value))
-        && !is_text(kind, ty.filter_class())
+        && !is_text(form, ty.filter_class())
     {
-        cx.report(codes::unfilled_variable(variable.value, variable.span));
-        return None;
+        return Err(cx.refuse(codes::unfilled_variable(variable.value, variable.span)));
     }
-    let class = ty.filter_class();
-    match (kind, class) {
-        (ValueKind::Typed, FilterClass::Int { bytes, signed }) => {
+    match (kind, form, ty.filter_class()) {
+        (MatchKind::Path, ..) => return text::equal(op.value, ty, values, cx).map(Values::Path),
+        (MatchKind::Text, ..) => return text::equal(op.value, ty, values, cx).map(Values::Text),
+        (MatchKind::Prefix, ..) => return text::prefix(op.value, ty, values, cx).map(Values::Prefix),
+        (MatchKind::Suffix, ..) => return text::postfix(op.value, ty, values, cx).map(Values::Postfix),
+        (MatchKind::Intervals, ValueKind::Typed, FilterClass::Int { bytes, signed }) => {
             return int::equal(op.value, ty, bytes, signed, values, cx);
         }
-        (ValueKind::Typed, FilterClass::CapSet) | (ValueKind::Number, _) => {
-            other::check_numbers(op.value, ty, values, cx)
+        (MatchKind::Intervals, ValueKind::Above | ValueKind::Below, FilterClass::Int { bytes, signed }) => {
+            return int::beyond(op, ty, bytes, signed, values, cx);
         }
-        (ValueKind::Typed, _) => return text::equal(op.value, ty, values, cx),
-        (ValueKind::Prefix, _) => return text::prefix(op.value, ty, values, cx),
-        (ValueKind::Postfix, _) => return text::postfix(op.value, ty, values, cx),
-        (ValueKind::Range, FilterClass::Int { bytes, .. }) => {
-            other::check_ranges(op.value, ty, bytes, values, cx)
+        (MatchKind::Intervals, ValueKind::Range, FilterClass::Int { bytes, signed }) => {
+            return int::ranges(op, ty, bytes, signed, values, cx);
         }
-        (ValueKind::Set, FilterClass::Int { bytes, signed }) => {
-            set::check(hook, ty, bytes, signed, values, cx)
+        (MatchKind::Intervals, ValueKind::Set, FilterClass::Int { bytes, signed }) => {
+            return set::resolve(hook, ty, bytes, signed, values, cx);
         }
-        // Ranges and sets work on integers alone.
-        (ValueKind::Range | ValueKind::Set, _) => {}
-        (ValueKind::SubString, _) => {
+        (MatchKind::AnyBit, _, FilterClass::Int { bytes, signed }) => {
+            return int::masks(op, ty, bytes, signed, values, cx);
+        }
+        (MatchKind::Intervals | MatchKind::AnyBit, form, _) => match form {
+            ValueKind::Port => network::check_ports(values, cx),
+            ValueKind::Protocol => network::check_named::<Protocol>(values, cx),
+            ValueKind::Family => network::check_named::<Family>(values, cx),
+            ValueKind::State => network::check_named::<State>(values, cx),
+            ValueKind::FileType => other::check_file_types(op.value, values, cx),
+            ValueKind::Nothing => {
+                if let Some(value) = values.first() {
+                    cx.report(lints::ignored(
+                        &format!("a value of `{op_name}`"),
+                        "it takes none",
+                        value.span,
+                    ));
+                }
+            }
+            ValueKind::Typed
+            | ValueKind::Above
+            | ValueKind::Below
+            | ValueKind::Bits
+            | ValueKind::Range
+            | ValueKind::Set
+            | ValueKind::Prefix
+            | ValueKind::Postfix
+            | ValueKind::SubString
+            | ValueKind::Address
+            | ValueKind::Expression => other::check_numbers(op.value, ty, values, cx),
+        },
+        (MatchKind::Substring, ..) => {
             let kfunc = if op.value == Operator::SubString { "bpf_strnstr" } else { "bpf_strncasestr" };
             kernels::check_kfunc(kfunc, op.span, cx);
             other::check_substrings(op.value, ty, values, cx);
         }
-        (ValueKind::Port, _) => network::check_ports(values, cx),
-        (ValueKind::Address, _) => network::check_addresses(values, cx),
-        (ValueKind::Protocol, _) => network::check_named::<Protocol>(values, cx),
-        (ValueKind::Family, _) => network::check_named::<Family>(values, cx),
-        (ValueKind::State, _) => network::check_named::<State>(values, cx),
-        (ValueKind::FileType, _) => other::check_file_types(op.value, values, cx),
-        // Does not depend on one argument; see `expression`.
-        (ValueKind::Expression, _) => {}
-        (ValueKind::Nothing, _) => {
-            if let Some(value) = values.first() {
-                cx.report(lints::ignored(&format!("a value of `{op_name}`"), "it takes none", value.span));
-            }
-        }
+        (MatchKind::AddressPrefix, ..) => network::check_addresses(values, cx),
+        // Does not depend on one argument; see `check_expression`.
+        (MatchKind::Computed, ..) => {}
     }
-    None
+    Err(cx.not_compiled(&format!("operator `{}`", op.value), op.span))
 }
 
 /// A value that any text can be.
@@ -91,7 +110,9 @@ fn is_text(kind: ValueKind, class: FilterClass) -> bool {
     match kind {
         ValueKind::Prefix | ValueKind::Postfix | ValueKind::SubString => true,
         ValueKind::Typed => !matches!(class, FilterClass::Int { .. } | FilterClass::CapSet),
-        ValueKind::Number
+        ValueKind::Above
+        | ValueKind::Below
+        | ValueKind::Bits
         | ValueKind::Range
         | ValueKind::Set
         | ValueKind::Port

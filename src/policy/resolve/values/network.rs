@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::number::parse_decimal;
 use crate::diag::suggest::nearest;
 use crate::diag::{arguments as codes, lints};
-use crate::policy::resolve::Cx;
+use crate::policy::context::Cx;
 use crate::syntax::ast::read::Text;
 use crate::vocab::Vocabulary;
 

@@ -5,7 +5,8 @@ use super::number::parse_base0;
 use super::{int, text};
 use crate::diag::suggest::nearest;
 use crate::diag::{arguments as codes, lints};
-use crate::policy::resolve::Cx;
+use crate::policy::context::Cx;
+use crate::policy::context::reported::Reported;
 use crate::syntax::ast::read::Text;
 use crate::vocab::arg_type::{ArgType, FilterClass};
 use crate::vocab::capability::Capability;
@@ -14,20 +15,24 @@ use crate::vocab::operator::Operator;
 use crate::vocab::{Vocabulary, limit};
 
 /// Whether the selector has room for the values.
-pub fn check_count(op: Operator, values: &[Text<'_>], cx: &mut Cx<'_>) {
-    if let Some(extra) = values.get(limit::INLINE_VALUES) {
-        cx.report(codes::too_many_values(op.name(), values.len(), limit::INLINE_VALUES, extra.span));
+pub fn check_count(op: Operator, values: &[Text<'_>], cx: &mut Cx<'_>) -> Result<(), Reported> {
+    match values.get(limit::INLINE_VALUES) {
+        Some(extra) => {
+            let max = limit::INLINE_VALUES;
+            Err(cx.refuse(codes::too_many_values(op.name(), values.len(), max, extra.span)))
+        }
+        None => Ok(()),
     }
 }
 
 /// Numbers of the argument's type, or names of capabilities.
 pub fn check_numbers(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx<'_>) {
-    check_count(op, values, cx);
+    _ = check_count(op, values, cx);
     for &value in values {
         match ty.filter_class() {
             FilterClass::CapSet => check_capabilities(value, cx),
             FilterClass::Int { signed, .. } => {
-                if int::parse(ty, signed, value, cx) == Some(0) && op == Operator::Mask {
+                if int::parse(ty, signed, value, cx).is_ok_and(|mask| mask == 0) && op == Operator::Mask {
                     cx.report(
                         lints::filter_never_matches("`Mask` with 0", "it has no bits", value.span)
                             .help("give the bits that are asked for, or use `Equal`"),
@@ -68,28 +73,6 @@ fn check_capabilities(value: Text<'_>, cx: &mut Cx<'_>) {
     }
 }
 
-/// `min:max`.
-pub fn check_ranges(op: Operator, ty: ArgType, bytes: u8, values: &[Text<'_>], cx: &mut Cx<'_>) {
-    check_count(op, values, cx);
-    let max = if bytes == 8 { i128::from(i64::MAX) } else { i128::from(u32::MAX) };
-    for value in values {
-        let ends = value.value.split_once(':').map(|(a, b)| (parse_base0(a), parse_base0(b)));
-        let Some((Ok(first), Ok(last))) = ends else {
-            cx.report(codes::bad_value(value.value, "`min:max`", value.span));
-            continue;
-        };
-        if [first, last].iter().any(|&n| n > max || n < i128::from(i64::MIN)) {
-            cx.report(codes::value_out_of_range(value.value, ty.name(), value.span));
-        } else if first > last {
-            cx.report(lints::value_never_matches(
-                value.value,
-                "the first number is above the second",
-                value.span,
-            ));
-        }
-    }
-}
-
 pub fn check_substrings(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx<'_>) {
     for value in values {
         if value.value.len() > limit::SUBSTRING_BYTES {
@@ -106,7 +89,7 @@ pub fn check_substrings(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut
 }
 
 pub fn check_file_types(op: Operator, values: &[Text<'_>], cx: &mut Cx<'_>) {
-    check_count(op, values, cx);
+    _ = check_count(op, values, cx);
     for value in values {
         if FileType::parse(value.value).is_none() {
             let nearest = nearest(value.value, FileType::names());

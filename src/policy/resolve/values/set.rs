@@ -1,32 +1,43 @@
 //! `InMap` values: decimal numbers, ranges, and lists of syscalls (semantics 5.2, 1.8).
 
+use super::int::Order;
 use super::number::parse_decimal;
 use crate::diag::{arguments as codes, lints, schema};
-use crate::policy::resolve::Cx;
-use crate::policy::resolve::hooks::HookCx;
-use crate::policy::resolve::lists::{self, Members};
+use crate::policy::context::Cx;
+use crate::policy::context::reported::{self, Reported};
+use crate::policy::expand::lists::{self, Members};
+use crate::policy::resolve::hook::HookCx;
+use crate::policy::{Interval, Values};
 use crate::syntax::ast::read::Text;
 use crate::vocab::arg_type::ArgType;
 use crate::vocab::hook::{HookKind, ListKind};
 
-pub fn check(
+pub fn resolve(
     hook: &HookCx<'_, '_>,
     ty: ArgType,
     bytes: u8,
     signed: bool,
     values: &[Text<'_>],
     cx: &mut Cx<'_>,
-) {
-    for &value in values {
+) -> Result<Values, Reported> {
+    let each = values.iter().map(|&value| {
         if value.value.starts_with(lists::REFERENCE) {
             check_list(hook, ty, value, cx);
-        } else {
-            check_numbers(ty, bytes, signed, value, cx);
+            return Err(cx.not_compiled("a list of syscalls", value.span));
         }
-    }
+        numbers(ty, bytes, signed, value, cx)
+    });
+    Ok(Values::intervals(reported::all(each.collect())?.concat()))
 }
 
-fn check_numbers(ty: ArgType, bytes: u8, signed: bool, value: Text<'_>, cx: &mut Cx<'_>) {
+/// Tetragon: the argument is looked up without its sign (semantics 5.2), but for 8 bytes.
+fn numbers(
+    ty: ArgType,
+    bytes: u8,
+    signed: bool,
+    value: Text<'_>,
+    cx: &mut Cx<'_>,
+) -> Result<Vec<Interval>, Reported> {
     let (first, last) = match value.value.split_once(':') {
         Some((a, b)) => (a, b),
         None => (value.value, value.value),
@@ -38,24 +49,24 @@ fn check_numbers(ty: ArgType, bytes: u8, signed: bool, value: Text<'_>, cx: &mut
         parse_decimal(text).ok().filter(|n| (min..=max).contains(n) && (signed || !is_signed))
     };
     let (Some(first), Some(last)) = (parse(first), parse(last)) else {
-        cx.report(codes::bad_value(value.value, "a decimal number or `first:last`", value.span));
-        return;
+        return Err(cx.refuse(codes::bad_value(value.value, "a decimal number or `first:last`", value.span)));
     };
     let (low, high) = (first.min(last), first.max(last));
-    // Tetragon: the argument is looked up without its sign (semantics 5.2).
+    let found = Order::of_lookup(bytes, signed).intervals(low, high);
     if low < 0 && bytes < 8 {
-        cx.report(lints::value_never_matches(
-            value.value,
-            "Tetragon looks the argument up without its sign",
-            value.span,
-        ));
-    } else if bytes < 8 && low >> (bytes * 8) != 0 {
+        let why = "Tetragon looks the argument up without its sign";
+        cx.report(match found.is_empty() {
+            true => lints::value_never_matches(value.value, why, value.span),
+            false => lints::ignored(&format!("what is below 0 in `{}`", value.value), why, value.span),
+        });
+    } else if found.is_empty() {
         cx.report(lints::value_never_matches(value.value, &format!("`{ty}` has {bytes} bytes"), value.span));
     }
     if high - low > i128::from(1u32 << 24) {
         let why = "Tetragon writes out every number of the range";
         cx.report(lints::ignored("so wide a range", why, value.span));
     }
+    Ok(found)
 }
 
 fn check_list(hook: &HookCx<'_, '_>, ty: ArgType, value: Text<'_>, cx: &mut Cx<'_>) {

@@ -3,36 +3,53 @@
 //! A value that no argument can have is left out with a lint: a set says the same without it.
 
 use crate::diag::{arguments as codes, lints};
-use crate::policy::resolve::Cx;
-use crate::policy::{StrId, Test};
+use crate::policy::StrId;
+use crate::policy::context::Cx;
+use crate::policy::context::reported::{self, Reported};
 use crate::syntax::ast::read::Text;
 use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::limit;
 use crate::vocab::operator::Operator;
 
-pub fn equal(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx<'_>) -> Option<Test> {
-    let ids = intern_all(values, cx, |value, cx| {
-        // Tetragon: only `string` values lose their trailing NULs, and one of nothing else crashes the loader.
+pub fn equal(
+    op: Operator,
+    ty: ArgType,
+    values: &[Text<'_>],
+    cx: &mut Cx<'_>,
+) -> Result<Vec<StrId>, Reported> {
+    intern_all(values, cx, |value, cx| {
+        // Tetragon: only `string` values lose their trailing NULs, and one of nothing else has no meaning.
         let bytes = if ty == ArgType::String { trim_nuls(value.value) } else { value.value.as_bytes() };
         if ty == ArgType::String && bytes.is_empty() {
-            cx.report(codes::empty_value(op.name(), value.span));
-            return Err(Refused);
+            return Err(cx.refuse(codes::empty_value(op.name(), value.span)));
         }
         if bytes.len() > limit::STRING_BYTES {
-            cx.report(codes::value_too_long(op.name(), bytes.len(), limit::STRING_BYTES, value.span));
-            return Err(Refused);
+            return Err(cx.refuse(codes::value_too_long(
+                op.name(),
+                bytes.len(),
+                limit::STRING_BYTES,
+                value.span,
+            )));
         }
         Ok(can_match(ty, value, bytes, Anchor::Both, cx).then_some(bytes))
-    })?;
-    Some(Test::Equal(ids))
+    })
 }
 
-pub fn prefix(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx<'_>) -> Option<Test> {
-    let ids = intern_all(values, cx, |value, cx| {
+pub fn prefix(
+    op: Operator,
+    ty: ArgType,
+    values: &[Text<'_>],
+    cx: &mut Cx<'_>,
+) -> Result<Vec<StrId>, Reported> {
+    intern_all(values, cx, |value, cx| {
         let bytes = value.value.as_bytes();
         if bytes.len() > limit::PREFIX_BYTES {
-            cx.report(codes::value_too_long(op.name(), bytes.len(), limit::PREFIX_BYTES, value.span));
-            return Err(Refused);
+            return Err(cx.refuse(codes::value_too_long(
+                op.name(),
+                bytes.len(),
+                limit::PREFIX_BYTES,
+                value.span,
+            )));
         }
         if bytes.len() > limit::PREFIX_EFFECTIVE_BYTES {
             cx.report(lints::value_never_matches(
@@ -43,27 +60,31 @@ pub fn prefix(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx<'_>) -
             return Ok(None);
         }
         Ok(can_match(ty, value, bytes, Anchor::Start, cx).then_some(bytes))
-    })?;
-    Some(Test::Prefix(ids))
+    })
 }
 
-pub fn postfix(op: Operator, ty: ArgType, values: &[Text<'_>], cx: &mut Cx<'_>) -> Option<Test> {
-    let ids = intern_all(values, cx, |value, cx| {
+pub fn postfix(
+    op: Operator,
+    ty: ArgType,
+    values: &[Text<'_>],
+    cx: &mut Cx<'_>,
+) -> Result<Vec<StrId>, Reported> {
+    intern_all(values, cx, |value, cx| {
         let bytes = if ty == ArgType::CharBuf { value.value.as_bytes() } else { trim_nuls(value.value) };
         if bytes.is_empty() {
-            cx.report(codes::empty_value(op.name(), value.span));
-            return Err(Refused);
+            return Err(cx.refuse(codes::empty_value(op.name(), value.span)));
         }
         if bytes.len() > limit::POSTFIX_BYTES {
-            cx.report(codes::value_too_long(op.name(), bytes.len(), limit::POSTFIX_BYTES, value.span));
-            return Err(Refused);
+            return Err(cx.refuse(codes::value_too_long(
+                op.name(),
+                bytes.len(),
+                limit::POSTFIX_BYTES,
+                value.span,
+            )));
         }
         Ok(can_match(ty, value, bytes, Anchor::End, cx).then_some(bytes))
-    })?;
-    Some(Test::Postfix(ids))
+    })
 }
-
-struct Refused;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Anchor {
@@ -72,24 +93,17 @@ enum Anchor {
     End,
 }
 
-/// Sorted, each once; `None` if any was refused.
+/// Sorted, each once.
 fn intern_all<'n>(
     values: &[Text<'n>],
     cx: &mut Cx<'_>,
-    mut check: impl FnMut(Text<'n>, &mut Cx<'_>) -> Result<Option<&'n [u8]>, Refused>,
-) -> Option<Vec<StrId>> {
-    let mut ids = Vec::with_capacity(values.len());
-    let mut refused = false;
-    for &value in values {
-        match check(value, cx) {
-            Ok(Some(bytes)) => ids.push(cx.strings.intern(bytes)),
-            Ok(None) => {}
-            Err(Refused) => refused = true,
-        }
-    }
+    mut check: impl FnMut(Text<'n>, &mut Cx<'_>) -> Result<Option<&'n [u8]>, Reported>,
+) -> Result<Vec<StrId>, Reported> {
+    let each = values.iter().map(|&value| Ok(check(value, cx)?.map(|bytes| cx.strings.intern(bytes))));
+    let mut ids: Vec<StrId> = reported::all(each.collect())?.into_iter().flatten().collect();
     ids.sort_unstable();
     ids.dedup();
-    (!refused).then_some(ids)
+    Ok(ids)
 }
 
 /// Whether an argument of the type can have such a text; says so if not.

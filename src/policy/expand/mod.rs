@@ -1,0 +1,5 @@
+//! What stands in a document for something else: lists, macros, variables.
+
+pub mod lists;
+pub mod macros;
+pub mod variables;

@@ -1,0 +1,5 @@
+//! What is valid and not what its author meant: lints over a hook's selectors.
+
+pub mod reach;
+pub mod tetragon;
+pub mod weak;
