@@ -80,7 +80,8 @@ impl Generation {
         let mut shared = Shared::default();
         let (mut bodies, mut left_out) = (BTreeMap::new(), Vec::new());
         for program in chosen(&artifact.manifest, Role::Body) {
-            let operation = artifact.manifest.operation(program.operation).ok_or("a body without an operation")?;
+            let operation =
+                artifact.manifest.operation(program.operation).ok_or("a body without an operation")?;
             let loaded =
                 requirements::way(&operation.attach).and_then(|way| shared.load(artifact, program, way));
             match loaded {

@@ -11,7 +11,9 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use libbpf_rs::query::{LinkInfo, ProgInfoIter, ProgInfoQueryOptions, ProgramInfo};
-use libbpf_rs::{KprobeMultiOpts, KprobeOpts, Link, MapCore, MapHandle, MapType, Object, ProgramMut, libbpf_sys};
+use libbpf_rs::{
+    KprobeMultiOpts, KprobeOpts, Link, MapCore, MapHandle, MapType, Object, ProgramMut, libbpf_sys,
+};
 use std::os::fd::{AsFd, AsRawFd};
 use tetrafold::artifact::manifest::{Attach, LinkKind, Manifest, Map, Operation, Program, Role};
 use tetrafold::artifact::read::Artifact;

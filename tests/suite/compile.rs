@@ -140,8 +140,13 @@ impl Compiled {
         let mut hits: Vec<(u32, u32, bool)> = vec![];
         for hit in &verdict.hits {
             let rank = self.set.policies.iter().position(|p| p.identity == hit.policy).unwrap();
-            let list =
-                self.folded.program.lists.iter().find(|l| l.policy == rank && l.hooks.contains(&hit.hook)).unwrap();
+            let list = self
+                .folded
+                .program
+                .lists
+                .iter()
+                .find(|l| l.policy == rank && l.hooks.contains(&hit.hook))
+                .unwrap();
             let number = self.built.manifest.policies[rank].number;
             hits.push((number, list.first_selector + u32::from(hit.selector), hit.post));
         }

@@ -115,7 +115,9 @@ fn tables(artifact: &Artifact) -> Vec<Table> {
     });
     let several = m.operations.iter().filter(|o| o.attach.targets.len() > 1);
     let targets = several.flat_map(|o| {
-        (0..).zip(&o.attach.targets).map(|(n, target): (u32, _)| vec![o.name.clone(), n.to_string(), target.clone()])
+        (0..)
+            .zip(&o.attach.targets)
+            .map(|(n, target): (u32, _)| vec![o.name.clone(), n.to_string(), target.clone()])
     });
     let dimensions = m.operations.iter().flat_map(|o| {
         o.dimensions.iter().enumerate().map(|(d, dimension)| {
