@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
+use crate::artifact::abi::SET_WORDS_MAX;
 use crate::artifact::manifest::Manifest;
 use crate::bpf;
 use crate::diag::kernels as report_kernels;
@@ -135,6 +136,13 @@ pub fn emit(
                 &error.to_string(),
                 program.lists[*list].span,
             ));
+            return Ok(None);
+        }
+        Err(AssembleError::SetTooLarge { unit, words, witness }) => {
+            let list = plan.units[unit].scopes.values().flatten().next().expect("a unit has lists");
+            let operation = &program.operations[plan.units[unit].operation.0 as usize];
+            let (target, span) = (&operation.attach.shown(), program.lists[*list].span);
+            diags.push(report::set_too_large(target, words, SET_WORDS_MAX as u64, &witness, span));
             return Ok(None);
         }
         Err(AssembleError::NodeTooLarge) => {

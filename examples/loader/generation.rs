@@ -48,16 +48,35 @@ pub struct LeftOut {
 }
 
 impl Generation {
-    /// An operation that this kernel does not take is left out; `strict`: is an error.
+    /// With a region that has room for the workloads: as compiled, or larger. Where even the largest has none, what
+    /// fits is entered. An operation that this kernel does not take is left out; `strict`: is an error.
     pub fn load(
         artifact: &Artifact,
         number: u32,
         workloads: &[Workload],
         strict: bool,
     ) -> Outcome<Generation> {
-        let manifest = &artifact.manifest;
-        let locks = requirements::locks(manifest)?;
-        let node = Node::new(manifest, artifact.scope_blocks.clone(), number, workloads, locks)?;
+        let locks = requirements::locks(&artifact.manifest)?;
+        let mut larger: Option<Artifact> = None;
+        loop {
+            let artifact = larger.as_ref().unwrap_or(artifact);
+            let blocks = artifact.scope_blocks.clone();
+            match Node::new(&artifact.manifest, blocks, number, workloads, locks) {
+                Ok(node) => return Generation::with_region(artifact, number, node, strict),
+                Err(NodeError::Full { part, .. }) => match artifact.grown(part) {
+                    Some(grown) => larger = Some(grown),
+                    None => break,
+                },
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let artifact = larger.as_ref().unwrap_or(artifact);
+        let (manifest, blocks) = (&artifact.manifest, artifact.scope_blocks.clone());
+        let node = Node::new_of_what_fits(manifest, blocks, number, workloads, locks)?;
+        Generation::with_region(artifact, number, node, strict)
+    }
+
+    fn with_region(artifact: &Artifact, number: u32, node: Node, strict: bool) -> Outcome<Generation> {
         let mut shared = Shared::default();
         let (mut bodies, mut left_out) = (BTreeMap::new(), Vec::new());
         for program in chosen(&artifact.manifest, Role::Body) {
@@ -91,6 +110,16 @@ impl Generation {
         let program = object.progs().next().ok_or("a body without a program")?;
         // SAFETY: the descriptor belongs to the object, which outlives the borrow of `self`.
         Ok(unsafe { BorrowedFd::borrow_raw(program.as_fd().as_raw_fd()) })
+    }
+
+    /// Workloads of the last list that are not in the region.
+    pub fn refused(&self) -> &[NodeError] {
+        self.node.refused()
+    }
+
+    /// Bytes of the node region.
+    pub fn region_bytes(&self) -> usize {
+        self.region.bytes
     }
 
     /// Takes the running programs to another list of workloads, without loading anything.
@@ -171,6 +200,10 @@ impl Shared {
             let declared = declared_name(&map.name().to_string_lossy());
             let described = described(&artifact.manifest, program, &declared)
                 .ok_or_else(|| failed(&format!("the manifest does not describe the map `{declared}`")))?;
+            if declared == NODE {
+                // The manifest may be that of a larger region than the object was linked for.
+                map.set_value_size(described.value_size)?;
+            }
             let (kind, key, value) = (map.map_type() as u32, map.key_size(), map.value_size());
             if (kind, key, value) != (described.ty.number(), described.key_size, described.value_size) {
                 return Err(failed(&format!("the map `{declared}` is not what the manifest says")).into());

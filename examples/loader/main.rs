@@ -7,7 +7,8 @@
 //!
 //! - SIGTERM and SIGINT detach everything and remove the pins. SIGKILL does neither: what enforces stays, because
 //!   it is pinned.
-//! - SIGHUP reads FILE again.
+//! - SIGHUP reads FILE again. A workload that cannot be entered is named, and the others are entered; a node region
+//!   that has no room for them is replaced by a larger one.
 //! - With `--replace` the artifact takes over what an earlier run has pinned, one operation after the other, each in
 //!   one step: every event is judged by the old policies or by the new ones. A loader that is replaced sees that by
 //!   itself, prints the last events of its policies and ends; of one that was killed, what nobody has read is printed
@@ -32,7 +33,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use tetrafold::artifact::digest::Digest;
-use tetrafold::artifact::node::NodeError;
+use tetrafold::artifact::node::{NodeError, Workload};
 use tetrafold::artifact::read::Artifact;
 
 use generation::Generation;
@@ -95,7 +96,7 @@ fn run(arguments: &Arguments) -> Outcome<bool> {
         None => Artifact::open(&arguments.artifact)?,
     };
     requirements::check(&artifact.manifest)?;
-    let mut workloads = workloads::read(&arguments.workloads, &artifact.manifest)?;
+    let (mut workloads, unread) = workloads::read(&arguments.workloads, &artifact.manifest)?;
     let mut pins = Pins::open(&arguments.pin, arguments.replace)?;
 
     let left = pins.left_ring();
@@ -107,6 +108,8 @@ fn run(arguments: &Arguments) -> Outcome<bool> {
     }
     say("ready");
     say_left_out(&artifact, &generation, &pins);
+    let mut region = artifact.manifest.node.bytes as usize;
+    said_of_workloads(&generation, &unread, &mut region);
     if let Some(ring) = left {
         std::thread::sleep(TICK);
         generation::printed(&ring, &artifact, generation.number)?.consume()?;
@@ -127,7 +130,10 @@ fn run(arguments: &Arguments) -> Outcome<bool> {
         }
         if RELOAD.swap(false, Ordering::Relaxed) {
             match take_over_workloads(arguments, &artifact, &mut generation, &mut pins) {
-                Ok(new) => workloads = new,
+                Ok((new, unread)) => {
+                    workloads = new;
+                    said_of_workloads(&generation, &unread, &mut region);
+                }
                 // The old list stays in force; a typing error must not switch policies off.
                 Err(error) => eprintln!("loader: workloads not taken over: {error}"),
             }
@@ -164,8 +170,8 @@ fn take_over_workloads(
     artifact: &Artifact,
     generation: &mut Generation,
     pins: &mut Pins,
-) -> Outcome<Vec<tetrafold::artifact::node::Workload>> {
-    let workloads = workloads::read(&arguments.workloads, &artifact.manifest)?;
+) -> Outcome<(Vec<Workload>, Vec<String>)> {
+    let (workloads, unread) = workloads::read(&arguments.workloads, &artifact.manifest)?;
     match generation.update(&workloads) {
         Ok(()) => {}
         Err(error) if NodeError::calls_for_new_generation(&error) => {
@@ -177,7 +183,21 @@ fn take_over_workloads(
         }
         Err(error) => return Err(error.into()),
     }
-    Ok(workloads)
+    Ok((workloads, unread))
+}
+
+/// Names each workload that runs without its own policies, and the region's size when it has grown.
+fn said_of_workloads(generation: &Generation, unread: &[String], region: &mut usize) {
+    let refused = generation.refused().iter().map(ToString::to_string).chain(unread.iter().cloned());
+    for reason in refused {
+        eprintln!("loader: workload refused: {reason}");
+        say(&serde_json::json!({ "refused": reason }).to_string());
+    }
+    let bytes = generation.region_bytes();
+    if bytes != *region {
+        say(&serde_json::json!({ "region": { "compiled": *region, "grown": bytes } }).to_string());
+        *region = bytes;
+    }
 }
 
 /// Prints the counters of what went wrong: when one has changed, and at the end.

@@ -2,7 +2,7 @@
 //!
 //! Turns each entry into the ids of its cgroup and of those around it, and the scopes that select it. A cgroup is
 //! named below the mount point of the hierarchy or by its full path; its id is the inode number of its directory.
-//! An entry whose cgroup is not there is an error: a pod that came and went belongs in no list.
+//! An entry whose cgroup is not there is refused, and the others are taken: pods come and go while a list is read.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -38,12 +38,21 @@ struct Entry {
     repo: String,
 }
 
+/// The workloads, and why others are refused.
+///
 /// # Errors
-/// A file that is not what it should be, an entry whose cgroup is not there.
-pub fn read(path: &Path, manifest: &Manifest) -> Outcome<Vec<node::Workload>> {
+/// A file that is not what it should be.
+pub fn read(path: &Path, manifest: &Manifest) -> Outcome<(Vec<node::Workload>, Vec<String>)> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let file: File = serde_saphyr::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
-    file.workloads.into_iter().map(|entry| workload(entry, manifest)).collect()
+    let (mut workloads, mut refused) = (vec![], vec![]);
+    for entry in file.workloads {
+        match workload(entry, manifest) {
+            Ok(workload) => workloads.push(workload),
+            Err(error) => refused.push(error.to_string()),
+        }
+    }
+    Ok((workloads, refused))
 }
 
 fn workload(entry: Entry, manifest: &Manifest) -> Outcome<node::Workload> {

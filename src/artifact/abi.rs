@@ -53,6 +53,9 @@ pub const WORD_END: u64 = 0;
 pub const WORD_TEST: u64 = 1;
 pub const WORD_ACT: u64 = 2;
 pub const WORD_SKIP: u64 = 3;
+/// Words of one set's decision lists at one operation, END included: a program's loop runs that many rounds
+/// (`ACT_ROUNDS` of `bpf-templates/act.h`), and a round passes at least one word.
+pub const SET_WORDS_MAX: usize = 1 << 20;
 pub const ACT_POST: u32 = 0x10;
 pub const ACT_OVERRIDE: u32 = 0x20;
 pub const ACT_SIGKILL: u32 = 0x40;

@@ -14,6 +14,7 @@
 pub mod check;
 mod events;
 mod policies;
+mod region;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,9 @@ pub struct Target {
     pub oldest_kernel: String,
     pub cpus: u32,
     pub pods: u32,
+    /// The node region has room for any `pods` pods, each in up to so many scopes beside those that select every
+    /// pod. A loader grows the region for what goes beyond (`regionConstants`).
+    pub scopes_per_pod: u32,
     pub preempt: String,
     pub allow_fmod_ret_race: bool,
 }
@@ -229,11 +233,37 @@ pub struct Program {
     /// Slot of the PROG_ARRAY that a body is reached through; absent for a stub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<u32>,
+    /// Where the object has numbers of the node region. A loader that needs a larger region writes its numbers
+    /// there and creates the map `node` with its size.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub region_constants: Vec<RegionConstant>,
     /// Loaders that can take the object.
     pub loaders: Vec<Loader>,
     /// Calls that the attached program may not see; empty where it sees each one.
     pub losses: Vec<Loss>,
     pub forecast: Forecast,
+}
+
+/// A 32-bit immediate, little endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RegionConstant {
+    /// Byte of the object file at which it begins.
+    pub at: u32,
+    pub value: RegionValue,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum RegionValue {
+    /// The region's `mask`.
+    Mask,
+    /// The same with the three low bits.
+    MaskAny,
+    /// 64 less the binary logarithm of `cgroupSlots`.
+    CgroupShift,
+    /// The operation's `headsOffset`.
+    Heads,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -405,7 +435,7 @@ impl MapType {
 }
 
 /// Where things stand in the map `node` (`bpf-templates/abi.h`). Programs have these numbers as immediates, so
-/// a region cannot grow on the node. Computed by [`super::node::layout`].
+/// a region grows with a new generation alone. Computed by [`super::node::layout`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NodeRegion {

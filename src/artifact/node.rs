@@ -5,13 +5,17 @@
 //! ([`Node::update`]). Layout and meaning of the bytes: `bpf-templates/abi.h`. The loader finds workloads and
 //! copies bytes; it decides nothing.
 //!
-//! - A *set* is an ascending list of scopes, at most [`SCOPES_MAX`]. Set 0 is the default set, the scopes that
+//! - A *set* is an ascending list of scopes, as many as there are; what is limited is the decision words that its
+//!   lists have at one operation ([`abi::SET_WORDS_MAX`]). Set 0 is the default set, the scopes that
 //!   hold the host; it applies to every cgroup that is in no workload's. A workload inside another one has the
 //!   outer one's scopes as well, so no process leaves a policy by going deeper.
 //! - Sets are interned. Of a set's scopes only those with lists at an operation matter there, so sets share
 //!   their blocks where they do not differ; rows stand once in the region.
 //! - Quiet rows of a set hold the atoms that all its scopes hold; its lists are those of its scopes in order of
 //!   policy identity.
+//! - A workload that cannot be entered is left out and named ([`Node::refused`]); the others are entered all the same.
+//!   Its processes are judged by the set of a workload around it, else by the default set; or, if it was there before,
+//!   by the set that it had.
 //! - An update never moves or reuses anything: programs may be reading. It is refused, and the node left as it
 //!   was, where a new generation (a [`Node::new`] with the same list) is needed: no room, or a workload above
 //!   the lowest level.
@@ -22,8 +26,10 @@ mod cgroups;
 pub mod counts;
 pub mod layout;
 mod locks;
+pub mod meet;
 mod rows;
 mod sets;
+pub mod sizing;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,9 +41,6 @@ use super::scope_block::ScopeBlocks;
 use cgroups::{Cgroups, Place};
 pub use locks::{Locks, LocksError};
 use sets::Sets;
-
-/// Scopes that can meet in one cgroup.
-pub const SCOPES_MAX: usize = 32;
 
 /// A container, as the loader knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,11 +60,11 @@ pub struct Write {
     pub bytes: Vec<u8>,
 }
 
-/// Why a list of workloads cannot be put into the region.
+/// Why a workload, or a list of them, cannot be put into the region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeError {
-    /// More than [`SCOPES_MAX`] scopes select one workload.
-    TooManyScopes { workload: String, scopes: usize },
+    /// The lists of the scopes that select one workload have more than [`abi::SET_WORDS_MAX`] words.
+    TooManyWords { workload: String, operation: u32, words: usize },
     /// A scope that the manifest does not have.
     UnknownScope { workload: String, scope: u32 },
     /// The path cannot be one of a workload's cgroup, or contradicts another workload's.
@@ -88,12 +91,12 @@ pub enum Part {
 
 impl NodeError {
     /// For an [`Node::update`]: whether [`Node::new`] may succeed where it failed. From [`Node::new`] itself,
-    /// [`NodeError::Full`] means that the artifact has to be compiled for more pods. Workloads that went away
+    /// [`NodeError::Full`] means that the region has to grow ([`super::read::Artifact::grown`]). Workloads that went away
     /// count in an update, so that it may be too deep where the new list alone is not.
     pub fn calls_for_new_generation(&self) -> bool {
         match self {
             NodeError::Full { .. } | NodeError::AboveLowest { .. } | NodeError::TooDeep { .. } => true,
-            NodeError::TooManyScopes { .. }
+            NodeError::TooManyWords { .. }
             | NodeError::UnknownScope { .. }
             | NodeError::Path { .. }
             | NodeError::SameCgroup { .. }
@@ -105,8 +108,12 @@ impl NodeError {
 impl fmt::Display for NodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NodeError::TooManyScopes { workload, scopes } => {
-                write!(f, "{workload}: {scopes} scopes select it, at most {SCOPES_MAX} can")
+            NodeError::TooManyWords { workload, operation, words } => {
+                let most = abi::SET_WORDS_MAX;
+                write!(
+                    f,
+                    "{workload}: its policies have {words} decision words at operation {operation}, at most {most} can run"
+                )
             }
             NodeError::UnknownScope { workload, scope } => {
                 write!(f, "{workload}: the manifest has no scope {scope}")
@@ -124,7 +131,7 @@ impl fmt::Display for NodeError {
                     Part::Sets => "sets",
                     Part::Cgroups => "cgroups",
                 };
-                write!(f, "{workload}: no room for more {part}; compile for more pods (`--pods`)")
+                write!(f, "{workload}: no room for more {part}")
             }
             NodeError::AboveLowest { workload } => {
                 write!(f, "{workload}: above the lowest level of the running workloads")
@@ -142,6 +149,7 @@ pub struct Node {
     bytes: Vec<u8>,
     sets: Sets,
     cgroups: Cgroups,
+    refused: Vec<NodeError>,
 }
 
 impl Node {
@@ -150,13 +158,39 @@ impl Node {
     /// that judges paths ([`super::manifest::Feature::PathLocks`]), programs can read no path.
     ///
     /// # Errors
-    /// The first reason for which it cannot be built.
+    /// [`NodeError::Full`], where the region has to grow; [`NodeError::Blocks`]; what is wrong with the default set.
     pub fn new(
         manifest: &Manifest,
         blocks: Arc<[ScopeBlocks]>,
         generation: u32,
         workloads: &[Workload],
         locks: Option<Locks>,
+    ) -> Result<Node, NodeError> {
+        let stops = |error: &NodeError| matches!(error, NodeError::Full { .. });
+        Node::built(manifest, blocks, generation, workloads, locks, stops)
+    }
+
+    /// The same for a region that cannot grow: workloads for which there is no room are refused.
+    ///
+    /// # Errors
+    /// [`NodeError::Blocks`]; what is wrong with the default set.
+    pub fn new_of_what_fits(
+        manifest: &Manifest,
+        blocks: Arc<[ScopeBlocks]>,
+        generation: u32,
+        workloads: &[Workload],
+        locks: Option<Locks>,
+    ) -> Result<Node, NodeError> {
+        Node::built(manifest, blocks, generation, workloads, locks, |_| false)
+    }
+
+    fn built(
+        manifest: &Manifest,
+        blocks: Arc<[ScopeBlocks]>,
+        generation: u32,
+        workloads: &[Workload],
+        locks: Option<Locks>,
+        stops: fn(&NodeError) -> bool,
     ) -> Result<Node, NodeError> {
         if blocks.len() != manifest.operations.len() {
             return Err(NodeError::Blocks);
@@ -176,11 +210,11 @@ impl Node {
                 bytes[at..at + 8].copy_from_slice(&address.get().to_le_bytes());
             }
         }
-        let mut node =
-            Node { bytes, sets: Sets::new(manifest, blocks), cgroups: Cgroups::new(&manifest.node) };
+        let (sets, cgroups) = (Sets::new(manifest, blocks), Cgroups::new(&manifest.node));
+        let mut node = Node { bytes, sets, cgroups, refused: vec![] };
         let mut writes = vec![];
         node.sets.intern("the default set", &manifest.host_scopes(), &mut writes)?;
-        node.plan(workloads, &mut writes)?;
+        node.plan(workloads, stops, &mut writes)?;
         node.apply(&writes);
         Ok(node)
     }
@@ -190,32 +224,65 @@ impl Node {
         &self.bytes
     }
 
+    /// Workloads of the last list that are not in the region, and why. Whoever runs a node has to be told.
+    pub fn refused(&self) -> &[NodeError] {
+        &self.refused
+    }
+
     /// The stores that take the running region to these workloads, in this order. A program that runs between
     /// any two of them judges its process by the old set or the new one. One that is still running from before
     /// a store may see parts of both, if the sets of a workload and of one around it change together; every
     /// set it can find is one that was or is right for a cgroup around the process.
     ///
     /// # Errors
-    /// As [`Node::new`]; nothing has changed then. See [`NodeError::calls_for_new_generation`].
+    /// What calls for a new generation ([`NodeError::calls_for_new_generation`]); nothing has changed then.
     pub fn update(&mut self, workloads: &[Workload]) -> Result<Vec<Write>, NodeError> {
         let mut next = self.clone();
         let mut writes = vec![];
-        next.plan(workloads, &mut writes)?;
+        next.plan(workloads, NodeError::calls_for_new_generation, &mut writes)?;
         next.apply(&writes);
         *self = next;
         Ok(writes)
     }
 
-    /// Sets first, since cgroups refer to them.
-    fn plan(&mut self, workloads: &[Workload], writes: &mut Vec<Write>) -> Result<(), NodeError> {
-        let known = known_workloads(workloads)?;
+    /// Sets first, since cgroups refer to them. Errors that do not stop it leave a workload out.
+    fn plan(
+        &mut self,
+        workloads: &[Workload],
+        stops: fn(&NodeError) -> bool,
+        writes: &mut Vec<Write>,
+    ) -> Result<(), NodeError> {
+        self.refused.clear();
+        let known = known_workloads(workloads, &mut self.refused);
         let mut places = vec![];
         for workload in workloads {
+            let id = workload.path.last().copied().unwrap_or(0);
+            if !known.get(&id).is_some_and(|known| std::ptr::eq(*known, workload)) {
+                continue;
+            }
             let scopes = effective_scopes(workload, &known);
-            let set = self.sets.intern(&workload.name, &scopes, writes)?;
-            places.push(Place { name: &workload.name, path: &workload.path, set });
+            let set = match self.sets.intern(&workload.name, &scopes, writes) {
+                Ok(set) => Some(set),
+                Err(error) if stops(&error) => return Err(error),
+                Err(error) => {
+                    self.refused.push(error);
+                    self.cgroups.set_of(id)
+                }
+            };
+            places.extend(set.map(|set| Place { name: &workload.name, path: &workload.path, set }));
         }
-        self.cgroups.place(&places, writes)
+        let (before, mark) = (self.cgroups.clone(), writes.len());
+        while let Err((id, error)) = self.cgroups.place(&places, writes) {
+            let entered = places.len();
+            places.retain(|place| place.path.last() != Some(&id));
+            if stops(&error) || places.len() == entered {
+                return Err(error);
+            }
+            self.refused.push(error);
+            self.cgroups = before.clone();
+            writes.truncate(mark);
+        }
+        Ok(())
     }
 
     fn apply(&mut self, writes: &[Write]) {
@@ -236,27 +303,30 @@ impl Write {
     }
 }
 
-/// By the id of its cgroup.
-fn known_workloads(workloads: &[Workload]) -> Result<BTreeMap<u64, &Workload>, NodeError> {
-    let mut known = BTreeMap::new();
+/// By the id of its cgroup; those that cannot be are refused.
+fn known_workloads<'a>(
+    workloads: &'a [Workload],
+    refused: &mut Vec<NodeError>,
+) -> BTreeMap<u64, &'a Workload> {
+    let mut known: BTreeMap<u64, &Workload> = BTreeMap::new();
     for workload in workloads {
-        let refused =
-            |reason: &str| Err(NodeError::Path { workload: workload.name.clone(), reason: reason.into() });
-        let Some(&id) = workload.path.last() else {
-            return refused("the root cgroup cannot be a workload's");
+        let reason = match workload.path.last() {
+            None => "the root cgroup cannot be a workload's",
+            Some(_) if workload.path.len() > cgroups::LEVEL_MAX => "its cgroup is nested too deeply",
+            Some(_) if workload.path.contains(&0) => "a cgroup id of 0",
+            Some(&id) => {
+                if let Some(other) = known.get(&id) {
+                    let (workload, other) = (workload.name.clone(), other.name.clone());
+                    refused.push(NodeError::SameCgroup { workload, other });
+                } else {
+                    known.insert(id, workload);
+                }
+                continue;
+            }
         };
-        if workload.path.len() > cgroups::LEVEL_MAX {
-            return refused("its cgroup is nested too deeply");
-        }
-        if workload.path.contains(&0) {
-            return refused("a cgroup id of 0");
-        }
-        if let Some(other) = known.insert(id, workload) {
-            let (workload, other) = (workload.name.clone(), other.name.clone());
-            return Err(NodeError::SameCgroup { workload, other });
-        }
+        refused.push(NodeError::Path { workload: workload.name.clone(), reason: reason.into() });
     }
-    Ok(known)
+    known
 }
 
 /// Its own scopes and those of every workload around it; ascending.

@@ -20,7 +20,8 @@ use std::sync::Arc;
 use super::abi::Word;
 use super::digest::{Digest, FileRef, Files};
 use super::image::{self, ImageError, MapImage, refused};
-use super::manifest::{self, Manifest, Map, Operation, PolicyHook};
+use super::manifest::{self, Manifest, Map, Operation, PolicyHook, Role};
+use super::node::Part;
 use super::scope_block::{DecisionList, ScopeBlocks};
 
 /// Name of the report in the artifact's folder.
@@ -161,9 +162,30 @@ impl Artifact {
             files.insert(file, content);
         }
         check_maps(&manifest, &files)?;
+        check_constants(&manifest, &files)?;
         let blocks = manifest.operations.iter().map(|operation| scope_blocks(&manifest, operation, &files));
         let scope_blocks = blocks.collect::<Result<_, _>>()?;
         Ok(Artifact { digest, manifest, report, files, scope_blocks })
+    }
+
+    /// The same artifact for a node region with twice as much of what was full ([`NodeError::Full`]); it is to be loaded
+    /// as a generation of its own. Its objects are not those of the digests any more. `None` if they do not say where
+    /// the region's numbers are, or if programs could not index so large a region.
+    ///
+    /// [`NodeError::Full`]: super::node::NodeError::Full
+    pub fn grown(&self, part: Part) -> Option<Artifact> {
+        let manifest = self.manifest.grown(part)?;
+        let mut files = self.files.clone();
+        for program in manifest.programs.iter().filter(|program| program.role == Role::Body) {
+            if program.region_constants.is_empty() {
+                return None;
+            }
+            let mut object = files.get(&program.object)?.to_vec();
+            manifest.put_constants(program, &mut object);
+            files.insert(&program.object, object);
+        }
+        let (report, scope_blocks) = (self.report.clone(), self.scope_blocks.clone());
+        Some(Artifact { digest: self.digest, manifest, report, files, scope_blocks })
     }
 
     /// Content of a file that the manifest names; empty for another one.
@@ -212,6 +234,20 @@ fn check_maps(manifest: &Manifest, files: &Files) -> Result<(), ArtifactError> {
         };
         if image.shape != shape {
             return Err(damaged(&file.path, format!("not an image of the map `{}`", map.name)));
+        }
+    }
+    Ok(())
+}
+
+/// The numbers of the region are in the objects where the manifest says.
+fn check_constants(manifest: &Manifest, files: &Files) -> Result<(), ArtifactError> {
+    for program in &manifest.programs {
+        let object = files.get(&program.object).unwrap_or_default();
+        for (at, bytes) in manifest.constants(program) {
+            if object.get(at..).and_then(|rest| rest.first_chunk()) != Some(&bytes) {
+                let reason = format!("no number of the node region at byte {at}");
+                return Err(damaged(&program.object.path, reason));
+            }
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use super::abi::{self, ACT_OVERRIDE, ACT_POST, Act, Word};
 use super::digest::{Digest, FileKind, Files};
 use super::manifest::*;
 use super::node::layout::{OperationBlocks, layout};
+use super::node::sizing::Capacity;
 use super::scope_block::{Builder, DecisionList, ScopeBlock, ScopeBlocks};
 
 pub struct Sample {
@@ -36,7 +37,8 @@ pub fn allowlists(policies: u32, distinct: u32, listed: u32) -> Sample {
     let read = ScopeBlocks::read(&blocks, OPERATION, &[distinct]).unwrap();
     let scopes: Vec<Scope> = (0..policies).map(scope).collect();
     let operations = [OperationBlocks { dimensions: std::slice::from_ref(&dimension), blocks: &read }];
-    let (node, heads) = layout(110, &scopes, &operations).unwrap();
+    let capacity = Capacity { pods: 110, scopes_per_pod: 4 };
+    let (node, heads) = layout(capacity, &scopes, &operations).unwrap();
     let operation = Operation {
         number: OPERATION,
         name: "lsm:bprm_check_security".into(),
@@ -72,6 +74,7 @@ pub fn allowlists(policies: u32, distinct: u32, listed: u32) -> Sample {
             oldest_kernel: "6.1".into(),
             cpus: 2,
             pods: 110,
+            scopes_per_pod: 4,
             preempt: "unknown".into(),
             allow_fmod_ret_race: false,
         },
@@ -153,6 +156,7 @@ fn program(name: &str, role: Role, files: &mut Files) -> Program {
         symbol: "bprm_check_security".into(),
         ty: ProgramType::Lsm,
         slot: (role == Role::Body).then_some(0),
+        region_constants: vec![],
         loaders: vec![Loader::Libbpf, Loader::Aya],
         losses: vec![],
         forecast: Forecast::default(),

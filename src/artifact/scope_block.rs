@@ -43,6 +43,13 @@ pub struct ScopeBlock {
     pub lists: Vec<DecisionList>,
 }
 
+impl ScopeBlock {
+    /// Words of its lists.
+    pub fn words(&self) -> usize {
+        self.lists.iter().map(|list| list.words.len()).sum()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecisionList {
     /// Position of its policy in the manifest's `policies`.

@@ -222,6 +222,9 @@ pub struct TargetArgs {
     /// Pods that a node runs at most
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536), default_value = "110")]
     pub pods: u32,
+    /// Selectors of policies that one pod meets at most, beside those that every pod meets
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64), default_value = "4")]
+    pub scopes_per_pod: u32,
     /// How the kernel preempts (default: as the nodes given with --target do, else unknown)
     #[arg(long, value_enum, value_name = "MODEL")]
     pub preempt: Option<PreemptModel>,
@@ -245,6 +248,7 @@ impl TargetArgs {
             "kernel" => self.kernel = from.kernel,
             "cpus" => self.cpus = from.cpus,
             "pods" => self.pods = from.pods,
+            "scopes-per-pod" => self.scopes_per_pod = from.scopes_per_pod,
             "preempt" => self.preempt = from.preempt,
             _ => {}
         }
@@ -255,6 +259,7 @@ impl TargetArgs {
             kernel: self.kernel,
             cpus: self.cpus,
             pods: self.pods,
+            scopes_per_pod: self.scopes_per_pod,
             preempt: match self.preempt {
                 Some(PreemptModel::None) => Preempt::None,
                 Some(PreemptModel::Voluntary) => Preempt::Voluntary,

@@ -71,6 +71,10 @@ fn of_artifact(
             kernel: if settled.says("kernel") { given.kernel } else { kernel },
             cpus: if settled.says("cpus") { given.cpus } else { made_for.cpus },
             pods: if settled.says("pods") { given.pods } else { made_for.pods },
+            scopes_per_pod: match settled.says("scopes-per-pod") {
+                true => given.scopes_per_pod,
+                false => made_for.scopes_per_pod,
+            },
         };
         measure::of_artifact(&artifact, &own, node).map_err(|e| e.to_string())
     });

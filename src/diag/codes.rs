@@ -192,6 +192,7 @@ codes! {
     0606 TOO_MANY_TEXT_TESTS "texts are tested in too many ways";
     0607 TOO_MANY_MASKS "too many masks";
     0608 TOO_MANY_DIMENSIONS "too many ways to test one function";
+    0609 SET_TOO_LARGE "too many policies for one process";
     0610 BUDGET_EXCEEDED "budget is exceeded";
 
     // Lints.
@@ -213,6 +214,8 @@ codes! {
     0720 USER_MEMORY "decided on user memory" lint "override-on-user-memory";
     0721 ESCAPABLE_ALLOWLIST "paths that a process may make up" lint "path-allowlist-escapable" allow;
     0722 FMOD_RET_ONLY "Override that only fmod_ret can serve" lint "fmod-ret-only";
+    0730 SELECTS_NOTHING "selects no workload" lint "selects-nothing";
+    0731 NO_KUBERNETES_SELECTOR "Kubernetes refuses the selector" lint "kubernetes-selector";
 
     // Internal.
 }

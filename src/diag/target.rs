@@ -76,13 +76,30 @@ pub fn tables_too_large(target: &str, why: &str, at: Span) -> Diagnostic {
         .help("split the set over several artifacts, or name fewer distinct values")
 }
 
+/// One process would have to run more decision words than a program does.
+pub fn set_too_large(
+    target: &str,
+    words: u64,
+    most: u64,
+    who: &dyn std::fmt::Display,
+    at: Span,
+) -> Diagnostic {
+    Diagnostic::error(
+        Code::SET_TOO_LARGE,
+        format!("at `{target}` {who} has {words} decision words, at most {most} can run"),
+    )
+    .label(at, "one of the hooks")
+    .help("let fewer policies select the same pods, or give them fewer selectors")
+    .note("a selector has a word for each filter, two for what it does and one to end")
+}
+
 /// The tables that the loader fills do not fit what a program can index.
 pub fn node_too_large(pods: u32) -> Diagnostic {
     Diagnostic::error(
         Code::NODE_TOO_LARGE,
         format!("the sets of a node with {pods} pods do not fit what a program can index"),
     )
-    .help("compile for fewer pods with `--pods`")
+    .help("compile for fewer pods (`--pods`), or fewer scopes a pod (`--scopes-per-pod`)")
 }
 
 /// `by` is how many exceed a ceiling for each; `limit` and `actual` have their unit. `largest` are names with amounts.

@@ -24,3 +24,15 @@ pub fn bad_label_value(value: &str, span: Span) -> Diagnostic {
         "63 characters at most: letters, digits, `-`, `_` and `.`, with a letter or digit at both ends",
     )
 }
+
+pub fn selects_no_pod(what: &str, why: &str, span: Span) -> Diagnostic {
+    Diagnostic::lint(Code::SELECTS_NOTHING, format!("{what} selects no pod"))
+        .label(span, why)
+        .help("correct it, or remove it")
+        .note("what applies to nothing is left out of the artifact")
+}
+
+/// A requirement that Kubernetes' `NewRequirement` refuses (k8s.io/apimachinery, pkg/labels/selector.go).
+pub fn no_kubernetes_selector(what: &str, meaning: &str, span: Span) -> Diagnostic {
+    Diagnostic::lint(Code::NO_KUBERNETES_SELECTOR, format!("Kubernetes refuses {what}")).label(span, meaning)
+}

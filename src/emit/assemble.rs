@@ -8,18 +8,22 @@ use std::collections::BTreeMap;
 
 use super::describe;
 use super::lower::{self, LoweredUnit, program::Places};
+use super::region_constants;
 use super::numbers::Numbers;
 use super::scope_blocks;
+use super::set_limits::{self, SetWords};
 use crate::artifact::abi::{self, SCRATCH_SLOTS};
 use crate::artifact::digest::{FileKind, FileRef, Files};
-use crate::artifact::manifest::{self, Manifest, NodeRegion};
+use crate::artifact::manifest::{self, Manifest, NodeRegion, RegionConstant};
 use crate::artifact::node::layout::{self, OperationBlocks};
+use crate::artifact::node::sizing::Capacity;
 use crate::artifact::scope_block::ScopeBlocks;
 use crate::bpf::{self, MapSize, Patch, ProgramSpec, StencilObject};
 use crate::fold::ir::{AttachKind, Program};
 use crate::fold::plan::Plan;
 use crate::platform::Target;
 use crate::policy::PolicySet;
+use crate::policy::overlap::Witness;
 use crate::source::Sources;
 
 /// Bytes of the event ring.
@@ -38,6 +42,8 @@ pub struct Built {
 pub enum AssembleError {
     /// Index into the plan's units.
     Tables { unit: usize, error: lower::tables::TableError },
+    /// More decision words than a program runs, in the set of somebody who can be.
+    SetTooLarge { unit: usize, words: u64, witness: Witness },
     /// The tables of a node would not fit in what a program can index.
     NodeTooLarge,
     /// The compiler's own fault: a stencil or an object is not what it has to be.
@@ -54,6 +60,10 @@ pub struct Assembled {
     pub heads: u32,
     pub body: FileRef,
     pub stub: FileRef,
+    /// Of the body.
+    pub constants: Vec<RegionConstant>,
+    /// Decision words of one set at most.
+    pub set_words: u64,
 }
 
 pub fn run(
@@ -90,11 +100,21 @@ pub fn run(
         blocks.push((files.add(FileKind::Image, bytes), read));
     }
     let scopes = describe::scopes(terms, &numbers);
+    let mut set_words = vec![];
+    for (unit, (_, blocks)) in blocks.iter().enumerate() {
+        match set_limits::of(set, &scopes, blocks) {
+            SetWords { words, too_many_for: Some(witness) } => {
+                return Err(AssembleError::SetTooLarge { unit, words, witness });
+            }
+            SetWords { words, too_many_for: None } => set_words.push(words),
+        }
+    }
     // In the order of the manifest, as their heads are.
     let order = numbers.units();
     let parts: Vec<OperationBlocks<'_>> =
         order.iter().map(|&u| OperationBlocks { dimensions: &dimensions[u], blocks: &blocks[u].1 }).collect();
-    let (node, ordered) = layout::layout(target.pods, &scopes, &parts).ok_or(AssembleError::NodeTooLarge)?;
+    let capacity = Capacity { pods: target.pods, scopes_per_pod: target.scopes_per_pod };
+    let (node, ordered) = layout::layout(capacity, &scopes, &parts).ok_or(AssembleError::NodeTooLarge)?;
     let mut heads = vec![0; ordered.len()];
     order.iter().zip(ordered).for_each(|(&u, head)| heads[u] = head);
     let scratch = Scratch::of(&stencils, program, plan)?;
@@ -103,16 +123,29 @@ pub fn run(
     for (u, lowered) in lowered.into_iter().enumerate() {
         let (scope_blocks, blocks) = blocks.remove(0);
         let places =
-            Places { operation: numbers.operation(u), heads: heads[u], slots: scratch.slots_of(kinds[u]) };
+            Places { operation: numbers.operation(u), heads: region_constants::HEADS, slots: scratch.slots_of(kinds[u]) };
         let spec = body(program, plan, u, &lowered, places, &scratch, &node, target);
-        let object = bpf::link(&stencils, &spec).map_err(|e| AssembleError::Object(e.to_string()))?;
+        let mut object = bpf::link(&stencils, &spec).map_err(|e| AssembleError::Object(e.to_string()))?;
+        let constants =
+            region_constants::fill(&mut object, &node, heads[u]).map_err(AssembleError::Object)?;
         let body = files.add(FileKind::Object, object);
         let attach = &program.operations[plan.units[u].operation.0 as usize].attach;
         let object =
             bpf::stub(&describe::section(attach)).map_err(|e| AssembleError::Object(e.to_string()))?;
         let stub = files.add(FileKind::Object, object);
         let tables = files.add(FileKind::Image, lowered.tables.bytes.clone());
-        assembled.push(Assembled { lowered, blocks, tables, scope_blocks, heads: heads[u], body, stub });
+        let (heads, set_words) = (heads[u], set_words[u]);
+        assembled.push(Assembled {
+            lowered,
+            blocks,
+            tables,
+            scope_blocks,
+            heads,
+            body,
+            stub,
+            constants,
+            set_words,
+        });
     }
     let manifest = describe::manifest(&describe::Parts {
         sources,
@@ -180,16 +213,9 @@ fn body(
     let unit = &plan.units[u];
     let operation = &program.operations[unit.operation.0 as usize];
     let tables_mask = i64::from(lowered.tables.mask);
-    let node_mask = i64::from(node.mask);
-    let slots_log2 = i64::from(node.cgroup_slots.trailing_zeros());
     // The numbers of `bpf-templates/patch.h`.
-    let patches = BTreeMap::from([
-        (Patch(1), tables_mask),
-        (Patch(2), tables_mask | 7),
-        (Patch(3), node_mask),
-        (Patch(4), node_mask | 7),
-        (Patch(5), 64 - slots_log2),
-    ]);
+    let mut patches = region_constants::patches();
+    patches.extend([(Patch(1), tables_mask), (Patch(2), tables_mask | 7)]);
     let variables = BTreeMap::from([
         ("tables".to_string(), lowered.tables.size() as u32),
         ("node".to_string(), node.bytes),

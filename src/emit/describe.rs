@@ -5,6 +5,7 @@
 use super::assemble::{Assembled, RING_BYTES};
 use super::lower::{Lookup, LoweredUnit, program::rows_may_be_lists};
 use super::numbers::Numbers;
+use crate::artifact::abi;
 use crate::artifact::digest::Digest;
 use crate::artifact::manifest::*;
 use crate::bpf;
@@ -166,6 +167,7 @@ fn target_of(target: &platform::Target) -> Target {
         oldest_kernel: platform::OLDEST_KERNEL.to_string(),
         cpus: target.cpus,
         pods: target.pods,
+        scopes_per_pod: target.scopes_per_pod,
         preempt: match target.preempt {
             platform::Preempt::None => "none",
             platform::Preempt::Voluntary => "voluntary",
@@ -284,6 +286,7 @@ fn programs(parts: &Parts<'_>) -> Vec<Program> {
             symbol: if role == Role::Stub { bpf::STUB.to_string() } else { symbol(attach, word) },
             ty,
             slot: (role == Role::Body).then_some(0),
+            region_constants: if role == Role::Body { assembled.constants.clone() } else { vec![] },
             loaders: loaders.clone(),
             losses: if role == Role::Stub { losses(attach.kind) } else { vec![] },
             forecast: Forecast::default(),
@@ -502,15 +505,18 @@ fn load_order(parts: &Parts<'_>) -> Vec<LoadStep> {
 }
 
 fn limits(parts: &Parts<'_>) -> Vec<Limit> {
-    parts
-        .dimensions
-        .iter()
-        .enumerate()
-        .map(|(u, d)| Limit {
-            name: "dimensions".to_string(),
-            operation: Some(parts.numbers.operation(u)),
-            used: d.len() as u64,
-            max: crate::artifact::abi::DIMENSIONS.into(),
-        })
-        .collect()
+    let limit = |name: &str, u: usize, used: u64, max: u64| Limit {
+        name: name.to_string(),
+        operation: Some(parts.numbers.operation(u)),
+        used,
+        max,
+    };
+    let of_operation = |(u, assembled): (usize, &Assembled)| {
+        let dimensions = parts.dimensions[u].len() as u64;
+        [
+            limit("dimensions", u, dimensions, abi::DIMENSIONS.into()),
+            limit("decision words of a set", u, assembled.set_words, abi::SET_WORDS_MAX as u64),
+        ]
+    };
+    parts.assembled.iter().enumerate().flat_map(of_operation).collect()
 }

@@ -4,7 +4,9 @@ pub mod assemble;
 mod describe;
 pub mod lower;
 pub mod numbers;
+pub mod region_constants;
 mod scope_blocks;
+mod set_limits;
 pub mod verify;
 pub mod write;
 

@@ -64,6 +64,8 @@ pub struct Target {
     pub cpus: u32,
     /// Pods that a node can run at most; sizes the tables that the loader fills.
     pub pods: u32,
+    /// Scopes that select one pod at most, beside those that select every pod; a loader makes room for more.
+    pub scopes_per_pod: u32,
     pub preempt: Preempt,
     /// The user accepts that fmod_ret programs may be skipped (see [`Preempt`]).
     pub allow_fmod_ret_race: bool,
@@ -77,6 +79,7 @@ impl Default for Target {
             kernel: KernelVersion::new(6, 12),
             cpus: 2,
             pods: 110,
+            scopes_per_pod: 4,
             preempt: Preempt::Unknown,
             allow_fmod_ret_race: false,
         }

@@ -69,6 +69,7 @@ pub fn forecast(input: &Input) -> Result<Report, ForecastError> {
             kernel_measured: input.kernel.measured,
             cpus: input.cpus,
             pods: input.pods,
+            scopes_per_pod: input.scopes_per_pod,
             layout: input.layout.clone(),
         },
         totals,
@@ -78,6 +79,7 @@ pub fn forecast(input: &Input) -> Result<Report, ForecastError> {
         alternatives: rows.alternatives,
         policies,
         baseline,
+        limits: input.limits.clone(),
         budgets: vec![],
         notes,
     })

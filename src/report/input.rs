@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Overlap;
+use super::{LimitRow, Overlap};
 use super::baseline::TetragonPolicy;
 use crate::memory::{Bytes, KernelProfile, MapShape, ProgramShape};
 
@@ -14,6 +14,7 @@ pub struct Input {
     /// Possible CPUs.
     pub cpus: u32,
     pub pods: u32,
+    pub scopes_per_pod: u32,
     /// `shared`, `chain` or `per-policy`.
     pub layout: String,
     /// In order of identity.
@@ -23,6 +24,7 @@ pub struct Input {
     pub shared_programs: Vec<ProgramInput>,
     pub shared_maps: Vec<MapInput>,
     pub shared_objects: Vec<ObjectInput>,
+    pub limits: Vec<LimitRow>,
 }
 
 #[derive(Clone, Debug)]

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use super::baseline::tetragon_policies;
 use super::input::{Input, MapInput, ObjectInput, OperationInput, Owner, PolicyInput, ProgramInput, Role};
-use super::{ForecastError, Meeting, Memory, Overlap, Report, forecast};
+use super::{ForecastError, LimitRow, Meeting, Memory, Overlap, Report, forecast};
 use crate::artifact::digest::{Digest, Files};
 use crate::artifact::manifest::{self, Manifest};
 use crate::artifact::node::layout::{self, OperationBlocks};
+use crate::artifact::node::sizing::Capacity;
 use crate::artifact::read::Artifact;
 use crate::bpf::{self, ObjectFacts};
 use crate::emit::assemble::Built;
@@ -67,7 +68,12 @@ pub fn report(set: &PolicySet, built: &Built, target: &Target) -> Result<Report,
         }
     };
     let overlaps: Vec<Overlap> = manifest.operations.iter().map(overlap).collect();
-    let node = Node { kernel: target.kernel, cpus: target.cpus, pods: target.pods };
+    let node = Node {
+        kernel: target.kernel,
+        cpus: target.cpus,
+        pods: target.pods,
+        scopes_per_pod: target.scopes_per_pod,
+    };
     measured(manifest, files, policies, overlaps, node)
 }
 
@@ -78,6 +84,7 @@ pub struct Node {
     /// Possible CPUs.
     pub cpus: u32,
     pub pods: u32,
+    pub scopes_per_pod: u32,
 }
 
 /// The forecast of an artifact for another node than its own: what the same policies take if they are compiled for it.
@@ -86,9 +93,10 @@ pub struct Node {
 /// See [`MeasureError`]; also if its report is not one of its manifest.
 pub fn of_artifact(artifact: &Artifact, own: &Report, node: Node) -> Result<Report, MeasureError> {
     let mut manifest = artifact.manifest.clone();
-    let made_for = manifest.target.pods;
-    if node.pods != made_for {
-        for_pods(&mut manifest, artifact, node.pods)?;
+    let room = Capacity { pods: node.pods, scopes_per_pod: node.scopes_per_pod };
+    let made_for = Capacity { pods: manifest.target.pods, scopes_per_pod: manifest.target.scopes_per_pod };
+    if room != made_for {
+        with_room(&mut manifest, artifact, room)?;
     }
     let policies =
         own.policies.iter().map(|p| PolicyInput { name: p.policy.clone(), tetragon: p.tetragon.clone() });
@@ -99,24 +107,25 @@ pub fn of_artifact(artifact: &Artifact, own: &Report, node: Node) -> Result<Repo
         return Err(MeasureError::Object("the report is not one of this manifest".to_string()));
     }
     let mut report = measured(&manifest, &artifact.files, policies, overlaps, node)?;
-    if node.pods != made_for {
-        let why = format!(
-            "The artifact is made for {made_for} pods; this is what it takes compiled for {}.",
-            node.pods
-        );
-        report.notes.push(why);
+    if room != made_for {
+        let shown = |room: Capacity| format!("{} pods of {} scopes", room.pods, room.scopes_per_pod);
+        report.notes.push(format!(
+            "The artifact is made for {}; this is what it takes compiled for {}.",
+            shown(made_for),
+            shown(room)
+        ));
     }
     Ok(report)
 }
 
-/// The node region as it is if the policies are compiled for that many pods.
-fn for_pods(manifest: &mut Manifest, artifact: &Artifact, pods: u32) -> Result<(), MeasureError> {
+/// The node region as it is if the policies are compiled for that many pods and scopes.
+fn with_room(manifest: &mut Manifest, artifact: &Artifact, room: Capacity) -> Result<(), MeasureError> {
     let blocks = manifest.operations.iter().zip(artifact.scope_blocks.iter());
     let parts: Vec<OperationBlocks<'_>> = blocks
         .map(|(operation, blocks)| OperationBlocks { dimensions: &operation.dimensions, blocks })
         .collect();
-    let (region, _) = layout::layout(pods, &manifest.scopes, &parts)
-        .ok_or_else(|| MeasureError::Object(format!("the tables of {pods} pods do not fit on a node")))?;
+    let (region, _) = layout::layout(room, &manifest.scopes, &parts)
+        .ok_or_else(|| MeasureError::Object(format!("the tables of {} pods do not fit on a node", room.pods)))?;
     let is_node = |map: &&mut manifest::Map| map.value_size == manifest.node.bytes && map.declared == ".bss";
     for map in manifest.maps.iter_mut().filter(is_node) {
         map.value_size = region.bytes;
@@ -160,12 +169,14 @@ fn measured(
         kernel,
         cpus: node.cpus,
         pods: node.pods,
+        scopes_per_pod: node.scopes_per_pod,
         layout: "shared".to_string(),
         policies,
         operations,
         shared_programs: vec![],
         shared_maps: shared.map(|m| map_input(m, 0)).collect(),
         shared_objects: vec![],
+        limits: manifest.limits.iter().map(|limit| limit_row(manifest, limit)).collect(),
     };
     forecast(&input).map_err(MeasureError::Forecast)
 }
@@ -177,6 +188,16 @@ fn hooks(manifest: &Manifest, operation: &manifest::Operation) -> Vec<(usize, u3
         .filter(|(_, _, hook)| hook.operation == operation.number)
         .map(|(rank, scope, hook)| (rank, hook.scope.unwrap_or(scope)))
         .collect()
+}
+
+fn limit_row(manifest: &manifest::Manifest, limit: &manifest::Limit) -> LimitRow {
+    let operation = limit.operation.and_then(|number| manifest.operation(number));
+    LimitRow {
+        name: limit.name.clone(),
+        operation: operation.map(|operation| operation.name.clone()),
+        used: limit.used,
+        max: limit.max,
+    }
 }
 
 /// Unique, and short where the kind says nothing.

@@ -49,6 +49,9 @@ pub struct Report {
     /// In order of identity. What several policies share is split evenly; the columns add up to the totals.
     pub policies: Vec<PolicyRow>,
     pub baseline: baseline::Baseline,
+    /// How near the set comes to what programs can do; in order of operation.
+    #[serde(default)]
+    pub limits: Vec<LimitRow>,
     /// The ceilings that were set for this report; an artifact's own has none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub budgets: Vec<Budget>,
@@ -69,7 +72,22 @@ pub struct Assumptions {
     pub cpus: u32,
     /// Pods of a node at most.
     pub pods: u32,
+    /// Scopes that select one pod, beside those that select every pod, for which the node region has room at once.
+    #[serde(default)]
+    pub scopes_per_pod: u32,
     pub layout: String,
+}
+
+/// A limit, and the most that is known to be used of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LimitRow {
+    pub name: String,
+    /// Absent if it is one of the whole artifact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    pub used: u64,
+    pub max: u64,
 }
 
 /// Kernel memory in bytes.

@@ -87,6 +87,7 @@ pub(super) fn input(policies: usize) -> Input {
         kernel: KernelProfile::of(KernelVersion::new(6, 12)).unwrap(),
         cpus: 2,
         pods: 110,
+        scopes_per_pod: 4,
         layout: "shared".into(),
         policies: (0..policies).map(policy).collect(),
         operations: vec![exec, open],
@@ -96,6 +97,16 @@ pub(super) fn input(policies: usize) -> Input {
             map("events", Owner::Runtime, MapShape::new(MapType::Ringbuf, 0, 0, 65536), 0),
         ],
         shared_objects: vec![],
+        limits: ["lsm:bprm_check_security", "lsm:file_open"]
+            .into_iter()
+            .zip([40, 4])
+            .map(|(operation, used)| LimitRow {
+                name: "decision words of a set".into(),
+                operation: Some(operation.into()),
+                used,
+                max: 1 << 20,
+            })
+            .collect(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! From YAML text to a proved artifact, as the command line does it, without files.
 
+use tetrafold::artifact::digest::FileRef;
 use tetrafold::artifact::judge::Argument;
 use tetrafold::artifact::manifest::{Manifest, Operation};
 use tetrafold::artifact::node::{Node, Workload as NodeWorkload};
+use tetrafold::artifact::read::Artifact;
 use tetrafold::artifact::scope::{self, Container};
 use tetrafold::artifact::scope_block::ScopeBlocks;
 use tetrafold::artifact::{abi, judge};
@@ -88,6 +90,16 @@ pub struct Judged {
 const CGROUP: u64 = 4242;
 
 impl Compiled {
+    pub fn blocks(&self) -> std::sync::Arc<[ScopeBlocks]> {
+        self.blocks.clone()
+    }
+
+    /// The artifact as a loader reads it.
+    pub fn artifact(&self) -> Artifact {
+        let get = |file: &FileRef| Ok(self.built.files.get(file).unwrap().to_vec());
+        Artifact::from_parts(&self.built.manifest.to_json(), b"{}".to_vec(), get).unwrap()
+    }
+
     /// Builds the tables of a node on which `event`'s workload runs, and follows them as the programs do.
     pub fn judge(&self, event: &Event) -> Judged {
         let manifest = &self.built.manifest;

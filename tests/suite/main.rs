@@ -9,6 +9,7 @@ mod equality;
 mod integrations;
 mod layering;
 mod lists;
+mod nodes;
 mod properties;
 mod published_schema;
 mod random;

@@ -50,6 +50,12 @@ struct Known {
     set: u32,
 }
 
+impl Known {
+    fn id(&self) -> u64 {
+        self.path.last().copied().unwrap_or(0)
+    }
+}
+
 /// An entry as it is: where its value stands.
 #[derive(Clone, Debug)]
 struct Entry {
@@ -64,6 +70,7 @@ struct Target {
     value: u32,
     /// Whose way needs it.
     name: String,
+    workload: u64,
 }
 
 impl Cgroups {
@@ -78,8 +85,18 @@ impl Cgroups {
         }
     }
 
-    /// Makes these workloads, and no others, those that have sets.
-    pub(super) fn place(&mut self, places: &[Place<'_>], writes: &mut Vec<Write>) -> Result<(), NodeError> {
+    /// The set that a workload's cgroup has now.
+    pub(super) fn set_of(&self, id: u64) -> Option<u32> {
+        self.known.get(&id).map(|known| known.set).filter(|&set| set != SET_NONE)
+    }
+
+    /// Makes these workloads, and no others, those that have sets. With an error comes the cgroup of the workload
+    /// without which there would not be this one.
+    pub(super) fn place(
+        &mut self,
+        places: &[Place<'_>],
+        writes: &mut Vec<Write>,
+    ) -> Result<(), (u64, NodeError)> {
         self.known.values_mut().for_each(|known| known.set = SET_NONE);
         for place in places {
             let Some(&id) = place.path.last() else { continue };
@@ -91,7 +108,7 @@ impl Cgroups {
         if lowest < self.lowest
             && let Some(known) = self.known.values().find(|known| known.path.len() == lowest)
         {
-            return Err(NodeError::AboveLowest { workload: known.name.clone() });
+            return Err((known.id(), NodeError::AboveLowest { workload: known.name.clone() }));
         }
         let mut targets = self.targets(lowest)?;
         self.assign_slots(&targets, writes)?;
@@ -104,15 +121,16 @@ impl Cgroups {
         Ok(())
     }
 
-    /// A cgroup has one parent, hence one level.
-    fn check_paths(&self) -> Result<(), NodeError> {
+    /// A cgroup has one parent, hence one level. Those that went away come first: they were right.
+    fn check_paths(&self) -> Result<(), (u64, NodeError)> {
         let mut parents = BTreeMap::new();
-        for known in self.known.values() {
+        let (went, are) = (|k: &&Known| k.set == SET_NONE, |k: &&Known| k.set != SET_NONE);
+        for known in self.known.values().filter(went).chain(self.known.values().filter(are)) {
             let mut parent = 0;
             for (level, &id) in known.path.iter().enumerate() {
                 if *parents.entry(id).or_insert((parent, level)) != (parent, level) {
                     let reason = format!("cgroup {id} stands elsewhere in another workload's path");
-                    return Err(NodeError::Path { workload: known.name.clone(), reason });
+                    return Err((known.id(), NodeError::Path { workload: known.name.clone(), reason }));
                 }
                 parent = id;
             }
@@ -121,7 +139,7 @@ impl Cgroups {
     }
 
     /// Every entry, by following the ways from the lowest level to all workloads at once.
-    fn targets(&self, lowest: usize) -> Result<Vec<Target>, NodeError> {
+    fn targets(&self, lowest: usize) -> Result<Vec<Target>, (u64, NodeError)> {
         let mut targets = vec![];
         let all: Vec<&Known> = self.known.values().collect();
         let mut open = vec![(lowest, 1, all)];
@@ -136,12 +154,15 @@ impl Cgroups {
             for (id, members) in groups {
                 let (name, at) = (members[0].name.clone(), self.known.get(&id));
                 if lookups > LOOKUPS {
-                    return Err(NodeError::TooDeep { workload: name });
+                    let current = members.iter().find(|known| known.set != SET_NONE);
+                    let blamed = current.unwrap_or(&members[0]);
+                    return Err((blamed.id(), NodeError::TooDeep { workload: blamed.name.clone() }));
                 }
+                let members_id = members[0].id();
                 let deeper: Vec<&Known> = members.into_iter().filter(|k| k.path.len() > level).collect();
                 let next = deeper.iter().map(|known| known.path.len()).min().unwrap_or(0);
                 let value = at.map_or(SET_NONE, |known| known.set) | (next as u32) << 24;
-                targets.push(Target { id, level, value, name });
+                targets.push(Target { id, level, value, name, workload: members_id });
                 open.push((next, lookups + 1, deeper));
             }
         }
@@ -152,14 +173,15 @@ impl Cgroups {
     /// an empty table has a place for all of them at most [`CGROUP_PROBES`] behind their first choice, this
     /// finds it (unit jobs with equal windows, earliest deadline first). No gap lies between a first choice
     /// and its slot, so a lookup may stop at a free one.
-    fn assign_slots(&mut self, targets: &[Target], writes: &mut Vec<Write>) -> Result<(), NodeError> {
+    fn assign_slots(&mut self, targets: &[Target], writes: &mut Vec<Write>) -> Result<(), (u64, NodeError)> {
         let mut new: Vec<&Target> = targets.iter().filter(|t| !self.entries.contains_key(&t.id)).collect();
         new.sort_by_key(|target| (home(target.id, self.slots), target.id));
         for target in new {
             let home = home(target.id, self.slots);
             let free = (home..home + CGROUP_PROBES).find(|&slot| self.taken[slot as usize] == 0);
             let Some(slot) = free else {
-                return Err(NodeError::Full { workload: target.name.clone(), part: Part::Cgroups });
+                let full = NodeError::Full { workload: target.name.clone(), part: Part::Cgroups };
+                return Err((target.workload, full));
             };
             self.taken[slot as usize] = target.id;
             let at = self.value_offset(slot);

@@ -9,7 +9,7 @@ use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::rows::{encode, row_of};
-use super::{NodeError, Part, SCOPES_MAX, Write};
+use super::{NodeError, Part, Write};
 use crate::abi::{self, ROW_INVERT, Word};
 use crate::manifest::{Dimension, Manifest, RowForm};
 use crate::scope_block::{Atoms, RowRef, ScopeBlock, ScopeBlocks};
@@ -34,6 +34,7 @@ pub(super) struct Sets {
 
 #[derive(Debug)]
 struct Operation {
+    number: u32,
     heads_offset: u32,
     dimensions: Vec<Dimension>,
 }
@@ -49,6 +50,7 @@ struct Appended {
 impl Sets {
     pub(super) fn new(manifest: &Manifest, blocks: Arc<[ScopeBlocks]>) -> Sets {
         let operation = |o: &crate::manifest::Operation| Operation {
+            number: o.number,
             heads_offset: o.heads_offset,
             dimensions: o.dimensions.clone(),
         };
@@ -76,9 +78,6 @@ impl Sets {
             return Ok(set as u32);
         }
         let name = || workload.to_string();
-        if scopes.len() > SCOPES_MAX {
-            return Err(NodeError::TooManyScopes { workload: name(), scopes: scopes.len() });
-        }
         if let Some(&scope) = scopes.iter().find(|s| self.scopes.binary_search(s).is_err()) {
             return Err(NodeError::UnknownScope { workload: name(), scope });
         }
@@ -87,9 +86,10 @@ impl Sets {
         if set >= self.sets_max {
             return Err(full(Part::Sets));
         }
-        let heads: Option<Vec<u32>> =
-            (0..self.operations.len()).map(|at| self.head(at, scopes, writes)).collect();
-        let heads = heads.ok_or_else(|| full(Part::Blocks))?;
+        let mut heads = vec![];
+        for at in 0..self.operations.len() {
+            heads.push(self.head(at, workload, scopes, writes)?);
+        }
         for (operation, head) in self.operations.iter().zip(heads) {
             // 0 is what stands there anyway.
             if head != 0 {
@@ -101,29 +101,40 @@ impl Sets {
     }
 
     /// Reference of the block of these scopes at the operation; 0 if none of them has a list there.
-    /// `None`: no room.
-    fn head(&mut self, at: usize, scopes: &[u32], writes: &mut Vec<Write>) -> Option<u32> {
+    fn head(
+        &mut self,
+        at: usize,
+        workload: &str,
+        scopes: &[u32],
+        writes: &mut Vec<Write>,
+    ) -> Result<u32, NodeError> {
         let with_lists: Vec<(u32, ScopeBlock)> =
             scopes.iter().filter_map(|&s| Some((s, self.blocks[at].block(s)?))).collect();
         if with_lists.is_empty() {
-            return Some(0);
+            return Ok(0);
         }
         let key = (at, with_lists.iter().map(|entry| entry.0).collect::<Box<[u32]>>());
         if let Some(&head) = self.heads.get(&key) {
-            return Some(head);
+            return Ok(head);
         }
         let blocks: Vec<ScopeBlock> = with_lists.into_iter().map(|entry| entry.1).collect();
+        let words = 1 + blocks.iter().map(ScopeBlock::words).sum::<usize>();
+        if words > abi::SET_WORDS_MAX {
+            let operation = self.operations[at].number;
+            return Err(NodeError::TooManyWords { workload: workload.to_string(), operation, words });
+        }
+        let full = || NodeError::Full { workload: workload.to_string(), part: Part::Blocks };
         let mut appended = Appended { start: self.free, bytes: vec![], rows: FxHashMap::default() };
-        let head = self.append_block(at, &blocks, &mut appended)?;
+        let head = self.append_block(at, &blocks, &mut appended).ok_or_else(full)?;
         let end = u64::from(appended.start) + appended.bytes.len() as u64;
         if end > self.limit {
-            return None;
+            return Err(full());
         }
-        self.free = u32::try_from(end).ok()?;
+        self.free = u32::try_from(end).map_err(|_| full())?;
         self.rows.extend(appended.rows);
         self.heads.insert(key, head);
         writes.push(Write { offset: appended.start, bytes: appended.bytes });
-        Some(head)
+        Ok(head)
     }
 
     fn append_block(&self, at: usize, blocks: &[ScopeBlock], appended: &mut Appended) -> Option<u32> {

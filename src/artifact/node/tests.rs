@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::counts::counts;
 use super::layout::{OperationBlocks, layout};
+use super::sizing::Capacity;
 use super::*;
 use crate::abi::{ACT_POST, Act, ROW_INVERT, ROW_LIST, Word, u32_at, u64_at};
 use crate::manifest::*;
@@ -146,6 +147,16 @@ fn holds_host(scope: u32) -> bool {
 
 /// Policy of scope s has number 100 + s and rank `count - 1 - s`.
 fn fixture(policies: Vec<Lists>, pods: u32) -> Fixture {
+    let host = || ScopeTerm::Host(HostTerm { host: true });
+    let scope = |number| {
+        let pods = selecting(Some(&format!("k{number}")), "x");
+        Scope { number, any: if holds_host(number) { vec![host(), pods] } else { vec![pods] } }
+    };
+    let scopes = (0..policies.len() as u32).map(scope).collect();
+    fixture_of(policies, scopes, Capacity { pods, scopes_per_pod: 4 })
+}
+
+fn fixture_of(policies: Vec<Lists>, scopes: Vec<Scope>, capacity: Capacity) -> Fixture {
     let dimension = |d: usize, rows, merges_unreadable| Dimension {
         subject: Subject::Argument(d as u32),
         integer: None,
@@ -163,11 +174,8 @@ fn fixture(policies: Vec<Lists>, pods: u32) -> Fixture {
         builder.scope(scope as u32, &block);
     }
     let blocks = ScopeBlocks::read(&builder.finish(), 0, &ATOMS).unwrap();
-    let host = || ScopeTerm::Host(HostTerm { host: true });
-    let scope = |number| Scope { number, any: if holds_host(number) { vec![host()] } else { vec![] } };
-    let scopes: Vec<Scope> = (0..policies.len() as u32).map(scope).collect();
     let operations = [OperationBlocks { dimensions: &dimensions, blocks: &blocks }];
-    let (node, heads) = layout(pods, &scopes, &operations).unwrap();
+    let (node, heads) = layout(capacity, &scopes, &operations).unwrap();
     let mut manifest = allowlists(1, 5, 2).manifest;
     manifest.operations[0].dimensions = dimensions;
     manifest.operations[0].heads_offset = heads[0];
@@ -177,7 +185,10 @@ fn fixture(policies: Vec<Lists>, pods: u32) -> Fixture {
 
 fn block(builder: &mut Builder, policy: u32, rank: u32, lists: &Lists) -> ScopeBlock {
     let quiet = (0..2).map(|d| {
-        let quiet: Vec<u32> = (0..=ATOMS[d] + 1).filter(|&atom| is_quiet(lists, d, atom)).collect();
+        // Behind the tested ones all atoms are alike.
+        let known: Vec<bool> = (0..=TESTED[d] + 1).map(|atom| is_quiet(lists, d, atom)).collect();
+        let is_quiet = |atom: &u32| known[(*atom).min(TESTED[d] + 1) as usize];
+        let quiet: Vec<u32> = (0..=ATOMS[d] + 1).filter(is_quiet).collect();
         (!quiet.is_empty()).then(|| builder.row(&quiet))
     });
     let quiet = quiet.collect();
@@ -528,7 +539,10 @@ fn what_a_generation_cannot_take_asks_for_a_new_one() {
 #[test]
 fn workloads_that_cannot_be_are_refused() {
     let fixture = plain(8);
-    let refused = |workloads: &[Workload]| new(&fixture, workloads).unwrap_err().to_string();
+    let refused = |workloads: &[Workload]| {
+        let node = new(&fixture, workloads).unwrap();
+        node.refused().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
     assert!(refused(&[workload(&[], &[1])]).contains("root"));
     assert!(refused(&[Workload { path: vec![5, 0], ..workload(&[0], &[1]) }]).contains("id of 0"));
     assert!(refused(&[Workload { path: (1..=256).collect(), ..workload(&[0], &[1]) }]).contains("deeply"));
@@ -538,20 +552,236 @@ fn workloads_that_cannot_be_are_refused() {
     assert!(refused(&[workload(&[0, 0], &[1]), elsewhere]).contains("elsewhere"));
     let nested =
         |depth: usize| -> Vec<Workload> { (1..=depth).map(|n| workload(&vec![0; n], &[1])).collect() };
-    assert!(new(&fixture, &nested(5)).is_ok());
+    assert_eq!(refused(&nested(5)), "");
     assert!(refused(&nested(6)).contains("levels"));
 }
 
+/// Tetragon takes 127 policies with workloads; here each scope has one policy that acts on everything.
 #[test]
-fn more_scopes_than_a_set_holds_are_refused_and_the_workload_named() {
-    let fixture = fixture(vec![vec![]; 40], 4);
-    let scopes = |n: u32| -> Vec<u32> { (0..n).collect() };
-    assert!(new(&fixture, &[workload(&[0], &scopes(32))]).is_ok());
-    let refused = new(&fixture, &[workload(&[0], &scopes(33))]).unwrap_err();
-    assert_eq!(refused, NodeError::TooManyScopes { workload: "[0]".into(), scopes: 33 });
-    let across = [workload(&[0], &scopes(20)), workload(&[0, 0], &(20..40).collect::<Vec<_>>())];
-    let refused = new(&fixture, &across).unwrap_err();
-    assert_eq!(refused, NodeError::TooManyScopes { workload: "[0, 0]".into(), scopes: 40 });
+fn a_set_holds_as_many_scopes_as_there_are() {
+    let fixture = fixture(vec![vec![vec![Selector { tests: vec![] }]]; 300], 4);
+    let all: Vec<u32> = (0..300).collect();
+    let mut bytes = new(&fixture, &[workload(&[0], &all)]).unwrap().bytes().to_vec();
+    let everyone: Vec<(u32, u8)> = (0..300).rev().map(|scope| (100 + scope, 0)).collect();
+    assert_eq!(fixture.acts(&mut bytes, &ids(&[0]), [0, 0]), everyone);
+    let host: Vec<(u32, u8)> = everyone.into_iter().filter(|(policy, _)| policy % 2 == 0).collect();
+    assert_eq!(fixture.acts(&mut bytes, &[], [0, 0]), host);
+}
+
+/// As many rounds as a program's loop has: one more list, and what is behind it would be passed over in silence.
+#[test]
+fn more_words_than_a_program_runs_are_refused_and_the_workload_named() {
+    let template = include_str!("../../../bpf-templates/act.h");
+    assert!(template.contains("#define ACT_ROUNDS (1 << 20)"));
+    assert_eq!(abi::SET_WORDS_MAX, 1 << 20);
+    let mut fixture = fixture(vec![vec![]; 4], 4);
+    let act = Word::Act(Act { flags: ACT_POST, selector: 0, value: 0, policy: 0 }).encode();
+    let mut builder = Builder::new(0, 2);
+    for (rank, scope) in [1, 3].into_iter().enumerate() {
+        let words = [act, 0].repeat(abi::SET_WORDS_MAX / 4);
+        let lists = vec![DecisionList { rank: rank as u32, words }];
+        builder.scope(scope, &ScopeBlock { needs: 0, quiet: vec![None; 2], lists });
+    }
+    fixture.blocks = Arc::new([ScopeBlocks::read(&builder.finish(), 0, &ATOMS).unwrap()]);
+    let operations = [OperationBlocks {
+        dimensions: &fixture.manifest.operations[0].dimensions,
+        blocks: &fixture.blocks[0],
+    }];
+    let capacity = Capacity { pods: 4, scopes_per_pod: 4 };
+    fixture.manifest.node = layout(capacity, &fixture.manifest.scopes, &operations).unwrap().0;
+    let across = [workload(&[0], &[1]), workload(&[0, 0], &[3])];
+    let node = new(&fixture, &across).unwrap();
+    // With its END one too many.
+    let words = abi::SET_WORDS_MAX + 1;
+    assert_eq!(node.refused(), [NodeError::TooManyWords { workload: "[0, 0]".into(), operation: 0, words }]);
+    assert!(!node.refused()[0].calls_for_new_generation());
+}
+
+/// Whatever is wrong with one of them.
+#[test]
+fn a_refused_workload_never_stops_the_others() {
+    let fixture = plain(8);
+    let good = [workload(&[0, 0], &[1]), workload(&[0, 1], &[3])];
+    let bad = [
+        workload(&[], &[1]),
+        Workload { path: vec![5, 0], ..workload(&[0], &[1]) },
+        workload(&[0, 1], &[5]),
+        workload(&[1, 1], &[9]),
+        Workload { path: vec![77, ids(&[0])[0], 1000], ..workload(&[1], &[1]) },
+    ];
+    let list = [&bad[..2], &good, &bad[2..]].concat();
+    let mut node = new(&fixture, &list).unwrap();
+    assert_eq!(node.refused().len(), bad.len());
+    let mut bytes = node.bytes().to_vec();
+    assert_eq!(fixture.acts(&mut bytes, &ids(&[0, 0]), [0, 0]), [(101, 0)]);
+    assert_eq!(fixture.acts(&mut bytes, &ids(&[0, 1]), [0, 0]), [(103, 0)]);
+    assert_eq!(
+        fixture.acts(&mut bytes, &ids(&[1, 1]), [0, 0]),
+        [(104, 0), (102, 0), (100, 0)],
+        "as the host"
+    );
+    let deep: Vec<Workload> = (1..=7).map(|n| workload(&vec![2; n], &[1])).collect();
+    let mut with_deep = new(&fixture, &[deep, good.to_vec()].concat()).unwrap();
+    let too_deep = |n: usize| NodeError::TooDeep { workload: format!("{:?}", vec![2; n]) };
+    assert_eq!(with_deep.refused(), [too_deep(6), too_deep(7)]);
+    // What it had is better than nothing.
+    node.update(&[workload(&[0, 0], &[1, 9]), good[1].clone()]).unwrap();
+    assert_eq!(node.refused(), [NodeError::UnknownScope { workload: "[0, 0]".into(), scope: 9 }]);
+    let mut bytes = node.bytes().to_vec();
+    assert_eq!(fixture.acts(&mut bytes, &ids(&[0, 0]), [0, 0]), [(101, 0)]);
+    with_deep.update(&good).unwrap();
+    assert_eq!(with_deep.refused(), []);
+}
+
+#[test]
+fn where_a_region_cannot_grow_what_fits_is_entered() {
+    let fixture = plain(2);
+    let many: Vec<Workload> = (0..100).map(|n| workload(&[0, n], &[1])).collect();
+    let node = Node::new_of_what_fits(&fixture.manifest, fixture.blocks.clone(), 1, &many, None).unwrap();
+    let (taken, mut bytes) = (100 - node.refused().len(), node.bytes().to_vec());
+    let is_in = |bytes: &mut Vec<u8>, n: &u64| fixture.acts(bytes, &ids(&[0, *n]), [0, 0]) == [(101, 0)];
+    assert_eq!((0..100).filter(|n| is_in(&mut bytes, n)).count(), taken);
+    assert!((2..100).contains(&taken), "{taken}");
+}
+
+/// As often as it takes, each time with twice as much of what was full.
+fn new_or_grown(fixture: &mut Fixture, workloads: &[Workload]) -> (Node, usize) {
+    for times in 0.. {
+        match new(fixture, workloads) {
+            Ok(node) => return (node, times),
+            Err(NodeError::Full { part, .. }) => fixture.manifest = fixture.manifest.grown(part).unwrap(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    unreachable!()
+}
+
+#[test]
+fn a_region_grows_until_a_list_fits() {
+    let mut fixture = plain(2);
+    let before = fixture.manifest.node.clone();
+    let every_set = |n: u64| (0..6).filter(|s| n >> s & 1 == 1).collect::<Vec<u32>>();
+    let list: Vec<Workload> = (0..64u64)
+        .map(|n| Workload { name: format!("{n}"), path: vec![9, 100 + n], scopes: every_set(n) })
+        .collect();
+    let (node, times) = new_or_grown(&mut fixture, &list);
+    assert!(times > 1 && fixture.manifest.node.sets > before.sets && node.refused().is_empty());
+    let mut bytes = node.bytes().to_vec();
+    for n in 0..64u64 {
+        let expected: Vec<(u32, u8)> = every_set(n).into_iter().rev().map(|scope| (100 + scope, 0)).collect();
+        assert_eq!(fixture.acts(&mut bytes, &[9, 100 + n], [0, 0]), expected);
+    }
+    let too_large = (0..40).try_fold(fixture.manifest.clone(), |manifest, _| manifest.grown(Part::Blocks));
+    assert!(too_large.is_none());
+}
+
+// ---- The guarantee -------------------------------------------------------------------------------------------
+
+/// A policy that tests both dimensions, each one others.
+fn tests_both(number: u32) -> Lists {
+    let atoms = |d: u8, max: u32| (d, (0..4).map(|n| (number * 7 + n * 3) % (max + 1)).collect(), false);
+    vec![vec![Selector { tests: vec![atoms(0, TESTED[0]), atoms(1, TESTED[1])] }; 2]]
+}
+
+fn selecting(key: Option<&str>, value: &str) -> ScopeTerm {
+    let label = |key: &str| LabelRequirement { key: key.into(), op: LabelOp::In, values: vec![value.into()] };
+    ScopeTerm::Pods(PodTerm {
+        namespace: key.is_none().then(|| value.to_string()),
+        pod: key.map(label).into_iter().collect(),
+        container: vec![],
+    })
+}
+
+/// Policies for so many namespaces, applications and teams.
+fn cluster(namespaces: u32, apps: u32, teams: u32, pods: u32) -> Fixture {
+    let of = |key: Option<&'static str>, n: u32| (0..n).map(move |i| selecting(key, &format!("v{i}")));
+    let terms = of(None, namespaces).chain(of(Some("app"), apps)).chain(of(Some("team"), teams));
+    let scopes: Vec<Scope> =
+        terms.enumerate().map(|(n, term)| Scope { number: n as u32, any: vec![term] }).collect();
+    let policies = (0..scopes.len() as u32).map(tests_both).collect();
+    fixture_of(policies, scopes, Capacity { pods, scopes_per_pod: 4 })
+}
+
+/// As kubelet lays them out: three containers a pod, most of them one level deeper than the guaranteed ones.
+fn containers(pod: u64, scopes: &[u32]) -> Vec<Workload> {
+    let around = if pod.is_multiple_of(3) { vec![1000] } else { vec![1000, 1001 + pod % 2] };
+    let path = |n: u64| [around.as_slice(), &[2000 + 60 * pod, 2001 + 60 * pod + 20 * n]].concat();
+    (0..3).map(|n| Workload { name: format!("pod {pod}"), path: path(n), scopes: scopes.to_vec() }).collect()
+}
+
+/// Regions that once had no room: at pod 45 of 110, 180 of 250, 3 of 4, and below 300 of 400.
+#[test]
+fn as_many_pods_as_compiled_for_fit_whatever_selects_them() {
+    for (namespaces, apps, teams, pods) in [
+        (20, 60, 10, 110),
+        (0, 300, 20, 250),
+        (0, 4, 2, 4),
+        (0, 300, 20, 400),
+        (20, 60, 10, 400),
+        (40, 0, 0, 110),
+    ] {
+        let fixture = cluster(namespaces, apps, teams, pods);
+        for step in [1u32, 7, 31] {
+            let one = |first: u32, n: u32, i: u32| (n > 0).then(|| first + i % n);
+            let workloads: Vec<Workload> = (0..pods)
+                .flat_map(|pod| {
+                    let i = pod * step;
+                    let scopes = [
+                        one(0, namespaces, i),
+                        one(namespaces, apps, i / 2 + pod),
+                        one(namespaces + apps, teams, i / 3 + pod / 5),
+                    ];
+                    containers(pod.into(), &scopes.into_iter().flatten().collect::<Vec<_>>())
+                })
+                .collect();
+            let node = new(&fixture, &workloads)
+                .unwrap_or_else(|e| panic!("{namespaces} {apps} {teams} {pods}: {e}"));
+            assert_eq!(node.refused(), []);
+        }
+    }
+}
+
+/// 40 policies that spare pods by a label each: a pod without labels is in all of them, and so is the next one.
+#[test]
+fn pods_without_labels_fit_whatever_selects_them() {
+    let absent = |key: String| LabelRequirement { key, op: LabelOp::DoesNotExist, values: vec![] };
+    let scope = |n: u32| {
+        let term = PodTerm { namespace: None, pod: vec![absent(format!("exempt-{n}"))], container: vec![] };
+        Scope { number: n, any: vec![ScopeTerm::Pods(term)] }
+    };
+    for pods in [1, 4, 110] {
+        let capacity = Capacity { pods, scopes_per_pod: 1 };
+        let fixture = fixture_of((0..40).map(tests_both).collect(), (0..40).map(scope).collect(), capacity);
+        let all: Vec<u32> = (0..40).collect();
+        let workloads: Vec<Workload> = (0..pods).flat_map(|pod| containers(pod.into(), &all)).collect();
+        assert_eq!(new(&fixture, &workloads).unwrap().refused(), []);
+    }
+}
+
+proptest! {
+    /// At the edge: as many pods as there may be, each in as many scopes as it may be, all of them different.
+    #[test]
+    fn the_guarantee_holds(
+        policies in proptest::collection::vec(some_policies(), 2),
+        everywhere in proptest::collection::vec(any::<bool>(), 12),
+        pods in 1u32..12,
+        scopes_per_pod in 1u32..4,
+        chosen in proptest::collection::vec(proptest::collection::btree_set(0u32..12, 0..4), 12),
+    ) {
+        let free = |n: u32| selecting(Some(&format!("k{n}")), "x");
+        let all = || ScopeTerm::Pods(PodTerm { namespace: None, pod: vec![], container: vec![] });
+        let term = |n: u32| if everywhere[n as usize] && n.is_multiple_of(4) { all() } else { free(n) };
+        let scopes: Vec<Scope> = (0..12).map(|n| Scope { number: n, any: vec![term(n)] }).collect();
+        let always: Vec<u32> = scopes.iter().filter(|s| s.any == [all()]).map(|s| s.number).collect();
+        let fixture = fixture_of(policies.concat(), scopes, Capacity { pods, scopes_per_pod });
+        let workload = |(pod, chosen): (usize, &BTreeSet<u32>)| {
+            let own = chosen.iter().filter(|s| !always.contains(s)).take(scopes_per_pod as usize);
+            let scopes: BTreeSet<u32> = own.chain(&always).copied().collect();
+            containers(pod as u64, &scopes.into_iter().collect::<Vec<_>>())
+        };
+        let workloads: Vec<Workload> = chosen.iter().take(pods as usize).enumerate().flat_map(workload).collect();
+        prop_assert!(new(&fixture, &workloads).is_ok());
+    }
 }
 
 /// The claim's node: 1000 policies of ten paths out of 500, 110 pods with two containers each.

@@ -16,7 +16,7 @@ use crate::source::{Sources, Span};
 use crate::syntax::yaml::{Node, NodeKind, Reader};
 
 /// Options of [`TargetArgs`] that can be set.
-const TARGET: [&str; 4] = ["kernel", "cpus", "pods", "preempt"];
+const TARGET: [&str; 5] = ["kernel", "cpus", "pods", "scopes-per-pod", "preempt"];
 /// Options of [`BudgetArgs`], all of which can be set.
 const BUDGETS: [&str; 8] = [
     "max-programs",

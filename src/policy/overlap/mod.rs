@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{Scope, ScopeTerm};
+pub use term::NAMESPACE_LABEL;
 use term::{Attribute, Term};
 
 /// What two scopes have in common.
@@ -84,9 +85,39 @@ pub fn relation(a: &Scope, b: &Scope) -> Relation {
     }
 }
 
+/// Why no pod can be what the term asks for; `None` if one can be, and for the host.
+pub fn impossible(term: &ScopeTerm) -> Option<String> {
+    let ScopeTerm::Pods { namespace, pod, container } = term else { return None };
+    Term::contradiction(namespace.as_deref(), pod, container).map(|attribute| match attribute {
+        Attribute::Namespace => "the pod's namespace would have to be two".to_string(),
+        Attribute::Label(key) => format!("no value of `{key}` holds for all of it"),
+        Attribute::Name => "no container's `name` holds for all of it".to_string(),
+        Attribute::Repo => "no image's `repo` holds for all of it".to_string(),
+        Attribute::Missing => "it asks for what no container has".to_string(),
+    })
+}
+
 /// A workload that both select, if there can be one.
 pub fn witness(a: &Scope, b: &Scope) -> Option<Witness> {
     Parsed::of(a).witness(&Parsed::of(b))
+}
+
+/// Which of the scopes one pod is in, going through them in order and never turning back, and that pod.
+pub fn crowd<'a>(scopes: impl IntoIterator<Item = &'a Scope>) -> (Vec<bool>, Option<Witness>) {
+    let mut pod: Option<Term<'a>> = None;
+    let mut met = vec![];
+    for scope in scopes {
+        let terms = Parsed::of(scope).terms;
+        let fits = |term: &Term<'_>| pod.as_ref().is_none_or(|pod| pod.meets(term));
+        let term = terms.into_iter().find(fits);
+        met.push(term.is_some());
+        match (&mut pod, term) {
+            (Some(pod), Some(term)) => pod.limit(&term),
+            (None, term) => pod = term,
+            (Some(_), None) => {}
+        }
+    }
+    (met, pod.map(|pod| pod.example()))
 }
 
 /// A scope taken apart. Terms that hold for nothing are left out.

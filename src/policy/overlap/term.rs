@@ -184,6 +184,29 @@ impl<'a> Term<'a> {
         pod: &'a [Requirement],
         container: &'a [Requirement],
     ) -> Option<Term<'a>> {
+        let mut parts = Term::parts(namespace, pod, container);
+        if parts.values().any(Allowed::is_nothing) {
+            return None;
+        }
+        parts.retain(|attribute, allowed| *allowed != attribute.anything());
+        Some(Term { parts })
+    }
+
+    /// The first attribute that would have to be what nothing is.
+    pub fn contradiction(
+        namespace: Option<&'a str>,
+        pod: &'a [Requirement],
+        container: &'a [Requirement],
+    ) -> Option<Attribute<'a>> {
+        let parts = Term::parts(namespace, pod, container);
+        parts.into_iter().find(|(_, allowed)| allowed.is_nothing()).map(|(attribute, _)| attribute)
+    }
+
+    fn parts(
+        namespace: Option<&'a str>,
+        pod: &'a [Requirement],
+        container: &'a [Requirement],
+    ) -> BTreeMap<Attribute<'a>, Allowed<'a>> {
         let mut parts: BTreeMap<Attribute<'a>, Allowed<'a>> = BTreeMap::new();
         if let Some(namespace) = namespace {
             let values = Values::Only(BTreeSet::from([namespace]));
@@ -205,11 +228,7 @@ impl<'a> Term<'a> {
                 _ => require(Attribute::Missing, requirement),
             }
         }
-        if parts.values().any(Allowed::is_nothing) {
-            return None;
-        }
-        parts.retain(|attribute, allowed| *allowed != attribute.anything());
-        Some(Term { parts })
+        parts
     }
 
     pub fn meets(&self, other: &Term<'_>) -> bool {
@@ -235,6 +254,13 @@ impl<'a> Term<'a> {
             }
         }
         Some(both)
+    }
+
+    /// Keeps what the other holds for as well; they [meet](Term::meets).
+    pub fn limit(&mut self, other: &Term<'a>) {
+        for (attribute, allowed) in &other.parts {
+            self.parts.entry(*attribute).or_insert_with(|| attribute.anything()).limit(allowed);
+        }
     }
 
     /// Whether the other holds wherever this one does.

@@ -138,8 +138,11 @@ impl<'s> Resolver<'s> {
     fn push(&mut self, whole: Whole, scope: Scope, hooks: Vec<Written>, diags: &mut Diagnostics) {
         let Whole { identity, span, document, template, mode } = whole;
         let mut pieces: Vec<(Option<Scope>, Hook)> = Vec::with_capacity(hooks.len());
+        // What selects nothing was reported where it says so, and costs nothing.
+        let hooks = if scope.any.is_empty() { vec![] } else { hooks };
         for written in hooks {
             let place = written.hook.span;
+            pieces::report_disjoint(&scope, &written, diags);
             match pieces::of(&scope, written) {
                 Some(of_hook) => pieces.extend(of_hook),
                 None => {

@@ -4,10 +4,15 @@
 //! those that are, in their order. Which containers have one combination is the intersection of some scopes
 //! less others, hence a scope again; combinations that no container can have are left out.
 
+use std::cmp::Ordering;
+
 use indexmap::IndexSet;
 
 use super::hook::Written;
+use crate::diag::Diagnostics;
+use crate::diag::workload::selects_no_pod;
 use crate::policy::overlap::algebra::{intersect, subtract};
+use crate::policy::overlap::witness;
 use crate::policy::{Hook, Scope};
 
 /// The hook for each part of the policy's workloads in which it does something, without a scope if that is all
@@ -17,16 +22,32 @@ pub fn of(scope: &Scope, written: Written) -> Option<Vec<(Option<Scope>, Hook)>>
         return Some(vec![(None, written.hook)]);
     }
     let distinct: IndexSet<&Scope> = written.workloads.iter().flatten().collect();
-    let mut parts: Vec<(Scope, Vec<bool>)> = vec![(scope.clone(), vec![])];
-    for workload in &distinct {
-        let mut finer = Vec::with_capacity(2 * parts.len());
-        for (scope, inside) in parts {
-            let part = |is_in: bool| inside.iter().copied().chain([is_in]).collect();
-            finer.push((intersect(&scope, workload)?, part(true)));
-            finer.push((subtract(&scope, [*workload])?, part(false)));
+    let has_one_for_all = written.workloads.iter().any(Option::is_none);
+    // Which of them can meet, and where; what others take away comes last, so that what is beyond all of them,
+    // which takes most terms to say, is worked out only if some selector is for it.
+    let mut meetings: Vec<(Scope, Vec<usize>)> = vec![(scope.clone(), vec![])];
+    for (at, workload) in distinct.iter().enumerate() {
+        for known in 0..meetings.len() {
+            let (scope, inside) = &meetings[known];
+            let both = intersect(scope, workload)?;
+            if !both.any.is_empty() {
+                let inside = inside.iter().copied().chain([at]).collect();
+                meetings.push((both, inside));
+            }
         }
-        finer.retain(|(scope, _)| !scope.any.is_empty());
-        parts = finer;
+    }
+    meetings.sort_by(|(_, a), (_, b)| in_order(a, b));
+    let mut parts: Vec<(Scope, Vec<bool>)> = vec![];
+    for (scope, inside) in &meetings {
+        if inside.is_empty() && !has_one_for_all {
+            continue;
+        }
+        let is_in: Vec<bool> = (0..distinct.len()).map(|at| inside.contains(&at)).collect();
+        let others = distinct.iter().enumerate().filter(|(at, _)| !is_in[*at]).map(|(_, workload)| *workload);
+        let rest = subtract(scope, others)?;
+        if !rest.any.is_empty() {
+            parts.push((rest, is_in));
+        }
     }
     let mut pieces = vec![];
     for (scope, inside) in parts {
@@ -46,13 +67,31 @@ pub fn of(scope: &Scope, written: Written) -> Option<Vec<(Option<Scope>, Hook)>>
     Some(pieces)
 }
 
+/// Those inside the first workload first, among them those inside the second, and so on.
+fn in_order(a: &[usize], b: &[usize]) -> Ordering {
+    let end = usize::MAX;
+    a.iter().chain([&end]).cmp(b.iter().chain([&end]))
+}
+
+/// Says which selectors are for none of the policy's workloads.
+pub fn report_disjoint(scope: &Scope, written: &Written, diags: &mut Diagnostics) {
+    for (selector, workload) in written.hook.selectors.iter().zip(&written.workloads) {
+        // One that selects nothing at all was reported.
+        let Some(workload) = workload.as_ref().filter(|workload| !workload.any.is_empty()) else { continue };
+        if witness(scope, workload).is_none() {
+            let why = "none of the pods that the policy selects";
+            diags.push(selects_no_pod("`matchWorkloads`", why, selector.span));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::policy::overlap::tests::{scope, selected, universe};
-    use crate::policy::{Actions, HookCall, Selector, ShownAction};
+    use crate::policy::{Actions, HookCall, Requirement, RequirementOp, ScopeTerm, Selector, ShownAction};
     use crate::source::{SourceId, Span};
 
     /// A hook of as many selectors, told apart by their place.
@@ -102,6 +141,24 @@ mod tests {
                 prop_assert_eq!(places.collect::<Vec<_>>(), wanted, "{:?}", universe[at]);
             }
         }
+    }
+
+    /// What is beyond all of them would take thousands of terms to say, and nobody asks for it.
+    #[test]
+    fn workloads_that_exclude_each_other_stay_as_they_are() {
+        let one = |app: usize| {
+            let label = |key: &str| Requirement {
+                key: key.into(),
+                op: RequirementOp::In,
+                values: vec![format!("{key}-{app}")],
+            };
+            let pod = ["app", "team", "tier", "zone"].map(label).to_vec();
+            Scope { any: vec![ScopeTerm::Pods { namespace: None, pod, container: vec![] }] }
+        };
+        let every = Scope { any: vec![ScopeTerm::Pods { namespace: None, pod: vec![], container: vec![] }] };
+        let all: Vec<Scope> = (0..5).map(one).collect();
+        let pieces = of(&every, written(all.iter().cloned().map(Some).collect())).unwrap();
+        assert_eq!(pieces.iter().map(|(scope, _)| scope.clone().unwrap()).collect::<Vec<_>>(), all);
     }
 
     #[test]

@@ -1,14 +1,18 @@
 //! Workload selectors to a [`Scope`].
 //!
 //! A null selector and an absent one mean the same. `podSelector` without `containerSelector` takes every
-//! container and the other way round; if then everything is `{}`, nothing is filtered.
+//! container and the other way round; if then everything is `{}`, nothing is filtered. What no pod can be is reported
+//! and left out, so that a scope may have no terms: it selects nothing.
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/k8s.go`, `pkg/policyfilter` (semantics 8.2).
 
+use super::identity::is_label_key;
+use crate::diag::schema::shown;
 use crate::diag::{lints, workload as codes};
 use crate::policy::context::Cx;
 use crate::policy::context::facts::FactKind;
+use crate::policy::overlap::{self, NAMESPACE_LABEL};
 use crate::policy::{Requirement, RequirementOp, Scope, ScopeTerm};
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::syntax::ast::objects::{LabelSelector, Spec, WorkloadFilter};
 use crate::vocab::limit::LABEL_VALUE_BYTES;
 use crate::vocab::operator::LabelOperator;
@@ -52,7 +56,10 @@ pub struct Selectors<'a, 'n> {
 }
 
 pub fn scope(selectors: Selectors<'_, '_>, namespace: Option<&str>, cx: &mut Cx<'_>) -> Scope {
-    let pod = selectors.pod.map(|selector| requirements(selector, cx));
+    let pod = selectors.pod.map(|selector| {
+        check_labels(selector, cx);
+        requirements(selector, cx)
+    });
     let container = selectors.container.map(|selector| {
         check_container_keys(selector, cx);
         requirements(selector, cx)
@@ -63,7 +70,7 @@ pub fn scope(selectors: Selectors<'_, '_>, namespace: Option<&str>, cx: &mut Cx<
     for selector in [selectors.pod, selectors.container, selectors.host].into_iter().flatten() {
         cx.unchecked(FactKind::PolicyFilter, "", selector.span());
     }
-    let any = match (pod, container) {
+    let mut any = match (pod, container) {
         (None, None) if namespace.is_some() => {
             vec![ScopeTerm::Pods { namespace, pod: vec![], container: vec![] }]
         }
@@ -78,7 +85,74 @@ pub fn scope(selectors: Selectors<'_, '_>, namespace: Option<&str>, cx: &mut Cx<
             if host { vec![ScopeTerm::Host, pods] } else { vec![pods] }
         }
     };
+    if let (Some(why), Some(selector)) =
+        (any.iter().find_map(impossible), selectors.pod.or(selectors.container))
+    {
+        // What is refused anyway is not also for nobody.
+        if !cx.refused {
+            cx.report(codes::selects_no_pod("the selector", &why, selector.span()));
+        }
+        any.retain(|term| impossible(term).is_none());
+    }
     Scope { any }
+}
+
+/// Why no pod can be what the term asks for.
+fn impossible(term: &ScopeTerm) -> Option<String> {
+    let ScopeTerm::Pods { pod, .. } = term else { return None };
+    let cannot_be = |r: &&Requirement| match r.op {
+        RequirementOp::In => !is_pod_key(&r.key) || !r.values.iter().any(|value| is_label_value(value)),
+        RequirementOp::Exists => !is_pod_key(&r.key),
+        RequirementOp::NotIn | RequirementOp::DoesNotExist => false,
+    };
+    match pod.iter().find(cannot_be) {
+        Some(requirement) => Some(format!("no pod can have such a label `{}`", shown(&requirement.key))),
+        None => overlap::impossible(term),
+    }
+}
+
+/// Whether a pod can have such a label; the synthetic one has a name that Kubernetes allows nobody.
+fn is_pod_key(key: &str) -> bool {
+    key == NAMESPACE_LABEL || is_label_key(key)
+}
+
+/// What Kubernetes' own selectors refuse and Tetragon does not. Names and images of containers are no labels there.
+fn check_labels(selector: &LabelSelector<'_>, cx: &mut Cx<'_>) {
+    let bad_key = |key: &str, span: Span, cx: &mut Cx<'_>| {
+        if !is_pod_key(key) {
+            let what = format!("the key `{}`", shown(key));
+            cx.report(codes::no_kubernetes_selector(&what, "no label can have this name", span));
+        }
+    };
+    for (key, _) in selector.match_labels.iter().flat_map(|labels| &labels.entries) {
+        bad_key(&key.value, key.span, cx);
+    }
+    for test in selector.match_expressions.iter().flat_map(|tests| &tests.items) {
+        let (Some(key), Some(operator)) = (test.key, test.operator) else { continue };
+        bad_key(key.value, key.span, cx);
+        let values = || test.values.iter().flat_map(|values| &values.items);
+        let name = operator.value.name();
+        let (what, meaning) = match operator.value {
+            LabelOperator::Exists | LabelOperator::DoesNotExist if values().next().is_some() => {
+                (format!("values with `{name}`"), "Tetragon ignores them")
+            }
+            LabelOperator::In if values().next().is_none() && !test.poisoned => {
+                ("`In` without values".to_string(), "no label has one of no values")
+            }
+            LabelOperator::NotIn if values().next().is_none() && !test.poisoned => {
+                ("`NotIn` without values".to_string(), "holds for every pod")
+            }
+            LabelOperator::In | LabelOperator::NotIn => {
+                for value in values().filter(|value| !is_label_value(value.value)) {
+                    let what = format!("the value `{}`", shown(value.value));
+                    cx.report(codes::no_kubernetes_selector(&what, "no label can have it", value.span));
+                }
+                continue;
+            }
+            LabelOperator::Exists | LabelOperator::DoesNotExist => continue,
+        };
+        cx.report(codes::no_kubernetes_selector(&what, meaning, operator.span));
+    }
 }
 
 fn every_container() -> ScopeTerm {
@@ -110,19 +184,9 @@ pub fn requirements(selector: &LabelSelector<'_>, cx: &mut Cx<'_>) -> Vec<Requir
             LabelOperator::Exists => RequirementOp::Exists,
             LabelOperator::DoesNotExist => RequirementOp::DoesNotExist,
         };
-        match op {
-            RequirementOp::In if values.is_empty() && !test.poisoned => {
-                cx.report(
-                    lints::filter_never_matches(
-                        "`In` without values",
-                        "no label has one of no values",
-                        operator.span,
-                    )
-                    .help("give values, or use `Exists`"),
-                );
-            }
-            RequirementOp::Exists | RequirementOp::DoesNotExist => values.clear(),
-            RequirementOp::In | RequirementOp::NotIn => {}
+        // Nobody looks at them.
+        if matches!(op, RequirementOp::Exists | RequirementOp::DoesNotExist) {
+            values.clear();
         }
         all.push(Requirement { key: key.value.to_string(), op, values });
     }

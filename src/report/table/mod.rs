@@ -14,7 +14,7 @@ use figures::{at_most, bytes, count, memory, memory_at_most};
 use grid::{Column, Grid};
 
 use super::baseline::Baseline;
-use super::{Budget, MapRow, Meeting, Memory, OperationRow, Overlap, ProgramRow, Report, Role, Unit};
+use super::{Budget, LimitRow, MapRow, Meeting, Memory, OperationRow, Overlap, ProgramRow, Report, Role, Unit};
 
 pub use csv::csv;
 pub use figures::bytes as human_bytes;
@@ -106,11 +106,36 @@ fn parts(report: &Report) -> Vec<Part> {
     if !report.policies.is_empty() {
         parts.push(Part::Grid(policies(report)));
     }
+    parts.extend(limits(report));
     let notes: Vec<String> = report.notes.iter().chain(&report.baseline.notes).cloned().collect();
     if !notes.is_empty() {
         parts.push(Part::List("Notes:".into(), notes));
     }
     parts
+}
+
+/// Of each limit the operation that comes nearest to it.
+fn limits(report: &Report) -> Option<Part> {
+    let mut nearest: Vec<&LimitRow> = vec![];
+    for limit in &report.limits {
+        match nearest.iter_mut().find(|known| known.name == limit.name) {
+            Some(known) if limit.used > known.used => *known = limit,
+            Some(_) => {}
+            None => nearest.push(limit),
+        }
+    }
+    let line = |limit: &&LimitRow| {
+        let operation = limit.operation.as_ref().map_or(String::new(), |name| format!(" ({name})"));
+        format!("{}: {} of {}{operation}", limit.name, count(limit.used), count(limit.max))
+    };
+    let a = &report.assumptions;
+    let room = format!(
+        "node region: any {} pods, each in up to {} scopes beside those that select every pod; a loader grows it for more",
+        count(a.pods.into()),
+        count(a.scopes_per_pod.into())
+    );
+    let lines: Vec<String> = nearest.iter().map(line).chain([room]).collect();
+    (!nearest.is_empty()).then(|| Part::List("Limits:".into(), lines))
 }
 
 fn budgets(budgets: &[Budget]) -> Vec<Part> {

@@ -112,7 +112,7 @@ impl Value {
     fn as_text(&self) -> Option<CString> {
         match self {
             Value::Text(value) => Some(text(value)),
-            Value::Number(_) | Value::Buffer(_) => None,
+            Value::Number(_) | Value::Buffer(_) | Value::Unterminated { .. } => None,
         }
     }
 }
@@ -376,7 +376,6 @@ fn at_the_end_of_memory(bytes: &[u8]) -> io::Result<i64> {
 
 pub fn errno_name(errno: i32) -> String {
     match errno {
-        libc::EFAULT => "EFAULT",
         libc::EPERM => "EPERM",
         libc::ENOENT => "ENOENT",
         libc::ESRCH => "ESRCH",

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use super::binding::Binding;
 use crate::diag::Diagnostics;
 use crate::diag::overlap::{self as codes, ConflictReason};
+use crate::diag::workload::selects_no_pod;
 use crate::policy::Scope;
 use crate::policy::overlap::{algebra, index, witness};
 use crate::source::Span;
@@ -82,9 +83,14 @@ pub fn settle(
         left.push((loser, algebra::subtract(scope, winners)));
     }
     for (loser, scope) in left {
-        if scope.is_none() {
-            let (name, span) = name(&bindings[loser]);
-            diags.push(codes::priorities_not_compiled(name, algebra::MAX_TERMS, span));
+        let (name, span) = name(&bindings[loser]);
+        match &scope {
+            None => diags.push(codes::priorities_not_compiled(name, algebra::MAX_TERMS, span)),
+            Some(scope) if scope.any.is_empty() => {
+                let why = "bindings of higher priority apply to all of its pods";
+                diags.push(selects_no_pod("the binding", why, span));
+            }
+            Some(_) => {}
         }
         scopes[loser] = scope;
     }
