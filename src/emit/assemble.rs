@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use super::describe;
 use super::lower::{self, LoweredUnit, program::Places};
-use super::region_constants;
 use super::numbers::Numbers;
+use super::region_constants;
 use super::scope_blocks;
 use super::set_limits::{self, SetWords};
 use crate::artifact::abi::{self, SCRATCH_SLOTS};
@@ -122,8 +122,11 @@ pub fn run(
     let mut assembled = vec![];
     for (u, lowered) in lowered.into_iter().enumerate() {
         let (scope_blocks, blocks) = blocks.remove(0);
-        let places =
-            Places { operation: numbers.operation(u), heads: region_constants::HEADS, slots: scratch.slots_of(kinds[u]) };
+        let places = Places {
+            operation: numbers.operation(u),
+            heads: region_constants::HEADS,
+            slots: scratch.slots_of(kinds[u]),
+        };
         let spec = body(program, plan, u, &lowered, places, &scratch, &node, target);
         let mut object = bpf::link(&stencils, &spec).map_err(|e| AssembleError::Object(e.to_string()))?;
         let constants =

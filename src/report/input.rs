@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LimitRow, Overlap};
 use super::baseline::TetragonPolicy;
+use super::{LimitRow, Overlap};
 use crate::memory::{Bytes, KernelProfile, MapShape, ProgramShape};
 
 /// An artifact, and the node that it is loaded on.

@@ -124,8 +124,9 @@ fn with_room(manifest: &mut Manifest, artifact: &Artifact, room: Capacity) -> Re
     let parts: Vec<OperationBlocks<'_>> = blocks
         .map(|(operation, blocks)| OperationBlocks { dimensions: &operation.dimensions, blocks })
         .collect();
-    let (region, _) = layout::layout(room, &manifest.scopes, &parts)
-        .ok_or_else(|| MeasureError::Object(format!("the tables of {} pods do not fit on a node", room.pods)))?;
+    let (region, _) = layout::layout(room, &manifest.scopes, &parts).ok_or_else(|| {
+        MeasureError::Object(format!("the tables of {} pods do not fit on a node", room.pods))
+    })?;
     let is_node = |map: &&mut manifest::Map| map.value_size == manifest.node.bytes && map.declared == ".bss";
     for map in manifest.maps.iter_mut().filter(is_node) {
         map.value_size = region.bytes;

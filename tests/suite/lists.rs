@@ -134,6 +134,6 @@ fn the_proof_compares_every_attach_point() {
         &|targets| targets.swap(0, 2),
     ];
     for (n, fault) in faults.iter().enumerate() {
-        assert!(!prove(*fault), "fault {n} was not found");
+        assert!(!prove(fault), "fault {n} was not found");
     }
 }

@@ -49,7 +49,7 @@ fn a_full_node_of_pods_under_many_scopes_is_taken() {
         let compiled = compile(&[&text], &Target::default()).unwrap();
         let workloads: Vec<Workload> = (0..110).map(|i| pod(&compiled, i, &[])).collect();
         assert_eq!(workloads[0].scopes.len(), n as usize);
-        let node = Node::new(&compiled.built.manifest, compiled.blocks(), 1, &workloads).unwrap();
+        let node = Node::new(&compiled.built.manifest, compiled.blocks(), 1, &workloads, None).unwrap();
         assert_eq!(node.refused(), []);
         let (used, max) = set_words(&compiled);
         // A test, an action with its count, for each; and the end.
@@ -81,7 +81,7 @@ fn a_grown_artifact_is_what_would_be_compiled_for_that_region() {
         .collect();
     let node = loop {
         let manifest = &artifact.manifest;
-        match Node::new(manifest, artifact.scope_blocks.clone(), 1, &pods) {
+        match Node::new(manifest, artifact.scope_blocks.clone(), 1, &pods, None) {
             Ok(node) => break node,
             Err(NodeError::Full { part, .. }) => artifact = artifact.grown(part).unwrap(),
             Err(error) => panic!("{error}"),

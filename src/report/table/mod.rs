@@ -14,7 +14,9 @@ use figures::{at_most, bytes, count, memory, memory_at_most};
 use grid::{Column, Grid};
 
 use super::baseline::Baseline;
-use super::{Budget, LimitRow, MapRow, Meeting, Memory, OperationRow, Overlap, ProgramRow, Report, Role, Unit};
+use super::{
+    Budget, LimitRow, MapRow, Meeting, Memory, OperationRow, Overlap, ProgramRow, Report, Role, Unit,
+};
 
 pub use csv::csv;
 pub use figures::bytes as human_bytes;
