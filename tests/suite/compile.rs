@@ -1,6 +1,6 @@
 //! From YAML text to a proved artifact, as the command line does it, without files.
 
-use tetrafold::artifact::digest::FileRef;
+use tetrafold::artifact::digest::{Digest, FileRef};
 use tetrafold::artifact::judge::Argument;
 use tetrafold::artifact::manifest::{Manifest, Operation};
 use tetrafold::artifact::node::{Node, Workload as NodeWorkload};
@@ -97,7 +97,10 @@ impl Compiled {
     /// The artifact as a loader reads it.
     pub fn artifact(&self) -> Artifact {
         let get = |file: &FileRef| Ok(self.built.files.get(file).unwrap().to_vec());
-        Artifact::from_parts(&self.built.manifest.to_json(), b"{}".to_vec(), get).unwrap()
+        let report = b"{}".to_vec();
+        let mut manifest = self.built.manifest.clone();
+        manifest.report_sha256 = Digest::of(&report);
+        Artifact::from_parts(&manifest.to_json(), report, get).unwrap()
     }
 
     /// Builds the tables of a node on which `event`'s workload runs, and follows them as the programs do.

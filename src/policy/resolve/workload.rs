@@ -60,8 +60,9 @@ pub fn scope(selectors: Selectors<'_, '_>, namespace: Option<&str>, cx: &mut Cx<
         check_labels(selector, cx);
         requirements(selector, cx)
     });
+    let mut has_foreign_key = false;
     let container = selectors.container.map(|selector| {
-        check_container_keys(selector, cx);
+        has_foreign_key = check_container_keys(selector, cx);
         requirements(selector, cx)
     });
     // Schema rules allow only `{}`, and only where there is no namespace.
@@ -88,8 +89,8 @@ pub fn scope(selectors: Selectors<'_, '_>, namespace: Option<&str>, cx: &mut Cx<
     if let (Some(why), Some(selector)) =
         (any.iter().find_map(impossible), selectors.pod.or(selectors.container))
     {
-        // What is refused anyway is not also for nobody.
-        if !cx.refused {
+        // What is refused anyway is not also for nobody, and a label that no container has says so itself.
+        if !cx.refused && !has_foreign_key {
             cx.report(codes::selects_no_pod("the selector", &why, selector.span()));
         }
         any.retain(|term| impossible(term).is_none());
@@ -202,7 +203,8 @@ fn check_value(value: Spanned<&str>, cx: &mut Cx<'_>) {
     }
 }
 
-fn check_container_keys(selector: &LabelSelector<'_>, cx: &mut Cx<'_>) {
+fn check_container_keys(selector: &LabelSelector<'_>, cx: &mut Cx<'_>) -> bool {
+    let mut found = false;
     let labels = selector
         .match_labels
         .iter()
@@ -212,8 +214,10 @@ fn check_container_keys(selector: &LabelSelector<'_>, cx: &mut Cx<'_>) {
     for (key, span) in labels.chain(tests.map(|key| (key.value, key.span))) {
         if !matches!(key, "name" | "repo") {
             cx.report(lints::container_key(key, span));
+            found = true;
         }
     }
+    found
 }
 
 /// `(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?`, 63 bytes at most.
