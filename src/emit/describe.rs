@@ -2,9 +2,8 @@
 //!
 //! Names follow from what is attached, never from a policy, so that they stay the same from build to build.
 
-use super::assemble::{Assembled, RING_BYTES};
 use super::lower::{LoweredUnit, Matcher, program::rows_may_be_lists};
-use crate::artifact::digest::Digest;
+use crate::artifact::digest::{Digest, FileRef};
 use crate::artifact::manifest::*;
 use crate::bpf;
 use crate::fold::ir::{self, AttachReason};
@@ -12,6 +11,20 @@ use crate::fold::plan::{Plan, Unit};
 use crate::platform;
 use crate::policy::{self, PolicySet};
 use crate::source::{Sources, Span};
+
+/// Bytes of the event ring.
+pub const RING_BYTES: u32 = 64 << 10;
+
+/// One operation on its way into the artifact.
+#[derive(Debug)]
+pub struct Assembled {
+    pub lowered: LoweredUnit,
+    pub tables: FileRef,
+    pub scope_blocks: FileRef,
+    pub heads: u32,
+    pub body: FileRef,
+    pub stub: FileRef,
+}
 
 /// Everything that the manifest describes.
 pub struct Parts<'a> {
