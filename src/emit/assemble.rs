@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use super::describe;
+use super::describe::{self, Assembled, RING_BYTES};
 use super::lower::{self, LoweredUnit, program::Places};
 use super::scope_blocks;
 use crate::artifact::abi::{self, SCRATCH_SLOTS};
-use crate::artifact::digest::{FileKind, FileRef, Files};
+use crate::artifact::digest::{FileKind, Files};
 use crate::artifact::manifest::{self, Manifest, NodeRegion};
 use crate::artifact::node::layout::{self, OperationBlocks};
 use crate::artifact::scope_block::ScopeBlocks;
@@ -20,9 +20,6 @@ use crate::fold::plan::Plan;
 use crate::platform::Target;
 use crate::policy::PolicySet;
 use crate::source::Sources;
-
-/// Bytes of the event ring.
-pub const RING_BYTES: u32 = 64 << 10;
 
 /// Everything that is written, not yet on disk.
 #[derive(Clone, Debug)]
@@ -42,33 +39,28 @@ pub enum AssembleError {
     Object(String),
 }
 
-/// One operation on its way into the artifact.
-#[derive(Debug)]
-pub struct Assembled {
-    pub lowered: LoweredUnit,
-    pub blocks: ScopeBlocks,
-    pub tables: FileRef,
-    pub scope_blocks: FileRef,
-    pub heads: u32,
-    pub body: FileRef,
-    pub stub: FileRef,
+/// The contents of every unit.
+///
+/// # Errors
+/// If a table cannot be built.
+pub fn lower(set: &PolicySet, program: &Program, plan: &Plan) -> Result<Vec<LoweredUnit>, AssembleError> {
+    let lower =
+        |(u, unit)| lower::run(set, program, unit).map_err(|error| AssembleError::Tables { unit: u, error });
+    plan.units.iter().enumerate().map(lower).collect()
 }
 
+/// # Errors
+/// If the whole is too large, or for faults of the compiler.
 pub fn run(
     sources: &Sources,
     set: &PolicySet,
     program: &Program,
     plan: &Plan,
+    lowered: Vec<LoweredUnit>,
     target: &Target,
 ) -> Result<Built, AssembleError> {
     let stencils = StencilObject::embedded().map_err(|e| AssembleError::Object(e.to_string()))?;
     let mut files = Files::default();
-    let mut lowered = vec![];
-    for (u, unit) in plan.units.iter().enumerate() {
-        let unit =
-            lower::run(set, program, unit).map_err(|error| AssembleError::Tables { unit: u, error })?;
-        lowered.push(unit);
-    }
     let dimensions: Vec<Vec<manifest::Dimension>> = plan
         .units
         .iter()
@@ -94,7 +86,7 @@ pub fn run(
     let kinds = attach_kinds(program, plan);
     let mut assembled = vec![];
     for (u, lowered) in lowered.into_iter().enumerate() {
-        let (scope_blocks, blocks) = blocks.remove(0);
+        let scope_blocks = blocks[u].0.clone();
         let places = Places { operation: u as u32, heads: heads[u], slots: scratch.slots_of(kinds[u]) };
         let spec = body(program, plan, u, &lowered, places, &scratch, &node, target);
         let object = bpf::link(&stencils, &spec).map_err(|e| AssembleError::Object(e.to_string()))?;
@@ -104,7 +96,7 @@ pub fn run(
             bpf::stub(&describe::section(attach)).map_err(|e| AssembleError::Object(e.to_string()))?;
         let stub = files.add(FileKind::Object, object);
         let tables = files.add(FileKind::Image, lowered.tables.bytes.clone());
-        assembled.push(Assembled { lowered, blocks, tables, scope_blocks, heads: heads[u], body, stub });
+        assembled.push(Assembled { lowered, tables, scope_blocks, heads: heads[u], body, stub });
     }
     let manifest = describe::manifest(&describe::Parts {
         sources,

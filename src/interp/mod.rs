@@ -1,15 +1,17 @@
 //! The oracle: what a policy set means, written as plainly as possible.
 //!
-//! Evaluates an event against a [`PolicySet`] straight from architecture's section on meaning. Shares no code
-//! with the rewrites, the plan or the lowering; it uses [`ir::choose`] to know where a hook is attached.
+//! Evaluates an event against the documents as they were written ([`document`]), straight from architecture's
+//! section on meaning. Shares no code with the resolving, the rewrites, the plan or the lowering.
 
+pub mod document;
+mod number;
 mod program;
 mod workload;
 
-use crate::diag::Diagnostics;
-use crate::fold::ir::{self, Attach};
-use crate::platform::Target;
-use crate::policy::{Filter, Identity, Mode, PolicySet, Selector, ShownAction, Test};
+use self::document::{Condition, Document, Is, Selector};
+use crate::fold::ir::Attach;
+use crate::policy::{Identity, PolicySet, ShownAction};
+use crate::source::Span;
 use crate::vocab::arg_type::Class;
 
 pub use program::run_plan;
@@ -40,8 +42,8 @@ pub enum Value {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
     pub policy: Identity,
-    /// Index into the policy's hooks.
-    pub hook: usize,
+    /// The selector that decided, by its place and by its position in the hook.
+    pub place: Span,
     pub selector: u8,
     pub post: bool,
     pub shown: ShownAction,
@@ -57,77 +59,87 @@ pub struct Verdict {
     pub sigkill: bool,
 }
 
-/// The meaning of `set` for `event`.
-pub fn run(set: &PolicySet, target: &Target, event: &Event) -> Verdict {
+/// The meaning of the documents of `set` for `event`.
+///
+/// # Panics
+/// If a document holds what [`document`] has no words for, and what the compiler hence has to refuse.
+pub fn run(set: &PolicySet, event: &Event) -> Verdict {
     let mut verdict = Verdict::default();
-    for policy in &set.policies {
-        for (h, hook) in policy.hooks.iter().enumerate() {
-            let scope = hook.scope.unwrap_or(policy.scope);
-            if !applies(&set.scopes[scope.0 as usize], &event.workload) {
-                continue;
-            }
-            let Some(choice) = ir::choose(hook, target, &mut Diagnostics::default()) else { continue };
-            if choice.attach != event.attach {
-                continue;
-            }
-            let value = |filter: &Filter| {
-                let arg = &hook.args[filter.arg];
-                (arg.ty.class(), event.args.get(choice.param(arg.index) as usize))
-            };
-            let decides =
-                |s: &&Selector| s.filters.iter().all(|f| matches(set, f, s.actions.enforces(), value(f)));
-            let Some((index, selector)) = hook.selectors.iter().enumerate().find(|(_, s)| decides(s)) else {
-                continue;
-            };
-            let actions = &selector.actions;
-            let enforce = policy.mode == Mode::Enforce;
-            let kills = enforce && actions.signal.is_some();
-            let value = actions.override_value.filter(|&v| enforce && v != 0);
-            if let Some(v) = value
-                && verdict.value == 0
-            {
-                verdict.value = v;
-            }
-            verdict.sigkill |= kills;
-            if actions.post || kills || value.is_some() {
-                verdict.hits.push(Hit {
-                    policy: policy.identity.clone(),
-                    hook: h,
-                    selector: index as u8,
-                    post: actions.post,
-                    shown: actions.shown,
-                });
-            }
+    for policy in &set.written.policies {
+        let document = document::read(&set.written, policy)
+            .unwrap_or_else(|unread| panic!("policy {}: {} is not read", policy.identity.name, unread.0));
+        if applies(&document.scope, &event.workload)
+            && !document.except.iter().any(|other| applies(other, &event.workload))
+        {
+            judge(&document, event, &mut verdict);
         }
     }
     verdict
 }
 
-fn matches(set: &PolicySet, filter: &Filter, enforces: bool, value: (Option<Class>, Option<&Value>)) -> bool {
-    let (class, value) = value;
-    match value {
-        // A negated condition on what cannot be read holds where something is enforced: an allowlist
-        // must not let it through. Elsewhere it does not hold, as in Tetragon.
-        Some(Value::Unreadable) | None => filter.negated && enforces,
-        Some(value) => filter.negated != any_value(set, &filter.test, class, value),
+fn judge(document: &Document<'_>, event: &Event, verdict: &mut Verdict) {
+    for hook in &document.hooks {
+        let is_for =
+            |s: &Selector<'_>| s.workloads.as_ref().is_none_or(|scope| applies(scope, &event.workload));
+        let at = hook.at(hook.selectors.iter().filter(|s| is_for(s)));
+        if at.kind != event.attach.kind.name() || at.target != event.attach.target {
+            continue;
+        }
+        let holds = |c: &Condition<'_>, s: &Selector<'_>| {
+            let arg = hook.args[c.arg];
+            matches(c, s.acts.enforces(), arg.ty.class(), event.args.get(at.param(arg.index) as usize))
+        };
+        let decides = |s: &Selector<'_>| is_for(s) && s.conditions.iter().all(|c| holds(c, s));
+        let Some(position) = hook.selectors.iter().position(decides) else { continue };
+        let selector = &hook.selectors[position];
+        let (value, kills) = selector.acts.enforced(document.mode);
+        if let Some(value) = value
+            && verdict.value == 0
+        {
+            verdict.value = value;
+        }
+        verdict.sigkill |= kills;
+        if !selector.acts.is_quiet(document.mode) {
+            verdict.hits.push(Hit {
+                policy: document.policy.identity.clone(),
+                place: selector.span,
+                selector: position as u8,
+                post: selector.acts.post,
+                shown: selector.acts.shown,
+            });
+        }
     }
 }
 
-fn any_value(set: &PolicySet, test: &Test, class: Option<Class>, value: &Value) -> bool {
-    match (test, value) {
-        (Test::Equal(values), Value::Text(text)) => values.iter().any(|&v| set.strings.get(v) == text),
-        (Test::Prefix(values), Value::Text(text)) => {
+fn matches(condition: &Condition<'_>, enforces: bool, class: Option<Class>, value: Option<&Value>) -> bool {
+    match (&condition.is, value) {
+        (Is::Never, _) => false,
+        // A negated condition on what cannot be read holds where something is enforced: an allowlist
+        // must not let it through. Elsewhere it does not hold, as in Tetragon.
+        (_, Some(Value::Unreadable) | None) => condition.negated && enforces,
+        (is, Some(value)) => condition.negated != any_value(is, class, value),
+    }
+}
+
+fn any_value(is: &Is<'_>, class: Option<Class>, value: &Value) -> bool {
+    match (is, value) {
+        (Is::Equal(values), Value::Text(text)) => values.iter().any(|v| v == text),
+        (Is::Prefix(values), Value::Text(text)) => {
             // Tetragon looks at the first 255 bytes, and an empty text begins with nothing.
             let seen = &text[..text.len().min(255)];
-            !text.is_empty() && values.iter().any(|&v| seen.starts_with(set.strings.get(v)))
+            !text.is_empty() && values.iter().any(|v| seen.starts_with(v))
         }
-        (Test::Postfix(values), Value::Text(text)) => {
+        (Is::Postfix(values), Value::Text(text)) => {
             let seen = &text[text.len() - text.len().min(127)..];
-            !text.is_empty() && values.iter().any(|&v| seen.ends_with(set.strings.get(v)))
+            !text.is_empty() && values.iter().any(|v| seen.ends_with(v))
         }
-        (Test::Int(values), Value::Int(register)) => values.contains(&at_width(class, *register)),
-        (Test::Equal(_) | Test::Prefix(_) | Test::Postfix(_), Value::Int(_))
-        | (Test::Int(_), Value::Text(_))
+        (Is::Int(ranges), Value::Int(register)) => {
+            let value = at_width(class, *register);
+            ranges.iter().any(|(first, last)| (first..=last).contains(&&value))
+        }
+        (Is::Never, _)
+        | (Is::Equal(_) | Is::Prefix(_) | Is::Postfix(_), Value::Int(_))
+        | (Is::Int(_), Value::Text(_))
         | (_, Value::Unreadable) => false,
     }
 }
@@ -135,12 +147,7 @@ fn any_value(set: &PolicySet, test: &Test, class: Option<Class>, value: &Value) 
 /// The register as the type sees it: its low bytes, extended by its sign.
 fn at_width(class: Option<Class>, register: u64) -> u64 {
     match class {
-        Some(Class::Int { bytes: 1, signed: true }) => register as i8 as u64,
-        Some(Class::Int { bytes: 1, signed: false }) => u64::from(register as u8),
-        Some(Class::Int { bytes: 2, signed: true }) => register as i16 as u64,
-        Some(Class::Int { bytes: 2, signed: false }) => u64::from(register as u16),
-        Some(Class::Int { bytes: 4, signed: true }) => register as i32 as u64,
-        Some(Class::Int { bytes: 4, signed: false }) => u64::from(register as u32),
-        _ => register,
+        Some(Class::Int { bytes, signed }) => number::widen(register, bytes, signed),
+        Some(Class::Text | Class::Path) | None => register,
     }
 }

@@ -37,12 +37,14 @@ pub fn run_plan(set: &PolicySet, program: &Program, plan: &Plan, event: &Event) 
         }
         verdict.sigkill |= rule.outcome.sigkill;
         let policy = &set.policies[list.policy];
+        let selector = &policy.hooks[list.hook].selectors[rule.selector as usize];
+        let position = set.written.policies[list.policy].position(selector.span);
         verdict.hits.push(Hit {
             policy: policy.identity.clone(),
-            hook: list.hook,
-            selector: rule.selector,
+            place: selector.span,
+            selector: position.expect("a selector of the document") as u8,
             post: rule.outcome.post,
-            shown: policy.hooks[list.hook].selectors[rule.selector as usize].actions.shown,
+            shown: selector.actions.shown,
         });
     }
     verdict

@@ -335,7 +335,7 @@ fn judged(set: &PolicySet, happening: &Happening, workload: &Workload) -> (Strin
     let mut outcome = happening.otherwise.to_owned();
     for (attach, args) in &happening.passes {
         let event = Event { attach: attach.clone(), args: args.clone(), workload: workload.clone() };
-        let Verdict { hits, value, sigkill } = interp::run(set, &target(), &event);
+        let Verdict { hits, value, sigkill } = interp::run(set, &event);
         let posted = hits.into_iter().filter(|hit| hit.post);
         events.extend(posted.map(|hit| (hit.policy.name, u64::from(hit.selector))));
         dies |= sigkill;

@@ -8,7 +8,7 @@ use tetrafold::artifact::{abi, judge};
 use tetrafold::diag::Diagnostics;
 use tetrafold::driver::{self, Folded, Input};
 use tetrafold::emit::assemble::Built;
-use tetrafold::interp::{Event, Value, Workload};
+use tetrafold::interp::{Event, Value, Workload, applies};
 use tetrafold::platform::Target;
 use tetrafold::policy::PolicySet;
 use tetrafold::policy::phases::ResolveOptions;
@@ -105,13 +105,20 @@ impl Compiled {
     }
 
     /// The oracle's answer in the same form.
-    pub fn expected(&self, verdict: &tetrafold::interp::Verdict) -> Judged {
+    pub fn expected(&self, event: &Event, verdict: &tetrafold::interp::Verdict) -> Judged {
         let mut hits: Vec<(u32, u32, bool)> = vec![];
         for hit in &verdict.hits {
             let rank = self.set.policies.iter().position(|p| p.identity == hit.policy).unwrap();
-            let list =
-                self.folded.program.lists.iter().find(|l| l.policy == rank && l.hook == hit.hook).unwrap();
-            hits.push((rank as u32, list.first_selector + u32::from(hit.selector), hit.post));
+            // The number that the manifest gives the selector where the event happened.
+            let number = self.folded.program.lists.iter().filter(|l| l.policy == rank).find_map(|l| {
+                let operation = &self.folded.program.operations[l.operation.0 as usize];
+                let selectors = &self.set.policies[rank].hooks[l.hook].selectors;
+                let scope = &self.set.scopes[l.scope.0 as usize];
+                let is_here = operation.attach == event.attach && applies(scope, &event.workload);
+                let at = selectors.iter().position(|s| is_here && s.span == hit.place)?;
+                Some(l.first_selector + at as u32)
+            });
+            hits.push((rank as u32, number.unwrap(), hit.post));
         }
         Judged { hits, value: verdict.value, sigkill: verdict.sigkill }
     }

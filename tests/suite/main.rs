@@ -4,6 +4,7 @@ mod command_line;
 mod compile;
 mod determinism;
 mod equality;
+mod faults;
 mod integrations;
 mod layering;
 mod properties;

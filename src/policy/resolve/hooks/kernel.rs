@@ -3,13 +3,15 @@
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/{generickprobe,genericfentry,genericlsm}.go` (semantics 2.1 to 2.3, 2.6).
 
 use super::super::args::Args;
-use super::super::hook::{HookCx, PolicyCx, Written};
+use super::super::hook::{HookCx, PolicyCx, Resolved};
 use super::super::{args, selectors};
-use super::text::{has_one, is_symbol, message, tags};
+use super::text::{is_symbol, message, tags};
 use crate::diag::{lints, schema as codes};
 use crate::policy::context::Cx;
 use crate::policy::context::kernels::{self, Prototype};
+use crate::policy::expand::Calls;
 use crate::policy::expand::lists::{self, Members};
+use crate::policy::expand::macros::Parts;
 use crate::policy::{Hook, HookCall};
 use crate::syntax::ast::objects::{Kprobe, LsmHook};
 use crate::syntax::ast::read::Text;
@@ -24,7 +26,9 @@ pub fn kprobe(
     policy: &PolicyCx<'_, '_>,
     kind: HookKind,
     kprobe: &Kprobe<'_>,
-    into: &mut Vec<Written>,
+    calls: Calls<'_, '_>,
+    written: &[Parts<'_, '_>],
+    into: &mut Vec<Resolved>,
     cx: &mut Cx<'_>,
 ) {
     let is_syscall_list = kprobe.call.is_some_and(|call| names_syscalls(policy, call));
@@ -46,14 +50,14 @@ pub fn kprobe(
         data: &data,
         returned: &returned,
         hooks_return,
-        has_one_selector: has_one(kprobe.selectors.as_ref()),
+        has_one_selector: written.len() <= 1,
     };
-    let selectors = selectors::resolve(&hook, kprobe.selectors.as_ref(), cx);
+    let selectors = selectors::resolve(&hook, written, cx);
     let message = message(kprobe.message, cx);
     let tags = tags(kprobe.tags.as_ref(), cx);
     report_uncompiled(kprobe, cx);
     let Some(call) = kprobe.call else { return };
-    let names = function_names(policy, kprobe, call, syscall, cx);
+    let names = function_names(kprobe, calls, call, syscall, cx);
     check_arguments(kprobe, &names, syscall, hooks_return, cx);
     for name in names {
         let hook = Hook {
@@ -65,7 +69,7 @@ pub fn kprobe(
             tags: tags.clone(),
             span: call.span,
         };
-        into.push(Written { hook, workloads: selectors.workloads.clone() });
+        into.push(Resolved { hook, workloads: selectors.workloads.clone() });
     }
 }
 
@@ -135,20 +139,21 @@ fn report_uncompiled(kprobe: &Kprobe<'_>, cx: &mut Cx<'_>) {
 
 /// The symbols that the hook attaches to; what cannot be known or compiled is reported and left out.
 fn function_names(
-    policy: &PolicyCx<'_, '_>,
     kprobe: &Kprobe<'_>,
+    calls: Calls<'_, '_>,
     call: Text<'_>,
     syscall: bool,
     cx: &mut Cx<'_>,
 ) -> Vec<String> {
     let skip = kprobe.ignore.as_ref().and_then(|ignore| ignore.call_not_found);
     let skip = skip.is_some_and(|skip| skip.value);
-    if !call.value.starts_with(lists::REFERENCE) {
-        return function_name(call, syscall, skip, cx).into_iter().collect();
-    }
-    let Some(list) = policy.lists.get(call, cx) else { return vec![] };
+    let members = match calls {
+        Calls::Named(name) => return function_name(name, syscall, skip, cx).into_iter().collect(),
+        Calls::Listed(members) => members,
+        Calls::Unknown => return vec![],
+    };
     let mut names = Vec::new();
-    match lists::members(list) {
+    match members {
         Members::Symbols(values) => {
             for &value in values {
                 names.extend(listed_symbol(value, syscall, skip, cx));
@@ -220,7 +225,12 @@ fn function_name(call: Text<'_>, syscall: bool, skip: bool, cx: &mut Cx<'_>) -> 
     Some(format!("{X86_64_PREFIX}{name}"))
 }
 
-pub fn lsm(policy: &PolicyCx<'_, '_>, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Option<Written> {
+pub fn lsm(
+    policy: &PolicyCx<'_, '_>,
+    lsm: &LsmHook<'_>,
+    written: &[Parts<'_, '_>],
+    cx: &mut Cx<'_>,
+) -> Option<Resolved> {
     let args = args::resolve(HookKind::Lsm, lsm.args.as_ref(), lsm.incomplete, cx);
     args::check_count(lsm.args.as_ref(), None, cx);
     let none = Args::default();
@@ -233,9 +243,9 @@ pub fn lsm(policy: &PolicyCx<'_, '_>, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Opt
         data: &none,
         returned: &none,
         hooks_return: false,
-        has_one_selector: has_one(lsm.selectors.as_ref()),
+        has_one_selector: written.len() <= 1,
     };
-    let selectors = selectors::resolve(&hook, lsm.selectors.as_ref(), cx);
+    let selectors = selectors::resolve(&hook, written, cx);
     let message = message(lsm.message, cx);
     let tags = tags(lsm.tags.as_ref(), cx);
     let name = lsm.hook?;
@@ -254,7 +264,7 @@ pub fn lsm(policy: &PolicyCx<'_, '_>, lsm: &LsmHook<'_>, cx: &mut Cx<'_>) -> Opt
         tags,
         span: name.span,
     };
-    Some(Written { hook, workloads: selectors.workloads })
+    Some(Resolved { hook, workloads: selectors.workloads })
 }
 
 fn check_lsm_name(name: Text<'_>, cx: &mut Cx<'_>) -> Option<()> {

@@ -10,56 +10,52 @@ mod user;
 use rustc_hash::FxHashSet;
 
 use super::check::tetragon;
-use super::hook::{PolicyCx, Written};
+use super::hook::{PolicyCx, Resolved};
 use crate::diag::schema as codes;
 use crate::policy::context::{Cx, kernels};
-use crate::policy::expand::lists::Lists;
-use crate::policy::expand::macros::Macros;
+use crate::policy::expand::{Expanded, On};
 use crate::policy::{HookCall, PolicyKind};
 use crate::source::Span;
 use crate::syntax::ast::objects::Spec;
 use crate::syntax::ast::rules::key_span;
 use crate::vocab::hook::HookKind;
 
-pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Vec<Written> {
-    let lists = Lists::resolve(spec, cx);
+pub fn resolve(kind: PolicyKind, expanded: &Expanded<'_, '_>, cx: &mut Cx<'_>) -> Vec<Resolved> {
+    let spec = expanded.spec;
     let has_enforcers = spec.enforcers.as_ref().is_some_and(|list| !list.items.is_empty() || list.poisoned)
         || spec.incomplete;
-    let policy = PolicyCx { spec, lists, macros: Macros::of(spec), has_enforcers };
+    let policy = PolicyCx { spec, lists: &expanded.lists, has_enforcers };
     check_one_section(kind, spec, cx);
     enforcer::check(&policy, cx);
     tetragon::check_mode(spec, cx);
     check_loader(kind, spec, cx);
     let mut hooks = Vec::new();
-    for kprobe in spec.kprobes.iter().flat_map(|list| &list.items) {
-        kernel::kprobe(&policy, HookKind::Kprobe, kprobe, &mut hooks, cx);
+    for hook in &expanded.hooks {
+        let selectors = &hook.selectors;
+        match hook.on {
+            On::Kprobe(kprobe, calls) => {
+                kernel::kprobe(&policy, HookKind::Kprobe, kprobe, calls, selectors, &mut hooks, cx);
+            }
+            On::Fentry(fentry, calls) => {
+                kernel::kprobe(&policy, HookKind::Fentry, fentry, calls, selectors, &mut vec![], cx);
+            }
+            On::Lsm(lsm) => hooks.extend(kernel::lsm(&policy, lsm, selectors, cx)),
+            On::Tracepoint(hook) => tracepoint::check(&policy, hook, selectors, cx),
+            On::Uprobe(uprobe) => user::check_uprobe(&policy, uprobe, selectors, cx),
+            On::Usdt(usdt) => user::check_usdt(&policy, usdt, selectors, cx),
+        }
     }
     check_hooked_twice(&hooks, spec, cx);
-    for fentry in spec.fentries.iter().flat_map(|list| &list.items) {
-        kernel::kprobe(&policy, HookKind::Fentry, fentry, &mut vec![], cx);
-    }
-    for lsm in spec.lsmhooks.iter().flat_map(|list| &list.items) {
-        hooks.extend(kernel::lsm(&policy, lsm, cx));
-    }
-    for hook in spec.tracepoints.iter().flat_map(|list| &list.items) {
-        tracepoint::check(&policy, hook, cx);
-    }
-    for uprobe in spec.uprobes.iter().flat_map(|list| &list.items) {
-        user::check_uprobe(&policy, uprobe, cx);
-    }
-    for usdt in spec.usdts.iter().flat_map(|list| &list.items) {
-        user::check_usdt(&policy, usdt, cx);
-    }
     hooks
 }
 
 /// Tetragon: refused where it attaches with kprobe.multi (semantics 2.1).
-fn check_hooked_twice(hooks: &[Written], spec: &Spec<'_>, cx: &mut Cx<'_>) {
+fn check_hooked_twice(hooks: &[Resolved], spec: &Spec<'_>, cx: &mut Cx<'_>) {
     if hooks.len() < 2 {
         return;
     }
     let mut seen: FxHashSet<&HookCall> = FxHashSet::default();
-    for Written { hook, .. } in hooks {
+    for Resolved { hook, .. } in hooks {
         if !seen.insert(&hook.call)
             && let HookCall::Kprobe { function, .. } = &hook.call
         {
