@@ -65,27 +65,27 @@ impl Honest {
     }
 
     /// From a set that resolving handed on.
-    fn from_set(&self, set: &PolicySet) -> Outcome {
-        guarded(|| self.from_program(set, &ir::build(set, &self.target, &mut Diagnostics::default())))
+    fn with_set(&self, set: &PolicySet) -> Outcome {
+        guarded(|| self.with_program(set, &ir::build(set, &self.target, &mut Diagnostics::default())))
     }
 
     /// From rules as built.
-    fn from_program(&self, set: &PolicySet, program: &Program) -> Outcome {
+    fn with_program(&self, set: &PolicySet, program: &Program) -> Outcome {
         guarded(|| {
             let mut program = program.clone();
             let certificate = opt::run(&mut program, &set.strings, &[]);
-            self.from_optimised(set, &program, &certificate)
+            self.with_optimised(set, &program, &certificate)
         })
     }
 
-    fn from_optimised(&self, set: &PolicySet, program: &Program, certificate: &Certificate) -> Outcome {
+    fn with_optimised(&self, set: &PolicySet, program: &Program, certificate: &Certificate) -> Outcome {
         guarded(|| match plan::factor(program, &mut Diagnostics::default()) {
-            Some(plan) => self.from_plan(set, program, certificate, &plan),
+            Some(plan) => self.with_plan(set, program, certificate, &plan),
             None => Outcome::Refused,
         })
     }
 
-    fn from_plan(
+    fn with_plan(
         &self,
         set: &PolicySet,
         program: &Program,
@@ -93,12 +93,12 @@ impl Honest {
         plan: &Plan,
     ) -> Outcome {
         guarded(|| match assemble::lower(set, program, plan) {
-            Ok(lowered) => self.from_lowered(set, program, certificate, plan, lowered),
+            Ok(lowered) => self.with_lowered(set, program, certificate, plan, lowered),
             Err(_) => Outcome::Refused,
         })
     }
 
-    fn from_lowered(
+    fn with_lowered(
         &self,
         set: &PolicySet,
         program: &Program,
@@ -107,12 +107,12 @@ impl Honest {
         lowered: Vec<LoweredUnit>,
     ) -> Outcome {
         guarded(|| match assemble::run(&self.sources, set, program, plan, lowered, &self.target) {
-            Ok(built) => self.from_built(set, certificate, &built),
+            Ok(built) => self.with_built(set, certificate, &built),
             Err(_) => Outcome::Refused,
         })
     }
 
-    fn from_built(&self, set: &PolicySet, certificate: &Certificate, built: &Built) -> Outcome {
+    fn with_built(&self, set: &PolicySet, certificate: &Certificate, built: &Built) -> Outcome {
         match verify::prove(&self.sources, set, certificate, &built.manifest, &built.files) {
             Err(_) => Outcome::Disproved,
             Ok(()) if built.files == self.built.files && built.manifest == self.built.manifest => {

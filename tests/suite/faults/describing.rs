@@ -13,7 +13,7 @@ fn what_the_manifest_says_wrongly_is_found() {
         let honest = Honest::compile(&text);
         for (what, manifest) in damaged(&honest.built.manifest) {
             let built = Built { manifest, files: honest.built.files.clone() };
-            let outcome = honest.from_built(&honest.set, &honest.certificate, &built);
+            let outcome = honest.with_built(&honest.set, &honest.certificate, &built);
             tally.count(format!("describe: {what}"), outcome);
         }
     }
@@ -33,7 +33,7 @@ fn a_changed_byte_of_the_decision_lists_is_found() {
             damaged[at] ^= 1 << (at % 8);
             let mut built = honest.built.clone();
             built.manifest.operations[o].scope_blocks = add(&mut built.files, damaged);
-            let outcome = honest.from_built(&honest.set, &honest.certificate, &built);
+            let outcome = honest.with_built(&honest.set, &honest.certificate, &built);
             tally.count(format!("byte {at} of operation {o}"), outcome);
         }
     }

@@ -13,7 +13,7 @@ fn what_building_the_rules_loses_or_changes_is_found() {
     for text in policies::all() {
         let honest = Honest::compile(&text);
         for (what, program) in damaged_programs(&honest, &honest.program) {
-            tally.count(format!("ir: {what}"), honest.from_program(&honest.set, &program));
+            tally.count(format!("ir: {what}"), honest.with_program(&honest.set, &program));
         }
     }
     tally.check(250);
@@ -25,16 +25,16 @@ fn what_a_pass_loses_or_changes_is_found() {
     for text in policies::SHAPES.iter().chain([&policies::OMITTED]) {
         let honest = Honest::compile(text);
         for (what, program) in damaged_programs(&honest, &honest.optimised) {
-            let outcome = honest.from_optimised(&honest.set, &program, &honest.certificate);
+            let outcome = honest.with_optimised(&honest.set, &program, &honest.certificate);
             tally.count(format!("opt: {what}"), outcome);
         }
         for (what, program, certificate) in false_omissions(&honest) {
-            tally.count(format!("opt: {what}"), honest.from_optimised(&honest.set, &program, &certificate));
+            tally.count(format!("opt: {what}"), honest.with_optimised(&honest.set, &program, &certificate));
         }
         for i in 0..honest.certificate.omitted.len() {
             let mut certificate = honest.certificate.clone();
             certificate.omitted.remove(i);
-            let outcome = honest.from_optimised(&honest.set, &honest.optimised, &certificate);
+            let outcome = honest.with_optimised(&honest.set, &honest.optimised, &certificate);
             tally.count(format!("opt: omission {i} without a reason"), outcome);
         }
     }
@@ -48,7 +48,7 @@ fn what_planning_loses_or_changes_is_found() {
         let honest = Honest::compile(&text);
         for (what, plan) in damaged_plans(&honest) {
             let Honest { set, optimised, certificate, .. } = &honest;
-            tally.count(format!("plan: {what}"), honest.from_plan(set, optimised, certificate, &plan));
+            tally.count(format!("plan: {what}"), honest.with_plan(set, optimised, certificate, &plan));
         }
     }
     tally.check(60);

@@ -12,7 +12,7 @@ fn what_lowering_loses_or_changes_is_found() {
         let honest = Honest::compile(&text);
         for (what, lowered) in damaged(&honest) {
             let Honest { set, optimised, certificate, plan, .. } = &honest;
-            let outcome = honest.from_lowered(set, optimised, certificate, plan, lowered);
+            let outcome = honest.with_lowered(set, optimised, certificate, plan, lowered);
             tally.count(format!("lower: {what}"), outcome);
         }
     }

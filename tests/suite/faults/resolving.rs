@@ -25,7 +25,7 @@ impl Faults<'_, '_> {
     fn with(&mut self, what: String, change: impl FnOnce(&mut PolicySet)) {
         let mut set = self.honest.set.clone();
         change(&mut set);
-        self.tally.count(format!("resolve: {what}"), self.honest.from_set(&set));
+        self.tally.count(format!("resolve: {what}"), self.honest.with_set(&set));
     }
 }
 
