@@ -108,7 +108,8 @@ fn paths(text: &str) -> Vec<(Vec<String>, Vec<String>)> {
                 }
                 at += 1;
             }
-            "use" => {
+            // Not the `use<'a>` of a bound.
+            "use" if tokens.get(at + 1).is_some_and(|t| t != "<") => {
                 let mut trees = vec![];
                 at = use_tree(&tokens, at + 1, vec![], &mut trees);
                 out.extend(trees.into_iter().map(|path| (here(), path)));
@@ -294,31 +295,31 @@ fn character(text: &str) -> Option<usize> {
 /// Groups of modules each of which leads to all others. A module may name what is above it: its parents declare
 /// the types of a room.
 pub fn circles(imports: &Imports) -> Vec<BTreeSet<String>> {
-    let edges: BTreeMap<&Module, Vec<&Module>> = imports
+    let modules: Vec<&Module> = imports.0.keys().collect();
+    let number: BTreeMap<&Module, usize> =
+        modules.iter().enumerate().map(|(i, module)| (*module, i)).collect();
+    let edges: Vec<Vec<usize>> = imports
         .0
         .iter()
-        .map(|(from, to)| (from, to.keys().filter(|to| !from.starts_with(to)).collect()))
+        .map(|(from, to)| {
+            to.keys().filter(|to| !from.starts_with(to)).filter_map(|to| number.get(to).copied()).collect()
+        })
         .collect();
-    let reach = |from: &Module| {
-        let mut seen: BTreeSet<&Module> = BTreeSet::new();
-        let mut open: Vec<&Module> = edges.get(from).cloned().unwrap_or_default();
+    let reach = |from: usize| {
+        let mut seen = vec![false; modules.len()];
+        let mut open = edges[from].clone();
         while let Some(next) = open.pop() {
-            if seen.insert(next) {
-                open.extend(edges.get(next).into_iter().flatten());
+            if !std::mem::replace(&mut seen[next], true) {
+                open.extend(&edges[next]);
             }
         }
         seen
     };
-    let reached: BTreeMap<&Module, BTreeSet<&Module>> =
-        imports.0.keys().map(|module| (module, reach(module))).collect();
+    let reached: Vec<Vec<bool>> = (0..modules.len()).map(reach).collect();
     let mut out: Vec<BTreeSet<String>> = vec![];
-    for (module, to) in &reached {
-        if !to.contains(module) {
-            continue;
-        }
-        let is_mutual = |other: &&&Module| reached.get(**other).is_some_and(|back| back.contains(module));
-        let mutual = to.iter().filter(is_mutual);
-        let circle: BTreeSet<String> = mutual.map(|module| module.join("::")).collect();
+    for module in (0..modules.len()).filter(|&module| reached[module][module]) {
+        let mutual = (0..modules.len()).filter(|&other| reached[module][other] && reached[other][module]);
+        let circle: BTreeSet<String> = mutual.map(|other| modules[other].join("::")).collect();
         if !out.contains(&circle) {
             out.push(circle);
         }
@@ -343,6 +344,7 @@ mod tests {
             fn only(x: [u8; 2]) { crate::hidden::f(); }
             /* crate::comment::x /* nested */ */
             const S: &str = "crate::text::x\""; const R: &str = r#"crate::raw::"x""#;
+            fn u<'a>(x: &'a u8) -> impl Sized + use<'a> { x }
             fn f<'a>(x: &'a super::g::H) -> char { let c = '"'; self::i::j(crate::k::<u8>::l, 'x', '\'') }
         "##;
         let all =
