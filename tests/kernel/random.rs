@@ -9,7 +9,6 @@ use tetrafold::diag::Diagnostics;
 use tetrafold::driver::{self, Input};
 use tetrafold::fold::ir::{Attach, AttachKind};
 use tetrafold::interp::{self, Event, Value, Verdict, Workload};
-use tetrafold::platform::{Preempt, Target};
 use tetrafold::policy::PolicySet;
 use tetrafold::policy::phases::ResolveOptions;
 use tetrafold::source::Sources;
@@ -349,9 +348,4 @@ fn judged(set: &PolicySet, happening: &Happening, workload: &Workload) -> (Strin
     }
     // The signal takes the process when the call returns, whatever it returns.
     (if dies { "SIGKILL".to_owned() } else { outcome }, events)
-}
-
-/// As [`sets::FLAGS`] say it.
-fn target() -> Target {
-    Target { preempt: Preempt::Voluntary, ..Target::default() }
 }
