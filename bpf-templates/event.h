@@ -5,7 +5,7 @@
 #define NO_TEXT 0xff
 
 /*
- * A record is sent from where its text lies: the header in front of the text's first byte, the entries behind its last
+ * A record is sent from where its text lies: its head in front of the text's first byte, the entries behind its last
  * one.  No byte is sent that this event did not write.
  *
  * The record begins the earlier the longer it is.  The verifier knows of no such relation: it adds the latest beginning
@@ -42,27 +42,33 @@ INLINE u64 length_of(struct text *text)
 	return len;
 }
 
-INLINE struct event *record_of(struct text *text, u64 len)
+/* `head`: bytes of the record in front of the text. */
+INLINE struct event *record_of(struct text *text, u64 len, u64 head)
 {
-	u64 at = TEXT_MAX - len;
+	u64 at = EVENT_HEAD + TEXT_MAX - head - len;
 	OPAQUE(at);
-	return (void *)text + offsetof(struct text, bytes) - sizeof(struct event) + at;
+	return (void *)text + offsetof(struct text, head) + at;
 }
 
-INLINE void header(struct event *e, struct frame *f, u32 kind, u32 arg, u32 flags, u64 operation, u64 len, u64 entries)
+INLINE void header(struct event *e, struct frame *f, u32 kind, u32 values, u32 acts, u64 operation, u32 len)
 {
 	u64 id = get_current_pid_tgid();
 	e->kind = kind;
-	e->arg = arg;
-	e->flags = flags;
+	e->values = values;
+	e->acts = acts;
 	e->generation = ((struct node_header *)node)->generation;
 	e->operation = operation;
-	e->text_len = len;
-	e->entries = entries;
+	e->len = len;
 	e->key = f->key;
 	e->cgroup = get_current_cgroup_id();
 	e->pid = id >> 32;
 	e->tid = id;
+}
+
+/* The header of an argument's value, as one word. */
+INLINE u64 argument(u64 index, u64 form, u64 flags, u64 len)
+{
+	return VALUE_ARGUMENT | index << 8 | form << 16 | flags << 24 | len << 32;
 }
 
 /* A further text; comes before `post`. */
@@ -74,25 +80,25 @@ STENCIL(post_text)(struct frame *f, u64 operation, u64 arg, u64 number)
 		return 0;
 	if (!f->key)
 		f->key = ktime_get_ns();
-	u64 len = 0, flags = EVENT_UNREADABLE;
+	u64 len = 0, flags = VALUE_UNREADABLE;
 	if (!(f->unreadable >> number & 1)) {
 		len = length_of(text);
 		flags = 0;
 	}
-	struct event *e = record_of(text, len);
-	header(e, f, EVENT_TEXT, arg, flags, operation, len, 0);
-	__builtin_memset(e->args, 0, sizeof(e->args));
-	if (ringbuf_output(&events, e, sizeof(*e) + len, 0))
+	struct event *e = record_of(text, len, sizeof(*e) + sizeof(struct value));
+	header(e, f, EVENT_PART, 1, 0, operation, sizeof(struct value) + len);
+	*(u64 *)(e + 1) = argument(arg, VALUE_TEXT, flags, len);
+	if (ringbuf_output(&events, e, sizeof(*e) + sizeof(struct value) + len, 0))
 		count_lost();
 	return 0;
 }
 
 /*
  * The event, if a policy wants one.  `arg`: of the text, NO_TEXT if there is none; `integers`: the type of args[k] as
- * int_lookup takes it, in the INTEGER_BITS bits from k * INTEGER_BITS on, 0 if it is none.
+ * int_lookup takes it, in the INTEGER_BITS bits from k * INTEGER_BITS on, 0 if it is none; `count`: how many there are.
  */
 #define INTEGER_BITS 6
-STENCIL(post)(struct frame *f, u64 operation, u64 arg, u64 integers)
+STENCIL(post)(struct frame *f, u64 operation, u64 arg, u64 integers, u64 count)
 {
 	struct slot *slot = f->slot;
 	if (!slot)
@@ -102,30 +108,35 @@ STENCIL(post)(struct frame *f, u64 operation, u64 arg, u64 integers)
 		return 0;
 	if (!f->key)
 		f->key = ktime_get_ns();
-	u64 len = 0, flags = 0;
+	u64 len = 0, flags = 0, values = count, head = count * INTEGER_BYTES;
 	if (arg != NO_TEXT) {
-		flags = EVENT_UNREADABLE;
+		flags = VALUE_UNREADABLE;
 		if (!(f->unreadable & 1)) {
 			len = length_of(&slot->texts[0]);
 			flags = 0;
 		}
+		values++;
+		head += sizeof(struct value);
 	}
-	struct event *e = record_of(&slot->texts[0], len);
 	OPAQUE(entries);
 	entries &= 2 * EVENT_ENTRIES - 1;
 	if (entries > EVENT_ENTRIES)
 		entries = EVENT_ENTRIES;
-	header(e, f, EVENT_POLICY, arg, flags, operation, len, entries);
+	struct event *e = record_of(&slot->texts[0], len, head + sizeof(*e));
+	header(e, f, EVENT_POLICY, values, entries, operation, head + len);
+	u64 *value = (void *)(e + 1);
 #pragma clang loop unroll(full)
 	for (int k = 0; k < EVENT_ARGS; k++) {
-		u64 value = 0, type = integers >> k * INTEGER_BITS;
+		u64 type = integers >> k * INTEGER_BITS;
 		if (type & 15) {
-			value = widened(f->args[k], type);
-			OPAQUE(value);
+			value[0] = argument(k, VALUE_INTEGER, 0, 8);
+			value[1] = widened(f->args[k], type);
+			value += 2;
 		}
-		e->args[k] = value;
 	}
-	if (ringbuf_output(&events, e, sizeof(*e) + len + entries * 8, 0))
+	if (arg != NO_TEXT)
+		value[0] = argument(arg, VALUE_TEXT, flags, len);
+	if (ringbuf_output(&events, e, sizeof(*e) + head + len + entries * 8, 0))
 		count_lost();
 	return 0;
 }

@@ -22,13 +22,17 @@ struct frame {
 	u32 unreadable;		   /* bit per text */
 };
 
+/* A record in front of its text: the header, integers, and the text's own header. */
+#define INTEGER_BYTES (sizeof(struct value) + 8)
+#define EVENT_HEAD (sizeof(struct event) + EVENT_ARGS * INTEGER_BYTES + sizeof(struct value))
+
 /*
  * One text.  It ends at the end of `bytes`, so that a path can be built from its last component on, and an event can
- * be sent from where it lies: the header is written in front of the text, the entries stand behind it.
+ * be sent from where it lies: its head is written in front of the text, the entries stand behind it.
  */
 struct text {
 	u32 len, pad;
-	struct event head;
+	u8 head[EVENT_HEAD];
 	u8 bytes[TEXT_MAX];
 	u64 entries[EVENT_ENTRIES]; /* of the first text only; of the others room for stores of whole words */
 };

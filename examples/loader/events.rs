@@ -1,7 +1,7 @@
 //! Ring buffer records to lines of JSON: one a policy that acted.
 //!
-//! A record holds what the policies have in common, then one word a policy. Texts beyond the first come in records of
-//! their own before it, joined by key and thread. Layout: `bpf-templates/abi.h`, read through
+//! A record holds what the policies have in common, its values, then one word a policy. Further values come in records
+//! of their own before it, joined by key and thread. Layout: `bpf-templates/abi.h`, read through
 //! [`tetrafold::artifact::abi`]. A record that cannot be understood is printed as such, not dropped.
 
 use std::collections::BTreeMap;
@@ -14,21 +14,27 @@ use tetrafold::vocab::arg_type::ArgType;
 
 use crate::say;
 
-/// Text records that wait for the record they belong to. Those that never find it, because it was lost, are forgotten.
+/// Keys whose values wait for the record they belong to. Those that never find it, because it was lost, are forgotten.
 const WAITING: usize = 64;
 
 pub struct Printer {
     generation: u32,
     operations: BTreeMap<u32, String>,
     policies: BTreeMap<u32, Policy>,
-    /// (key, thread) to (argument, text).
-    texts: BTreeMap<(u64, u32), Vec<Text>>,
+    /// By key and thread.
+    parts: BTreeMap<(u64, u32), Vec<Shown>>,
 }
 
-struct Text {
+/// A value of an argument.
+struct Shown {
     arg: u8,
-    /// None: it could not be read.
-    value: Option<String>,
+    content: Content,
+}
+
+enum Content {
+    Integer(u64),
+    Text(String),
+    Unreadable,
 }
 
 /// The common part of a record.
@@ -40,8 +46,7 @@ struct Record {
     cgroup: u64,
     pid: u32,
     tid: u32,
-    args: Vec<u64>,
-    text: Option<Text>,
+    values: Vec<Shown>,
     words: Vec<u64>,
 }
 
@@ -51,31 +56,30 @@ impl Printer {
             generation,
             operations: manifest.operations.iter().map(|o| (o.number, o.name.clone())).collect(),
             policies: manifest.policies.iter().map(|p| (p.number, p.clone())).collect(),
-            texts: BTreeMap::new(),
+            parts: BTreeMap::new(),
         }
     }
 
     pub fn print(&mut self, bytes: &[u8]) {
-        let Some(record) = read(bytes) else {
+        let Some(mut record) = read(bytes) else {
             return say(&json!({"unreadableRecord": bytes.len()}).to_string());
         };
         let place = (record.key, record.tid);
-        if record.kind == abi::EVENT_TEXT {
-            if self.texts.len() >= WAITING {
-                self.texts.pop_first();
+        if record.kind == abi::EVENT_PART {
+            if self.parts.len() >= WAITING {
+                self.parts.pop_first();
             }
-            self.texts.entry(place).or_default().extend(record.text);
+            self.parts.entry(place).or_default().extend(record.values);
             return;
         }
-        let mut record = record;
-        let mut texts = self.texts.remove(&place).unwrap_or_default();
-        texts.extend(record.text.take());
+        let mut values = self.parts.remove(&place).unwrap_or_default();
+        values.extend(std::mem::take(&mut record.values));
         for word in &record.words {
-            say(&self.line(&record, &texts, *word).to_string());
+            say(&self.line(&record, &values, *word).to_string());
         }
     }
 
-    fn line(&self, record: &Record, texts: &[Text], word: u64) -> Value {
+    fn line(&self, record: &Record, values: &[Shown], word: u64) -> Value {
         let Some(Word::Act(act)) = Word::decode(word) else { return json!({ "unreadableWord": word }) };
         let hook = self.operations.get(&record.operation);
         let found = self.policies.get(&act.policy).and_then(|policy| {
@@ -97,7 +101,7 @@ impl Printer {
                 "hook": hook,
                 "selector": selector.number,
                 "action": selector.action,
-                "args": args(written, record, texts),
+                "args": args(written, values),
                 "source": selector.source,
                 "message": written.message,
                 "tags": written.tags,
@@ -113,30 +117,24 @@ impl Printer {
 }
 
 /// The arguments that the policy lists, in its order. One that could not be read is null.
-fn args(hook: &PolicyHook, record: &Record, texts: &[Text]) -> Vec<Value> {
-    let value = |arg: &PolicyArg| match texts.iter().find(|text| u32::from(text.arg) == arg.index) {
-        Some(text) => json!(text.value),
-        None => {
-            let register = record.args.get(arg.index as usize).copied().unwrap_or(0);
-            json!(ArgType::parse(&arg.ty).and_then(|ty| ty.shown(register)))
-        }
+fn args(hook: &PolicyHook, values: &[Shown]) -> Vec<Value> {
+    let value = |arg: &PolicyArg| match values.iter().find(|v| u32::from(v.arg) == arg.index)?.content {
+        Content::Text(ref text) => Some(json!(text)),
+        Content::Integer(register) => Some(json!(ArgType::parse(&arg.ty).and_then(|ty| ty.shown(register)))),
+        Content::Unreadable => None,
     };
-    hook.args.iter().map(value).collect()
+    hook.args.iter().map(|arg| value(arg).unwrap_or(Value::Null)).collect()
 }
 
 fn read(bytes: &[u8]) -> Option<Record> {
     use abi::event as at;
-    let flags = u32::from(u8_at(bytes, at::FLAGS)?);
-    let behind = at::SIZE.checked_add(usize::from(u16_at(bytes, at::TEXT_LEN)?))?;
-    let text = match u8_at(bytes, at::ARG)? {
-        0xff => None,
-        arg if flags & abi::EVENT_UNREADABLE != 0 => Some(Text { arg, value: None }),
-        arg => {
-            let text = bytes.get(at::SIZE..behind)?;
-            Some(Text { arg, value: Some(String::from_utf8_lossy(text).into_owned()) })
-        }
-    };
-    let words = (0..u16_at(bytes, at::ENTRIES)? as usize).map(|n| u64_at(bytes, behind + 8 * n));
+    let behind = at::SIZE.checked_add(u32_at(bytes, at::LEN)? as usize)?;
+    let mut rest = bytes.get(at::SIZE..behind)?;
+    let mut values = Vec::new();
+    for _ in 0..u8_at(bytes, at::VALUES)? {
+        values.extend(read_value(&mut rest)?);
+    }
+    let words = (0..usize::from(u8_at(bytes, at::ACTS)?)).map(|n| u64_at(bytes, behind + 8 * n));
     Some(Record {
         kind: u32::from(u16_at(bytes, at::KIND)?),
         generation: u32_at(bytes, at::GENERATION)?,
@@ -145,8 +143,26 @@ fn read(bytes: &[u8]) -> Option<Record> {
         cgroup: u64_at(bytes, at::CGROUP)?,
         pid: u32_at(bytes, at::PID)?,
         tid: u32_at(bytes, at::TID)?,
-        args: (0..abi::EVENT_ARGS as usize).filter_map(|n| u64_at(bytes, at::ARGS + 8 * n)).collect(),
-        text,
+        values,
         words: words.collect::<Option<_>>()?,
     })
+}
+
+/// Takes one value off; `Some(None)` is one of another source or form.
+fn read_value(rest: &mut &[u8]) -> Option<Option<Shown>> {
+    use abi::value as at;
+    let field = |place| Some(u32::from(u8_at(rest, place)?));
+    let (source, form, flags) = (field(at::SOURCE)?, field(at::FORM)?, field(at::FLAGS)?);
+    let arg = u8_at(rest, at::INDEX)?;
+    let behind = at::SIZE.checked_add(u32_at(rest, at::LEN)? as usize)?;
+    let bytes = rest.get(at::SIZE..behind)?;
+    *rest = &rest[behind..];
+    let content = match form {
+        _ if source != abi::VALUE_ARGUMENT => return Some(None),
+        _ if flags & abi::VALUE_UNREADABLE != 0 => Content::Unreadable,
+        abi::VALUE_INTEGER => Content::Integer(u64_at(bytes, 0)?),
+        abi::VALUE_TEXT => Content::Text(String::from_utf8_lossy(bytes).into_owned()),
+        _ => return Some(None),
+    };
+    Some(Some(Shown { arg, content }))
 }

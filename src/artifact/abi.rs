@@ -58,8 +58,12 @@ pub const ACT_SIGKILL: u32 = 0x40;
 pub const EVENT_ARGS: u32 = 5;
 pub const EVENT_ENTRIES: u32 = 32;
 pub const EVENT_POLICY: u32 = 1;
-pub const EVENT_TEXT: u32 = 2;
-pub const EVENT_UNREADABLE: u32 = 1;
+pub const EVENT_PART: u32 = 2;
+/// A value's source, forms and flag.
+pub const VALUE_ARGUMENT: u32 = 1;
+pub const VALUE_INTEGER: u32 = 1;
+pub const VALUE_TEXT: u32 = 2;
+pub const VALUE_UNREADABLE: u32 = 1;
 pub const SCRATCH_SLOTS: u32 = 2;
 
 /// Defines `struct $name` of `abi.h`: the offset of each field, and the size without flexible arrays.
@@ -87,10 +91,11 @@ layout! {
     node_header, 64 { MAGIC = 0, ABI = 4, GENERATION = 8, LOW_LEVEL = 12, LOST = 16 }
     cgroup_slot, 16 { ID = 0, VALUE = 8, PAD = 12 }
     set_block, 8 { NEEDS = 0, CODE = 4, QUIET = 8 }
-    event, 80 {
-        KIND = 0, ARG = 2, FLAGS = 3, GENERATION = 4, OPERATION = 8, TEXT_LEN = 12, ENTRIES = 14, KEY = 16,
-        CGROUP = 24, PID = 32, TID = 36, ARGS = 40,
+    event, 40 {
+        KIND = 0, VALUES = 2, ACTS = 3, GENERATION = 4, OPERATION = 8, LEN = 12, KEY = 16, CGROUP = 24, PID = 32,
+        TID = 36,
     }
+    value, 8 { SOURCE = 0, INDEX = 1, FORM = 2, FLAGS = 3, LEN = 4 }
 }
 
 /// The mask of a region that holds `len` bytes: every multiple of 8 below the next power of two, flags off.

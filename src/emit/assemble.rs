@@ -155,8 +155,11 @@ impl Scratch {
 
 /// `struct slot` without its texts (`bpf-templates/frame.h`).
 const SLOT_BYTES: u32 = 16;
-/// `struct text`: length, header of the event, bytes, entries.
-const TEXT_BYTES: u32 = 8 + abi::event::SIZE as u32 + abi::TEXT_MAX as u32 + 8 * abi::EVENT_ENTRIES;
+/// `struct text`: length, head of the record, bytes, entries.
+const TEXT_BYTES: u32 = 8 + HEAD_BYTES + abi::TEXT_MAX as u32 + 8 * abi::EVENT_ENTRIES;
+/// `EVENT_HEAD`: the header, integers, and the header of the text.
+const HEAD_BYTES: u32 =
+    abi::event::SIZE as u32 + abi::EVENT_ARGS * (abi::value::SIZE as u32 + 8) + abi::value::SIZE as u32;
 
 fn body(
     program: &Program,

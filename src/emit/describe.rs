@@ -12,6 +12,7 @@ use crate::fold::plan::{Plan, Unit};
 use crate::platform;
 use crate::policy::{self, PolicySet};
 use crate::source::{Sources, Span};
+use crate::vocab::arg_type::Class;
 
 /// Everything that the manifest describes.
 pub struct Parts<'a> {
@@ -179,6 +180,7 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
             number: u as u32,
             name: format!("{}:{}", operation.attach.kind.name(), operation.attach.target),
             args,
+            values: values(operation, &parts.plan.units[u]),
             dimensions: parts.dimensions[u].clone(),
             tables: assembled.tables.clone(),
             scope_blocks: assembled.scope_blocks.clone(),
@@ -186,6 +188,18 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
         });
     }
     out
+}
+
+/// As [`super::lower::program`] sends them: further texts, each in a record of its own, then integers, then the first text.
+fn values(operation: &ir::Operation, unit: &Unit) -> Vec<EventValue> {
+    let value = |param: u8, form| EventValue { source: Subject::Argument(u32::from(param)), form };
+    let mut texts = unit.texts.iter().map(|&t| value(operation.subject(t).param, Form::Text));
+    let first = texts.next();
+    let is_integer = |s: &&ir::Subject| matches!(s.ty.class(), Some(Class::Int { .. }));
+    let mut integers: Vec<u8> = operation.subjects.iter().filter(is_integer).map(|s| s.param).collect();
+    integers.sort_unstable();
+    integers.dedup();
+    texts.chain(integers.into_iter().map(|param| value(param, Form::Integer))).chain(first).collect()
 }
 
 fn programs(parts: &Parts<'_>) -> Vec<Program> {

@@ -52,7 +52,6 @@ spec:
 struct Wanted {
     /// By argument. None: cannot be read.
     texts: BTreeMap<u8, Option<Vec<u8>>>,
-    /// Those that are not 0.
     integers: BTreeMap<u8, u64>,
     entries: usize,
 }
@@ -210,27 +209,32 @@ fn check(records: &[Vec<u8>], wanted: &[Wanted], wrong: &mut Vec<String>) {
 
 /// What one record says, and whether it is its event's last one.
 fn read(record: &[u8]) -> Option<(bool, Wanted)> {
-    use abi::event as at;
-    let length = usize::from(u16_at(record, at::TEXT_LEN)?);
-    let entries = usize::from(u16_at(record, at::ENTRIES)?);
-    if record.len() != at::SIZE + length + 8 * entries {
+    let entries = usize::from(u8_at(record, abi::event::ACTS)?);
+    let mut found = Wanted { entries, ..Wanted::default() };
+    let values = usize::try_from(u32_at(record, abi::event::LEN)?).ok()?;
+    if record.len() != abi::event::SIZE + values + 8 * entries {
         return None;
     }
-    let mut found = Wanted { entries, ..Wanted::default() };
-    let text = record[at::SIZE..at::SIZE + length].to_vec();
-    match (u8_at(record, at::ARG)?, u32::from(u8_at(record, at::FLAGS)?) & abi::EVENT_UNREADABLE != 0) {
-        (0xff, _) => {}
-        (arg, true) if text.is_empty() => drop(found.texts.insert(arg, None)),
-        (arg, false) => drop(found.texts.insert(arg, Some(text))),
-        (_, true) => return None,
-    }
-    for k in 0..abi::EVENT_ARGS as u8 {
-        let value = u64_at(record, at::ARGS + 8 * usize::from(k))?;
-        if value != 0 {
-            found.integers.insert(k, value);
+    let mut rest = &record[abi::event::SIZE..abi::event::SIZE + values];
+    for _ in 0..u8_at(record, abi::event::VALUES)? {
+        let (source, form) = (u8_at(rest, abi::value::SOURCE)?, u8_at(rest, abi::value::FORM)?);
+        let (arg, flags) = (u8_at(rest, abi::value::INDEX)?, u8_at(rest, abi::value::FLAGS)?);
+        let length = usize::try_from(u32_at(rest, abi::value::LEN)?).ok()?;
+        let bytes = rest.get(abi::value::SIZE..abi::value::SIZE + length)?;
+        rest = &rest[abi::value::SIZE + length..];
+        match (u32::from(source), u32::from(form), u32::from(flags)) {
+            (abi::VALUE_ARGUMENT, abi::VALUE_INTEGER, 0) if length == 8 => {
+                found.integers.insert(arg, u64_at(bytes, 0)?);
+            }
+            (abi::VALUE_ARGUMENT, abi::VALUE_TEXT, 0) => drop(found.texts.insert(arg, Some(bytes.to_vec()))),
+            (abi::VALUE_ARGUMENT, abi::VALUE_TEXT, abi::VALUE_UNREADABLE) if length == 0 => {
+                found.texts.insert(arg, None);
+            }
+            _ => return None,
         }
     }
-    Some((u16_at(record, at::KIND)? == abi::EVENT_POLICY as u16, found))
+    let is_last = u32::from(u16_at(record, abi::event::KIND)?) == abi::EVENT_POLICY;
+    rest.is_empty().then_some((is_last, found))
 }
 
 fn unhex(text: &str) -> Vec<u8> {

@@ -159,7 +159,8 @@ pub enum Action {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyArg {
     pub index: u32,
-    /// An event holds an integer at its type's width (8 bytes of a `size_t`), extended by its sign to 64 bits.
+    /// An event holds an integer extended to 64 bits. Where other policies declare the argument with another sign, it may
+    /// be theirs: a reader takes as many bytes as the type has (8 of a `size_t`) and extends them by its own.
     #[serde(rename = "type")]
     pub ty: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

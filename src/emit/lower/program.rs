@@ -230,7 +230,9 @@ impl Body<'_> {
             self.step("post_text", &[operation, param, number as i64], None);
         }
         let first = if self.unit.texts.is_empty() { NO_TEXT } else { self.text_param(0) };
-        self.step("post", &[operation, first, self.integers()], None);
+        let integers = self.integers();
+        let count = (0..abi::EVENT_ARGS).filter(|k| integers >> (6 * k) & 15 != 0).count() as i64;
+        self.step("post", &[operation, first, integers, count], None);
         self.step("kill", &[], None);
         self.step("release", &[], None);
         self.step("verdict", &[], None);
