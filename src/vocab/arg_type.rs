@@ -183,11 +183,16 @@ impl ArgType {
         }
     }
 
+    /// Bytes that events show of an integer that conditions compare at `bytes`: of a `size_t` all of them.
+    pub fn event_bytes(self, bytes: u8) -> u8 {
+        if self == ArgType::SizeT { 8 } else { bytes }
+    }
+
     /// What an event shows of a register that holds an integer of this type: all bytes that Tetragon reads, which
     /// of `size_t` are more than it compares.
     pub fn shown(self, register: u64) -> Option<i128> {
         let Some(Class::Int { bytes, signed }) = self.class() else { return None };
-        let bytes = if self == ArgType::SizeT { 8 } else { bytes };
+        let bytes = self.event_bytes(bytes);
         let unused = 64 - 8 * u32::from(bytes);
         let low = register << unused;
         Some(if signed { i128::from(low as i64 >> unused) } else { i128::from(low >> unused) })

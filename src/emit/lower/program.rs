@@ -260,7 +260,7 @@ impl Body<'_> {
         let of_param = |k: u8| {
             let integers = self.operation.subjects.iter().filter(|s| s.param == k && is_integer(s));
             // Of several types the widest has all bytes of the others.
-            integers.map(|s| int_type(*s)).max_by_key(|ty| ty & 15).unwrap_or(0)
+            integers.map(|s| event_type(*s)).max_by_key(|ty| ty & 15).unwrap_or(0)
         };
         (0..abi::EVENT_ARGS as u8).fold(0, |bits, k| bits | of_param(k) << (6 * k))
     }
@@ -287,6 +287,12 @@ fn int_type(subject: Subject) -> i64 {
         Some(Class::Int { bytes, signed }) => i64::from(bytes) | if signed { 0x10 } else { 0 },
         Some(Class::Text | Class::Path) | None => 8,
     }
+}
+
+/// The same, as events show it.
+fn event_type(subject: Subject) -> i64 {
+    let compared = int_type(subject);
+    i64::from(subject.ty.event_bytes((compared & 15) as u8)) | (compared & !15)
 }
 
 /// Where a kprobe's context holds parameter `param` of the function.
