@@ -134,7 +134,8 @@ pub fn on_a_kernel(series: &'static str) -> Result<(), String> {
         expected.act(step.clone(), String::new(), None);
     }
     initramfs.file("/task.json", serde_json::to_vec(&Task::Bytes(expected.set)).map_err(|e| e.to_string())?);
-    let (mut records, mut wrong): (BTreeMap<usize, Vec<Vec<Vec<u8>>>>, Vec<String>) = Default::default();
+    let mut records: BTreeMap<usize, Vec<Vec<Vec<u8>>>> = BTreeMap::new();
+    let mut wrong = Vec::new();
     let ended = vm::run(&vm::Boot::new(series), &initramfs, |line| match serde_json::from_str(line) {
         Ok(Report::Data { name, value }) => {
             let of_act = value.as_array().into_iter().flatten().filter_map(Value::as_str).map(unhex);
