@@ -19,7 +19,7 @@ fn exec() -> ProgramSpec {
             Step::stencil("scope_set", &[4096], leave),
             Step::LoadContext { offset: 0, arg: 0 },
             Step::stencil("path_of_binprm_typed", &[0], None),
-            Step::stencil("walk_typed", &[0, 4096, 0], None),
+            Step::stencil("walk_typed", &[0, 4096, 0, 1], None),
             Step::stencil("quiet_bits", &[0], leave),
             Step::stencil("claim", &[3], None),
             Step::stencil("text_of_path_typed", &[0, 0], None),

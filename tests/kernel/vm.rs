@@ -41,7 +41,7 @@ impl Boot {
             preempt_full: false,
             icount: false,
             lsm: "lockdown,capability,bpf",
-            timeout: Duration::from_secs(1200),
+            timeout: Duration::from_secs(2400),
         }
     }
 

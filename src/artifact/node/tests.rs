@@ -57,7 +57,7 @@ impl Program<'_> {
 
     fn lookup(&self, id: u64) -> u32 {
         let log2 = self.region.cgroup_slots.ilog2();
-        let mut at = 64 + (id.wrapping_mul(abi::CGROUP_HASH) >> (64 - log2)) * 16;
+        let mut at = 80 + (id.wrapping_mul(abi::CGROUP_HASH) >> (64 - log2)) * 16;
         for _ in 0..8 {
             let found = u64_at(self.bytes, at as usize).unwrap();
             if found == id {
