@@ -796,7 +796,7 @@ fn the_region_of_a_thousand_allowlists_has_32_kib() {
     .unwrap();
     let node = &artifact.manifest.node;
     assert_eq!((node.mask | 7) + 1, 32 * 1024);
-    assert_eq!((node.cgroup_slots, node.sets, node.blocks_offset), (1024, 152, 17_184));
+    assert_eq!((node.cgroup_slots, node.sets, node.blocks_offset), (1024, 152, 17_200));
     let containers = (0..220u64).map(|n| Workload {
         name: format!("pod {}", n / 2),
         // kubepods, quality of service, pod, container; every third pod one level higher.
