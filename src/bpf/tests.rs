@@ -22,7 +22,7 @@ fn exec() -> ProgramSpec {
             Step::stencil("walk_typed", &[0, 4096, 0, 1], None),
             Step::stencil("quiet_bits", &[0], leave),
             Step::stencil("claim", &[3], None),
-            Step::stencil("text_of_path_typed", &[0, 0], None),
+            Step::stencil("text_of_path_typed", &[0, 0, 4096, 0], None),
             Step::stencil("refine", &[0, 501, 0], None),
             Step::stencil("act_bits", &[], None),
             Step::stencil("post", &[1, 0, 0], None),
