@@ -23,14 +23,7 @@ pub fn equal(
         if ty == ArgType::String && bytes.is_empty() {
             return Err(cx.refuse(codes::empty_value(op.name(), value.span)));
         }
-        if bytes.len() > limit::STRING_BYTES {
-            return Err(cx.refuse(codes::value_too_long(
-                op.name(),
-                bytes.len(),
-                limit::STRING_BYTES,
-                value.span,
-            )));
-        }
+        check_length(op, value, bytes, limit::STRING_BYTES, cx)?;
         Ok(can_match(ty, value, bytes, Anchor::Both, cx).then_some(bytes))
     })
 }
@@ -43,14 +36,7 @@ pub fn prefix(
 ) -> Result<Vec<StrId>, Reported> {
     intern_all(values, cx, |value, cx| {
         let bytes = value.value.as_bytes();
-        if bytes.len() > limit::PREFIX_BYTES {
-            return Err(cx.refuse(codes::value_too_long(
-                op.name(),
-                bytes.len(),
-                limit::PREFIX_BYTES,
-                value.span,
-            )));
-        }
+        check_length(op, value, bytes, limit::PREFIX_BYTES, cx)?;
         if bytes.len() > limit::PREFIX_EFFECTIVE_BYTES {
             cx.report(lints::value_never_matches(
                 value.value,
@@ -74,16 +60,22 @@ pub fn postfix(
         if bytes.is_empty() {
             return Err(cx.refuse(codes::empty_value(op.name(), value.span)));
         }
-        if bytes.len() > limit::POSTFIX_BYTES {
-            return Err(cx.refuse(codes::value_too_long(
-                op.name(),
-                bytes.len(),
-                limit::POSTFIX_BYTES,
-                value.span,
-            )));
-        }
+        check_length(op, value, bytes, limit::POSTFIX_BYTES, cx)?;
         Ok(can_match(ty, value, bytes, Anchor::End, cx).then_some(bytes))
     })
+}
+
+fn check_length(
+    op: Operator,
+    value: Text<'_>,
+    bytes: &[u8],
+    most: usize,
+    cx: &mut Cx<'_>,
+) -> Result<(), Reported> {
+    if bytes.len() > most {
+        return Err(cx.refuse(codes::value_too_long(op.name(), bytes.len(), most, value.span)));
+    }
+    Ok(())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
