@@ -199,7 +199,8 @@ impl InputArgs {
     }
 }
 
-/// Kernels that policies are checked against. What none of them tells is reported as unchecked.
+/// Kernels that policies are checked against, instead of the built-in ones. What none of them tells is reported as
+/// unchecked.
 #[derive(Debug, Default, Args)]
 pub struct KernelArgs {
     /// Type information of a kernel: /sys/kernel/btf/vmlinux or a copy of it
@@ -356,6 +357,9 @@ impl BudgetArgs {
 pub struct CheckArgs {
     #[command(flatten)]
     pub input: InputArgs,
+    /// Built-in kernel that policies are checked against, 6.1 or 6.12 (default: both; what one has is no error)
+    #[arg(long, value_name = "VERSION", value_parser = kernel_version)]
+    pub kernel: Option<KernelVersion>,
     /// Write the diagnostics to a file instead of standard output; `sarif=FILE` and the like: to that one as well
     #[arg(long, value_name = "[FORM=]FILE", value_parser = OutputFile::parse)]
     pub output_file: Vec<OutputFile>,
@@ -498,7 +502,7 @@ mod tests {
     #[test]
     fn how_the_targets_preempt_can_be_overruled() {
         let node = Description { preempt: Some(Model::Full), ..Description::default() };
-        let kernels = [Kernel { name: String::new(), types: None, node: Some(node) }];
+        let kernels = [Kernel { name: String::new(), types: None, node: Some(node), built_in: None }];
         let preempt = |options: &[&str]| {
             let cli = Cli::parse_from([&["tetrafold", "compile", "x", "-o", "y"], options].concat());
             let Command::Compile(args) = cli.command else { unreachable!() };

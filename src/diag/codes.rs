@@ -183,6 +183,7 @@ codes! {
     0511 FMOD_RET_RACE "Override that could be bypassed";
     0512 UNPROVED_OVERRIDE "Override at a hook without proof";
     0513 OTHER_MACHINE "target of a machine that artifacts are not for";
+    0514 KERNEL_DEPENDENT "what only some kernels have" lint "kernel-dependent";
 
     // Limits and budgets.
     0602 DIFFERENT_READINGS "one argument, two types";

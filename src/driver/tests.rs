@@ -31,7 +31,11 @@ fn the_examples_of_every_page_give_what_the_page_says() {
     for row in codes::ALL {
         // Those of the kernels' facts are about the kernel of the tests.
         let is_about_kernels = (Code::NO_FUNCTION..Code::BAD_TARGET_FILE).contains(&row.code);
-        let kernels: &[fn() -> Kernel] = if is_about_kernels { &[sample::kernel] } else { &[] };
+        let kernels: &[fn() -> Kernel] = match row.code {
+            Code::KERNEL_DEPENDENT => &[|| kernel::built_in(None).remove(0), || kernel::built_in(None).remove(1)],
+            _ if is_about_kernels => &[sample::kernel],
+            _ => &[],
+        };
         let findings = |text| found(text, kernels, true);
         if let Some(wrong) = codes::example(row.page, "## Wrong") {
             let found = findings(wrong);
