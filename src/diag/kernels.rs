@@ -26,7 +26,11 @@ pub fn on_some_kernels(said: Diagnostic) -> Diagnostic {
         return said;
     }
     let lint = Diagnostic::lint(Code::KERNEL_DEPENDENT, said.message.clone());
-    let said = Diagnostic { code: lint.code, severity: lint.severity, ..said };
+    let mut said = Diagnostic { code: lint.code, severity: lint.severity, ..said };
+    // What is there on another kernel is not misspelt.
+    if let Some(label) = said.labels.first_mut().filter(|label| label.text.starts_with("did you mean")) {
+        (label.text, said.help) = ("not in this kernel".to_string(), None);
+    }
     said.note("other kernels may have it: `--kernel VERSION`, `--btf FILE` or `--target FILE` says which the nodes have")
 }
 
@@ -137,9 +141,10 @@ fn type_of(is: &str) -> Option<&'static str> {
     let name = pointed.strip_prefix("struct ")?;
     let known = ["file", "path", "dentry", "linux_binprm", "sock", "socket", "sockaddr", "cred", "filename"];
     let others = [("sk_buff", "skb"), ("kiocb", "kiocb"), ("iov_iter", "iov_iter"), ("module", "module")];
-    known.into_iter().find(|known| *known == name).or_else(|| {
-        others.into_iter().find(|(structure, _)| *structure == name).map(|(_, ty)| ty)
-    })
+    known
+        .into_iter()
+        .find(|known| *known == name)
+        .or_else(|| others.into_iter().find(|(structure, _)| *structure == name).map(|(_, ty)| ty))
 }
 
 pub fn no_parameter(function: impl Display, params: usize, on: impl Display, span: Span) -> Diagnostic {

@@ -17,6 +17,7 @@ pub mod junit;
 pub mod kernels;
 pub mod levels;
 pub mod lints;
+pub mod meant;
 mod order;
 pub mod overlap;
 pub mod render;
@@ -25,6 +26,7 @@ pub mod schema;
 pub mod suggest;
 pub mod target;
 pub mod weak;
+pub mod words;
 pub mod workload;
 pub mod yaml;
 

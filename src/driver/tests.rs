@@ -32,7 +32,9 @@ fn the_examples_of_every_page_give_what_the_page_says() {
         // Those of the kernels' facts are about the kernel of the tests.
         let is_about_kernels = (Code::NO_FUNCTION..Code::BAD_TARGET_FILE).contains(&row.code);
         let kernels: &[fn() -> Kernel] = match row.code {
-            Code::KERNEL_DEPENDENT => &[|| kernel::built_in(None).remove(0), || kernel::built_in(None).remove(1)],
+            Code::KERNEL_DEPENDENT => {
+                &[|| kernel::built_in(None).remove(0), || kernel::built_in(None).remove(1)]
+            }
             _ if is_about_kernels => &[sample::kernel],
             _ => &[],
         };

@@ -132,9 +132,8 @@ impl BuiltIn {
 
     /// Whether a module of Debian's package may have a function or a tracepoint of this name.
     pub fn is_of_a_module(self, name: &str) -> bool {
-        filter_bits(name, TABLE.of_modules.len()).is_some_and(|mut bits| {
-            bits.all(|bit| TABLE.of_modules[bit / 8] & (1 << (bit % 8)) != 0)
-        })
+        filter_bits(name, TABLE.of_modules.len())
+            .is_some_and(|mut bits| bits.all(|bit| TABLE.of_modules[bit / 8] & (1 << (bit % 8)) != 0))
     }
 }
 

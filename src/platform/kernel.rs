@@ -54,7 +54,8 @@ pub fn join(descriptions: &[File], types: &[File]) -> (Vec<Kernel>, Vec<Unusable
     for (file, _) in types.iter().zip(used).filter(|(_, used)| !used) {
         match raw_types(&file.bytes).and_then(parsed) {
             Ok(types) => {
-                let kernel = Kernel { name: file.name.clone(), types: Some(types), node: None, built_in: None };
+                let kernel =
+                    Kernel { name: file.name.clone(), types: Some(types), node: None, built_in: None };
                 kernels.push((file.name.as_str(), kernel));
             }
             Err(why) => unusable.push(Unusable { name: file.name.clone(), why }),
@@ -180,7 +181,13 @@ impl Kernel {
         };
         let has = |prefix: &str| {
             let start = format!("{prefix}sys_");
-            Some(self.types.as_ref()?.functions_from(&start).next().is_some_and(|name| name.starts_with(&start)))
+            Some(
+                self.types
+                    .as_ref()?
+                    .functions_from(&start)
+                    .next()
+                    .is_some_and(|name| name.starts_with(&start)),
+            )
         };
         let matches = |(machine, prefix): &&(&str, &'static str)| match told {
             Some(told) => told == *machine,
@@ -241,6 +248,8 @@ impl Kernel {
         match self.has_function(name) {
             Some(true) => return Some(Found::Typed),
             None if self.built_in.is_some() => return None,
+            // Of another machine's symbols a built-in kernel tells nothing.
+            Some(false) if self.built_in.is_some() && name.starts_with("__arm64_") => return None,
             Some(false) | None => {}
         }
         let node = self.node.as_ref();

@@ -80,7 +80,8 @@ fn events(elf: &object::File<'_>, raw: &BTreeSet<String>) -> BTreeSet<String> {
     let sections = sections.map(|section| (section.address(), section.data().unwrap_or_default()));
     let memory = Memory { sections: sections.collect() };
     let mut found = BTreeSet::new();
-    for section in elf.sections().filter(|section| [".data", ".init.data"].contains(&section.name().unwrap())) {
+    for section in elf.sections().filter(|section| [".data", ".init.data"].contains(&section.name().unwrap()))
+    {
         let data = section.data().unwrap();
         for at in (0..data.len().saturating_sub(32)).step_by(8) {
             let word = |n: usize| u64::from_le_bytes(data[at + 8 * n..at + 8 * n + 8].try_into().unwrap());
@@ -226,6 +227,21 @@ fn filter(names: &BTreeSet<String>) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// Every name, and none that is nearly one.
+#[test]
+fn every_name_of_a_kernel_is_found() {
+    let Some(kernel) = super::BuiltIn::for_chosen(Some(KERNELS[1])).pop() else { return };
+    let all = kernel.functions_with("");
+    let known: BTreeSet<&str> = all.iter().map(String::as_str).collect();
+    assert!(all.len() > 40_000 && all.is_sorted());
+    for name in &all {
+        assert!(kernel.has_function(name), "{name}");
+        for near in [&name[..name.len() - 1], &format!("{name}_"), &format!("{name}\u{1}")] {
+            assert_eq!(kernel.has_function(near), known.contains(near), "{near}");
+        }
+    }
 }
 
 /// Of which packages the committed table is; others have other functions.

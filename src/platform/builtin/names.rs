@@ -5,7 +5,8 @@
 //! bits a byte, low ones first. `index` has where each block begins, in four bytes, little endian.
 
 /// Names in a block.
-pub const BLOCK: usize = 32;
+#[cfg(test)]
+const BLOCK: usize = 32;
 
 pub struct Names {
     pub index: &'static [u8],
@@ -42,16 +43,31 @@ impl Names {
         low.saturating_sub(1)
     }
 
+    /// No name is put together: of each it is only asked where it parts from `name`.
     pub fn find(&self, name: &str) -> Option<Numbers> {
-        let mut found = None;
-        walk(self.block(self.block_of(name.as_bytes())), |known, numbers| {
-            let is_it = known == name.as_bytes();
-            if is_it {
-                found = Some(numbers);
+        let name = name.as_bytes();
+        let block = self.block(self.block_of(name));
+        let (mut at, mut common) = (0, 0);
+        while at < block.len() {
+            let shared = varint(block, &mut at) as usize;
+            let length = varint(block, &mut at) as usize;
+            let rest = block.get(at..at + length).unwrap_or_default();
+            at += length;
+            // It parts from the one before where that agreed with `name`, so that it is behind it.
+            if shared < common {
+                return None;
             }
-            !is_it && known < name.as_bytes()
-        });
-        found
+            let numbers = numbers(block, &mut at);
+            if shared == common {
+                let wanted = &name[common..];
+                let more = rest.iter().zip(wanted).take_while(|(a, b)| a == b).count();
+                if more == rest.len() && more == wanted.len() {
+                    return Some(numbers);
+                }
+                common += more;
+            }
+        }
+        None
     }
 
     /// Those that begin with `prefix` and whose numbers are `wanted`, in order.
@@ -83,15 +99,19 @@ fn walk(block: &[u8], mut look: impl FnMut(&[u8], Numbers) -> bool) {
         let length = varint(block, &mut at) as usize;
         name.extend_from_slice(block.get(at..at + length).unwrap_or_default());
         at += length;
-        let first = varint(block, &mut at);
-        let second = match varint(block, &mut at) {
-            0 => 0,
-            1 => first,
-            number => number - 1,
-        };
-        if !look(&name, [first, second]) {
+        let numbers = numbers(block, &mut at);
+        if !look(&name, numbers) {
             return;
         }
+    }
+}
+
+fn numbers(block: &[u8], at: &mut usize) -> Numbers {
+    let first = varint(block, at);
+    match varint(block, at) {
+        0 => [first, 0],
+        1 => [first, first],
+        second => [first, second - 1],
     }
 }
 
@@ -134,7 +154,16 @@ pub mod write {
             varint(&mut blocks, (name.len() - shared) as u32);
             blocks.extend_from_slice(&name.as_bytes()[shared..]);
             varint(&mut blocks, first);
-            varint(&mut blocks, if second == 0 { 0 } else if second == first { 1 } else { second + 1 });
+            varint(
+                &mut blocks,
+                if second == 0 {
+                    0
+                } else if second == first {
+                    1
+                } else {
+                    second + 1
+                },
+            );
             before = name;
         }
         [index, blocks]

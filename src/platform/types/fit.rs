@@ -100,7 +100,11 @@ pub fn fit(ty: ArgType, of: &CType<'_>) -> Fit {
         // The bytes of any object can be meant.
         (Reads::Bytes, _) if !is_number => Fit::Doubtful,
         (Reads::Chars | Reads::Bytes | Reads::Structs(_) | Reads::Union(_), _) => {
-            if is_number || is_pointer { Fit::Other } else { Fit::Doubtful }
+            if is_number || is_pointer {
+                Fit::Other
+            } else {
+                Fit::Doubtful
+            }
         }
     }
 }
@@ -147,8 +151,7 @@ mod tests {
         let types = KernelTypes::parse(sample::btf()).unwrap();
         let params = types.signature(function).unwrap().params;
         let all = ArgType::ALL.iter().filter(|ty| ty.canonical() == **ty);
-        let fits =
-            |ty: &&ArgType| !matches!(reads(**ty), Reads::Anything) && fits(**ty, &params[param]);
+        let fits = |ty: &&ArgType| !matches!(reads(**ty), Reads::Anything) && fits(**ty, &params[param]);
         all.filter(fits).map(|ty| ty.name()).collect()
     }
 
@@ -166,7 +169,8 @@ mod tests {
     #[test]
     fn numbers_of_another_width_are_doubtful_and_other_objects_are_wrong() {
         let types = KernelTypes::parse(sample::btf()).unwrap();
-        let of = |function: &str, param: usize, ty| fit(ty, &types.signature(function).unwrap().params[param]);
+        let of =
+            |function: &str, param: usize, ty| fit(ty, &types.signature(function).unwrap().params[param]);
         assert_eq!(of("security_bprm_check", 0, ArgType::LinuxBinprm), Fit::Fits);
         for wrong in [ArgType::String, ArgType::File, ArgType::Int, ArgType::Sock] {
             assert_eq!(of("security_bprm_check", 0, wrong), Fit::Other, "{wrong}");

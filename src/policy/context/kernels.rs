@@ -47,6 +47,7 @@ fn found(found: Option<Found<'_>>) -> Answer<Lack> {
 
 /// Tetragon: the name is looked up in the types of the kernel, or of the module that it belongs to.
 pub fn check_function(name: &str, may_be_missing: bool, span: Span, cx: &mut Cx<'_>) {
+    let may_guess = cx.facts.guesses();
     let question = |kernel: &Kernel| found(kernel.find_function(name));
     cx.ask((FactKind::Function, name, span), question, |lack, on| {
         if let Lack::Types { body } = lack {
@@ -56,7 +57,7 @@ pub fn check_function(name: &str, may_be_missing: bool, span: Span, cx: &mut Cx<
             return codes::skipped_function("function", name, on, span);
         }
         let known = |kernel: &&Kernel| nearest(name, &kernel.functions_with(first_letter(name)));
-        let nearest = on.kernels.iter().find_map(known);
+        let nearest = on.kernels.iter().filter(|_| may_guess()).find_map(known);
         codes::no_function("function", name, on, nearest.as_deref(), span)
             .note("it may have been inlined there; a module's functions count while it is loaded")
     });
@@ -72,6 +73,7 @@ fn first_letter(name: &str) -> &str {
 
 /// `name` as it is written, `sys_openat` or `__x64_sys_openat`; a prefix that is left out is that of the kernel.
 pub fn check_syscall(name: &str, may_be_missing: bool, span: Span, cx: &mut Cx<'_>) {
+    let may_guess = cx.facts.guesses();
     let question = |kernel: &Kernel| {
         let Some(symbol) = symbol(name, kernel) else { return Answer::Untold };
         found(kernel.find_function(&symbol))
@@ -88,7 +90,7 @@ pub fn check_syscall(name: &str, may_be_missing: bool, span: Span, cx: &mut Cx<'
             let bare = if name.starts_with("__") { &nearest } else { &nearest[nearest.find("sys_")?..] };
             Some(bare.to_string())
         };
-        let nearest = on.kernels.iter().find_map(known);
+        let nearest = on.kernels.iter().filter(|_| may_guess()).find_map(known);
         codes::no_function("syscall", name, on, nearest.as_deref(), span)
     });
 }
@@ -117,6 +119,7 @@ pub fn check_listed_syscall(value: Text<'_>, cx: &mut Cx<'_>) {
 
 pub fn check_lsm_hook(hook: &str, span: Span, cx: &mut Cx<'_>) {
     const PREFIX: &str = "bpf_lsm_";
+    let may_guess = cx.facts.guesses();
     let question = |kernel: &Kernel| {
         let tells = kernel.tells_signatures();
         // A module cannot have hooks.
@@ -128,7 +131,7 @@ pub fn check_lsm_hook(hook: &str, span: Span, cx: &mut Cx<'_>) {
             let bare = known.iter().map(|name| &name[PREFIX.len()..]);
             suggest::nearest_symbol(hook, bare).map(str::to_string)
         };
-        let nearest = on.kernels.iter().find_map(known);
+        let nearest = on.kernels.iter().filter(|_| may_guess()).find_map(known);
         codes::no_lsm_hook(hook, on, nearest.as_deref(), span)
     });
     let question = |kernel: &Kernel| {

@@ -30,6 +30,7 @@ use super::{Hook, Identity, Mode, Policy, PolicySet, Scope, ScopeId, Template};
 use crate::diag::{Diagnostics, overlap as report, schema};
 use crate::platform::kernel::Kernel;
 use crate::source::Span;
+use crate::syntax::ast::rules::key_span;
 use crate::syntax::ast::{self, Document};
 use crate::syntax::documents::{Document as Tree, DocumentKind};
 
@@ -111,6 +112,9 @@ impl<'s> Resolver<'s> {
     pub fn add(&mut self, document: &Document<'_>, diags: &mut Diagnostics) {
         let mut cx = Cx::new(diags, &mut self.set.strings, &mut self.facts);
         cx.refused = document.policy.poisoned;
+        if let Some(status) = document.policy.status {
+            cx.report(schema::status(key_span(document.policy.node, "status").unwrap_or(status.span)));
+        }
         let metadata = document.policy.metadata.as_ref();
         let identity = metadata.and_then(|metadata| {
             identity::resolve(document.kind, metadata, &self.options.namespace, &mut cx)

@@ -29,6 +29,8 @@ object! {
         metadata: Metadata<'n> = "metadata" .required();
         /// What is hooked and what then happens.
         spec: Spec<'n> = "spec" .required();
+        /// Of a controller; the API server prunes it.
+        status: &'n Node<'n> = "status";
     }
 }
 

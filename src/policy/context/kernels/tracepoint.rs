@@ -3,8 +3,8 @@
 use super::super::Cx;
 use super::super::facts::{Answer, FactKind};
 use crate::diag::{kernels as codes, suggest};
-use crate::platform::description::{Field, Tracepoint};
 use crate::platform::builtin::BuiltIn;
+use crate::platform::description::{Field, Tracepoint};
 use crate::platform::kernel::Kernel;
 use crate::syntax::ast::objects::Arg;
 use crate::syntax::ast::read::{List, Text};
@@ -13,6 +13,7 @@ use crate::vocab::arg_type::ArgType;
 /// That the event is there, and each field that is read.
 pub fn check(subsystem: &str, event: Text<'_>, args: Option<&List<Arg<'_>>>, cx: &mut Cx<'_>) {
     let name = format!("{subsystem}/{}", event.value);
+    let may_guess = cx.facts.guesses();
     let question = |kernel: &Kernel| {
         if let Some(built_in) = kernel.built_in {
             return has_event(built_in, subsystem, event.value);
@@ -36,7 +37,7 @@ pub fn check(subsystem: &str, event: Text<'_>, args: Option<&List<Arg<'_>>>, cx:
             let own = nearest.strip_prefix(subsystem).and_then(|rest| rest.strip_prefix('/'));
             Some(own.unwrap_or(nearest).to_string())
         };
-        let nearest = on.kernels.iter().find_map(known);
+        let nearest = on.kernels.iter().filter(|_| may_guess()).find_map(known);
         codes::no_tracepoint(&name, on, nearest.as_deref(), event.span)
     });
     for arg in args.iter().flat_map(|args| &args.items) {
