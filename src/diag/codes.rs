@@ -134,6 +134,8 @@ codes! {
     0140 UNUSED_TEMPLATE "template without bindings" lint "unused-template" note;
     0141 BINDING_WITHOUT_WORKLOAD "binding that says no workload";
     0142 UNUSED_LIST "list that nothing uses" lint "unused-list";
+    0143 NOT_IN_RELEASE "not in the Tetragon that was chosen";
+    0144 DEPRECATED "deprecated" lint "deprecated";
     0197 LEFT_OUT "without counterpart in an artifact" lint "left-out" note;
     0198 UNFILLED_VARIABLE "variable that is not filled in";
     0199 NOT_COMPILED "valid, but not compiled yet";

@@ -31,6 +31,8 @@ pub struct Lists<'a, 'n> {
     all: Vec<&'a NamedList<'n>>,
     /// Some list may be missing.
     incomplete: bool,
+    /// A name was looked for that no list has: one that nothing uses may be meant.
+    missed: Cell<bool>,
 }
 
 impl<'a, 'n> Lists<'a, 'n> {
@@ -59,13 +61,13 @@ impl<'a, 'n> Lists<'a, 'n> {
                 }
             }
         }
-        Lists { by_name, all: first, incomplete }
+        Lists { by_name, all: first, incomplete, missed: Cell::new(false) }
     }
 
     /// After all that may refer to a list: checks those that something refers to, and names the others. Tetragon looks
     /// at the others only where it fills them itself.
     pub fn finish(&self, is_whole: bool, cx: &mut Cx<'_>) {
-        let is_whole = is_whole && !self.incomplete && !cx.is_template();
+        let is_whole = is_whole && !self.incomplete && !self.missed.get() && !cx.is_template();
         for list in &self.all {
             let name = list.name.map_or("", |name| name.value);
             let is_used = !is_whole || self.by_name.get(name).is_some_and(|(_, used)| used.get());
@@ -81,7 +83,10 @@ impl<'a, 'n> Lists<'a, 'n> {
 
     /// The list of this name, if there is one.
     pub fn find(&self, name: &str) -> Option<&'a NamedList<'n>> {
-        let (list, used) = self.by_name.get(name)?;
+        let Some((list, used)) = self.by_name.get(name) else {
+            self.missed.set(true);
+            return None;
+        };
         used.set(true);
         Some(list)
     }

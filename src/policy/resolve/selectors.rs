@@ -6,7 +6,7 @@ use super::check::reach::{Compared, Earlier, Seen};
 use super::check::tetragon::{self, Encoded};
 use super::check::weak;
 use super::hook::HookCx;
-use super::{actions, arg_filters, process, workload};
+use super::{actions, arg_filters, newer, process, workload};
 use crate::diag::{arguments, lints, schema as codes};
 use crate::policy::context::Cx;
 use crate::policy::context::reported::{self, Reported};
@@ -87,6 +87,7 @@ fn selector<'v, 'c: 'v>(
         cx.report(codes::left_out("`label` of a selector", "names it in Tetragon's metrics", label.span));
     }
     check_return_filters(hook, parts, cx);
+    newer::check(hook, parts.written, cx);
     arg_filters::check_counts(parts, counts, cx);
     let mut compared = vec![];
     let of_kind = |&kind| conditions(kind, hook, parts, &mut compared, cx);

@@ -94,6 +94,9 @@ pub fn has_filters(parts: &Parts<'_, '_>) -> bool {
         || parts.namespace_changes.is_some()
         || parts.capabilities.is_some()
         || parts.capability_changes.is_some()
+        || parts.written.match_cel.is_some()
+        || parts.written.match_cmd_args.is_some()
+        || parts.written.match_user_callers.is_some()
 }
 
 /// A selector of filters without actions, and behind it one of actions without filters.

@@ -3,5 +3,6 @@
 pub mod meant;
 pub mod paths;
 pub mod reach;
+pub mod release;
 pub mod tetragon;
 pub mod weak;
