@@ -8,7 +8,6 @@ use std::fmt::Display;
 
 use super::schema::shown;
 use super::{Code, Diagnostic, Severity};
-use crate::platform::types::fit::Fit;
 use crate::source::Span;
 use crate::vocab::arg_type::ArgType;
 
@@ -109,22 +108,23 @@ pub fn bad_path(path: &str, why: &str, on: impl Display, nearest: Option<&str>, 
     with_nearest(refused(Code::BAD_RESOLVE, on, message), nearest, span, "not in the kernel's types")
 }
 
-/// `whose` is what is read, `argument 1 of x` for example; `is` its C type. A number of another width can be meant.
+/// `whose` is what is read, `argument 1 of x` for example; `is` its C type. `is_wrong`: it is an object of another kind,
+/// which cannot be meant as a number of another width can.
 pub fn type_mismatch(
     ty: ArgType,
-    (fit, whose): (Fit, &str),
+    (is_wrong, whose): (bool, &str),
     is: &str,
     on: impl Display,
     span: Span,
 ) -> Diagnostic {
     let message = format!("{whose} is `{is}`, which type `{ty}` does not fit");
-    let diagnostic = match fit {
-        Fit::Other => refused(Code::TYPE_MISMATCH, on, message),
-        Fit::Fits | Fit::Doubtful => warned(Code::TYPE_MISMATCH, on, message),
+    let diagnostic = match is_wrong {
+        true => refused(Code::TYPE_MISMATCH, on, message),
+        false => warned(Code::TYPE_MISMATCH, on, message),
     };
     let diagnostic = diagnostic.label(span, "reads something else");
     match type_of(is) {
-        Some(meant) if fit == Fit::Other => diagnostic.help(format!("type: {meant}")),
+        Some(meant) if is_wrong => diagnostic.help(format!("type: {meant}")),
         _ => diagnostic,
     }
     .note("Tetragon warns in its log and loads the policy")

@@ -183,7 +183,7 @@ pub fn check_parameters(prototype: Prototype<'_>, args: Option<&List<Arg<'_>>>, 
             Err(params) => codes::no_parameter(prototype.name, *params, on, index.span),
             Ok((fit, is)) => {
                 let whose = format!("argument {} of `{}`", index.value, prototype.name);
-                codes::type_mismatch(ty.value, (*fit, &whose), is, on, ty.span)
+                codes::type_mismatch(ty.value, (*fit == Fit::Other, &whose), is, on, ty.span)
             }
         });
     }
@@ -206,7 +206,7 @@ pub fn check_returned(function: &str, arg: Option<&Arg<'_>>, cx: &mut Cx<'_>) {
     };
     cx.ask_too(question, |(fit, is), on| {
         let whose = format!("what `{function}` returns");
-        codes::type_mismatch(ty.value, (*fit, &whose), is, on, ty.span)
+        codes::type_mismatch(ty.value, (*fit == Fit::Other, &whose), is, on, ty.span)
     });
 }
 
@@ -251,7 +251,7 @@ pub fn check_paths(prototype: Option<Prototype<'_>>, args: Option<&List<Arg<'_>>
             }
             NoValue::Unfit(is) => {
                 let (ty, span) = arg.ty.map_or((ArgType::Auto, written.span), |ty| (ty.value, ty.span));
-                codes::type_mismatch(ty, (Fit::Doubtful, &format!("`{}`", written.value)), is, on, span)
+                codes::type_mismatch(ty, (false, &format!("`{}`", written.value)), is, on, span)
             }
         });
     }

@@ -72,10 +72,11 @@ impl<'a, 'n> Lists<'a, 'n> {
             let name = list.name.map_or("", |name| name.value);
             let is_used = !is_whole || self.by_name.get(name).is_some_and(|(_, used)| used.get());
             let is_filled = list.ty.is_some_and(|ty| ty.value.is_generated());
+            let found = cx.diags.len();
             if is_used || is_filled || list.validated.is_some() {
                 check(list, cx);
             }
-            if !is_used {
+            if !is_used && cx.diags.len() == found {
                 cx.report(lints::unused_list(name, name_span(list)));
             }
         }

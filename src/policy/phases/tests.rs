@@ -193,7 +193,7 @@ fn what_the_schema_refuses_is_named_with_its_place() {
         ("argError: -1", "argError: -1\n        argError: -1", "TF0102 error 25:9 argError"),
         ("  name: \"shop\"", "  name: \"Shop\"", "TF0111 error 4:9 \"Shop\""),
         ("  name: \"shop\"", "  name: shop\n  namespace: x", "TF0112 warning 5:14 x"),
-        ("spec:", "status: {}\nspec:", "TF0101 error 5:1 status"),
+        ("spec:", "status: {}\nspec:", "TF0706 warning 5:1 status"),
         (
             "  podSelector:",
             "  hostSelector: {matchLabels: {}}\n  podSelector:",

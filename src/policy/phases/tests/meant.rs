@@ -76,11 +76,8 @@ fn a_wrapper_has_the_registers_alone() {
     let at = |call: &str, syscall: bool, args: &str| {
         of(&format!("kprobes: [{{call: {call}, syscall: {syscall}, args: [{args}]}}]"))
     };
-    assert_eq!(
-        at("__x64_sys_openat", false, "{index: 1, type: string}"),
-        ["TF0718 {index: 1, type: string}"]
-    );
-    assert_eq!(at("__ia32_sys_openat", false, "{index: 0, type: int}"), ["TF0718 {index: 0, type: int}"]);
+    assert_eq!(at("__x64_sys_openat", false, "{index: 1, type: string}"), ["TF0718 index"]);
+    assert_eq!(at("__ia32_sys_openat", false, "{index: 0, type: int}"), ["TF0718 index"]);
     assert_eq!(at("__x64_sys_openat", true, "{index: 1, type: string}"), NOTHING);
     assert_eq!(at("__x64_sys_openat", false, ""), NOTHING);
     assert_eq!(at("__x64_sys_openat", false, "{index: 0, type: uint64, resolve: si}"), NOTHING);
@@ -264,5 +261,5 @@ fn the_newer_filters_are_checked() {
     assert_eq!(uprobe("depth: any, symbol: b, startRange: 1, endRange: 2").len(), 1);
     // Tetragon loses it in silence.
     let of_macro = "selectorsMacros: {m: {matchCEL: {expr: arg0 == int32(1)}}}, kprobes: [{call: f, syscall: false, args: [{index: 0, type: int}], selectors: [{macros: [m]}]}]";
-    assert_eq!(of_release(Main, of_macro), ["TF0120 {expr: arg0 == int32(1)}"]);
+    assert_eq!(of_release(Main, of_macro), ["TF0120 expr"]);
 }
