@@ -1,5 +1,6 @@
 //! What stands around an event: file systems, files, mounts and cgroups, made on demand and undone per case.
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs;
 use std::io;
@@ -129,6 +130,48 @@ pub fn bind(pair: &Pair) -> io::Result<()> {
         }
     }
     mount(&pair.from, &pair.to, "none", libc::MS_BIND, "")
+}
+
+/// The files of the machine outside the kernel's own file systems.
+pub struct Files(BTreeSet<PathBuf>);
+
+impl Files {
+    pub fn now() -> io::Result<Files> {
+        let mut all = BTreeSet::new();
+        let mut left = vec![PathBuf::from("/")];
+        while let Some(directory) = left.pop() {
+            for entry in own_entries(&directory)? {
+                if entry.file_type()?.is_dir() {
+                    left.push(entry.path());
+                }
+                all.insert(entry.path());
+            }
+        }
+        Ok(Files(all))
+    }
+
+    /// Removes all that came since. Nothing may be mounted there any more.
+    pub fn restore(&self) -> io::Result<()> {
+        let mut left = vec![PathBuf::from("/")];
+        while let Some(directory) = left.pop() {
+            for entry in own_entries(&directory)? {
+                let (path, is_directory) = (entry.path(), entry.file_type()?.is_dir());
+                match (self.0.contains(&path), is_directory) {
+                    (true, true) => left.push(path),
+                    (true, false) => {}
+                    (false, true) => fs::remove_dir_all(path)?,
+                    (false, false) => fs::remove_file(path)?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn own_entries(directory: &Path) -> io::Result<Vec<fs::DirEntry>> {
+    let of_the_kernel = |path: &Path| ["/proc", "/sys", "/dev"].iter().any(|own| path == Path::new(own));
+    let all: io::Result<Vec<fs::DirEntry>> = fs::read_dir(directory)?.collect();
+    Ok(all?.into_iter().filter(|entry| !of_the_kernel(&entry.path())).collect())
 }
 
 /// Text that no kernel takes for a program, so that an allowed `execve` gives ENOEXEC.
