@@ -109,9 +109,7 @@ impl Mounts {
 
     pub fn undo(&mut self) {
         for at in self.0.drain(..).rev() {
-            let at = CString::new(at).unwrap_or_default();
-            // SAFETY: a NUL-terminated string that outlives the call.
-            unsafe { libc::umount2(at.as_ptr(), libc::MNT_DETACH) };
+            unmount(&at);
         }
     }
 }
@@ -132,8 +130,11 @@ pub fn bind(pair: &Pair) -> io::Result<()> {
     mount(&pair.from, &pair.to, "none", libc::MS_BIND, "")
 }
 
-/// The files of the machine outside the kernel's own file systems.
-pub struct Files(BTreeSet<PathBuf>);
+/// The files of the machine outside the kernel's own file systems, and what is mounted.
+pub struct Files {
+    all: BTreeSet<PathBuf>,
+    mounts: usize,
+}
 
 impl Files {
     pub fn now() -> io::Result<Files> {
@@ -147,16 +148,19 @@ impl Files {
                 all.insert(entry.path());
             }
         }
-        Ok(Files(all))
+        Ok(Files { all, mounts: mount_points()?.len() })
     }
 
-    /// Removes all that came since. Nothing may be mounted there any more.
+    /// Removes all that came since.
     pub fn restore(&self) -> io::Result<()> {
+        for at in mount_points()?.drain(self.mounts..).rev() {
+            unmount(&at);
+        }
         let mut left = vec![PathBuf::from("/")];
         while let Some(directory) = left.pop() {
             for entry in own_entries(&directory)? {
                 let (path, is_directory) = (entry.path(), entry.file_type()?.is_dir());
-                match (self.0.contains(&path), is_directory) {
+                match (self.all.contains(&path), is_directory) {
                     (true, true) => left.push(path),
                     (true, false) => {}
                     (false, true) => fs::remove_dir_all(path)?,
@@ -166,6 +170,18 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// In the order in which they were mounted.
+fn mount_points() -> io::Result<Vec<String>> {
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    Ok(mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(str::to_owned).collect())
+}
+
+fn unmount(at: &str) {
+    let at = CString::new(at).unwrap_or_default();
+    // SAFETY: a NUL-terminated string that outlives the call.
+    unsafe { libc::umount2(at.as_ptr(), libc::MNT_DETACH) };
 }
 
 fn own_entries(directory: &Path) -> io::Result<Vec<fs::DirEntry>> {
