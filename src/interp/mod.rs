@@ -8,12 +8,12 @@ mod workload;
 
 use std::net::IpAddr;
 
-use crate::artifact::projection::{Flow, Projection};
 use crate::diag::Diagnostics;
 use crate::fold::ir::{self, Attach};
 use crate::platform::Target;
 use crate::policy::{Condition, Identity, Mode, PolicySet, Selector, ShownAction, Source, Values};
 use crate::vocab::arg_type::Class;
+use crate::vocab::condition::{Flow, Projection};
 
 pub use program::run_plan;
 pub use workload::{Workload, applies};

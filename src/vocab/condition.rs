@@ -28,7 +28,7 @@
 use super::arg_type::FilterClass;
 use super::operator::Operator;
 
-pub use crate::artifact::projection::Projection;
+pub use crate::artifact::projection::{Flow, Projection};
 pub use crate::artifact::table::Table;
 
 /// How a value is compared with those of a condition.
