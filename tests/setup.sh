@@ -5,6 +5,8 @@
 #
 #   tests/setup.sh             all of it
 #   tests/setup.sh --kernels   the kernels alone
+#   tests/setup.sh --module-names   beside each kernel, what the modules of its package define (a few minutes; needed
+#                              only to make src/platform/builtin/kernels.table anew)
 set -eu
 cd "$(dirname "$0")/.."
 kernels=${CARGO_TARGET_DIR:-target}/kernels
@@ -14,7 +16,8 @@ series="6.1 6.12"
 
 packages="
   build-essential pkg-config libelf-dev zlib1g-dev
-  qemu-system-x86 xz-utils
+  qemu-system-x86 xz-utils zstd
+  python3
   clang-14 llvm-14
   bpftool
   busybox-static
@@ -89,10 +92,38 @@ fetch_kernel() {
   rm -rf "$work"
 }
 
+# target/kernels/6.1/module-names: functions and tracepoints of every module of the package, in order.
+list_modules() {
+  into=$kernels/$1
+  work=$kernels/.modules-$1.$$
+  mkdir -p "$work"
+  package=$(cat "$into/package")
+  echo "setup: reading the modules of $package" >&2
+  (
+    cd "$work"
+    apt-get -qq -o APT::Sandbox::User="$(id -un)" download "$package" </dev/null >&2
+    dpkg-deb --fsys-tarfile ./*.deb | tar x --wildcards './boot/vmlinuz-*' '*/kernel/*.ko*'
+    # The kernel's own types, on which those of modules count on: behind the header of the image.
+    word() { od -An -tu4 -j "$1" -N 4 boot/vmlinuz-* | tr -d ' '; }
+    from=$(( ($(od -An -tu1 -j 497 -N 1 boot/vmlinuz-*) + 1) * 512 + $(word 584) ))
+    tail -c +$((from + 1)) boot/vmlinuz-* | head -c $(($(word 588) - 4)) >payload
+    if [ "$(head -c 4 payload | od -An -tx1 | tr -d ' ')" = 28b52ffd ]; then zstd -dcq payload; else xz -dcq --single-stream payload; fi >vmlinux
+    find . -name '*.ko.xz' -exec xz -d {} +
+    # shellcheck disable=SC2016 # for the inner shell
+    find . -name '*.ko' -exec sh -c 'bpftool btf dump -B vmlinux file "$0" 2>/dev/null' {} \; |
+      sed -nE "s/^\[[0-9]+\] FUNC '([^']+)'.*/\1/p; s/^\[[0-9]+\] TYPEDEF 'btf_trace_([^']+)'.*/\1/p" | LC_ALL=C sort -u >names
+  )
+  mv "$work/names" "$into/module-names"
+  rm -rf "$work"
+}
+
 mkdir -p "$kernels"
 case ${1:-} in
   --kernels) ;;
+  --module-names)
+    for version in $series; do fetch_kernel "$version"; list_modules "$version"; done
+    exit ;;
   "") install_packages ;;
-  *) sed -n 2,8p "$0" >&2; exit 2 ;;
+  *) sed -n 2,10p "$0" >&2; exit 2 ;;
 esac
 for version in $series; do fetch_kernel "$version"; done

@@ -2,18 +2,18 @@
 """Reads an artifact of tetrafold, from examples/reader/FORMATS.md alone and with nothing but Python's own library.
 
   reader.py DIR   checks every digest and prints what is in it
-  reader.py DIR decide OPERATION SCOPES VALUE...   what happens in a process under these scopes (`0,3`), given one
-      value for each dimension of the operation: a path, a text, a number, or `-` for a text that cannot be read
+  reader.py DIR decide OPERATION SCOPES VALUE...   what happens in a process under these scopes (`0,3`), given one value
+      for each dimension: a path, a text, a number, an address; `-` for what cannot be read, or has no address
   reader.py DIR event HEX   takes a record of the ring buffer apart
 """
 import hashlib
+import ipaddress
 import json
 import pathlib
 import struct
 import sys
 
-NONE = 0xFFFFFFFF
-M64 = 2**64 - 1
+NONE, M64 = 2**32 - 1, 2**64 - 1
 u16, u32, u64 = (lambda b, at, code=code: struct.unpack_from(code, b, at)[0] for code in ("<H", "<I", "<Q"))
 
 
@@ -32,7 +32,6 @@ class Artifact:
         return data
 
     def files(self, value):
-        """Every file that a part of the manifest names, at any depth."""
         if isinstance(value, dict) and {"path", "sha256", "bytes"} <= value.keys():
             yield self.file(value)
         for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else []:
@@ -40,8 +39,6 @@ class Artifact:
 
 
 class Tables:
-    """Classifies values: 0 is any other value, 1..n are those that policies name."""
-
     def __init__(self, data):
         assert data[:4] == b"FTBL" and u32(data, 4) == 1, "no tables"
         self.b = data[:u32(data, 8)]
@@ -50,15 +47,22 @@ class Tables:
         if family in ("path", "text", "prefix", "postfix"):
             value = value.encode()
             return self.path(root, value) if family == "path" else self.text(root, value, family)
-        at, number = root & ~7, int(value, 0) & M64
-        if family == "anyBit":
-            return sum(1 << i for i in range(u32(self.b, at)) if number & u64(self.b, at + 8 + 8 * i))
-        count, sizes = u32(self.b, at), u32(self.b, at + 4)
-        for i in range(count):
-            first = u64(self.b, at + 8 + 8 * i)
-            if first <= number <= first + (u64(self.b, at + 8 + 8 * (count + i)) if sizes else 0):
-                return i + 1
-        return 0
+        at, before = root & ~7, 0
+        count, more = struct.unpack_from("<2I", self.b, at)
+        words = lambda n: struct.unpack_from(f"<{n}Q", self.b, at + 8)
+        if family == "address":
+            number, halves = int(ipaddress.ip_address(value)), words(count + 4 * more)[count:]
+            ranges = [(word >> 32, word & NONE) for word in words(count)]
+            if ":" in value:
+                whole = [high << 64 | low for high, low in zip(halves[::2], halves[1::2])]
+                ranges, before = zip(whole[:more], whole[more:]), count
+        else:
+            number = int(value, 0) & M64
+            if family == "anyBit":
+                return sum(1 << i for i, mask in enumerate(words(count)) if number & mask)
+            sizes = words(2 * count)[count:] if more else [0] * count
+            ranges = [(first, first + size) for first, size in zip(words(count), sizes)]
+        return next((before + i + 1 for i, (first, last) in enumerate(ranges) if first <= number <= last), 0)
 
     def path(self, node, path):
         """From the last component to the first; the weights along the way add up to the atom."""
@@ -81,8 +85,7 @@ class Tables:
             for word in words:
                 h = (h ^ word) * k & M64
             h = (h ^ h >> 32) * k & M64
-            disp = u16(self.b, at + 24 + 2 * (h >> 22 & buckets))
-            at = u32(self.b, slots + 4 * ((h >> 43 ^ disp) & mask))
+            at = u32(self.b, slots + 4 * ((h >> 43 ^ u16(self.b, at + 24 + 2 * (h >> 22 & buckets))) & mask))
             return at if self.is_named(at, component) else None
         while True:  # at most three edges, one behind the other
             if self.is_named(at, component):
@@ -116,8 +119,6 @@ class Tables:
 
 
 class ScopeBlocks:
-    """What each scope contributes to one operation."""
-
     def __init__(self, data):
         assert data[:4] == b"FSCB" and u32(data, 4) == 1, "no scope blocks"
         self.operation, self.dimensions, scopes, rows, ids, words = struct.unpack_from("<6I", data, 8)
@@ -132,7 +133,6 @@ class ScopeBlocks:
 
     @staticmethod
     def row(entries):
-        """Atoms in order; an entry with the top bit ends a run that the entry before begins."""
         pairs = [(before, entry, entry & 0x7FFFFFFF) for before, entry in zip((0,) + entries, entries)]
         return {atom for a, entry, last in pairs for atom in (range(a, last + 1) if entry != last else [last])}
 
@@ -190,9 +190,9 @@ def main(folder, command=None, *rest):
             print(json.dumps({**act, "policy": names[act["policy"]]}))
         return
     print(f"{len(set(artifact.files(manifest)))} files, each with the digest that the manifest says")
-    for operation in manifest["operations"]:
-        lists = ScopeBlocks(artifact.file(operation["scopeBlocks"])).lists
-        print(f"{operation['number']} {operation['name']}: {len(lists)} scopes, {sum(map(len, lists.values()))} lists")
+    for op in manifest["operations"]:
+        lists = ScopeBlocks(artifact.file(op["scopeBlocks"])).lists
+        print(f"{op['number']} {op['name']}: {len(lists)} scopes, {sum(map(len, lists.values()))} lists")
 
 
 if __name__ == "__main__":

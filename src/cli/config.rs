@@ -11,7 +11,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::Status;
-use super::args::{BudgetArgs, InputArgs, TargetArgs};
+use super::args::{BudgetArgs, InputArgs, TargetArgs, TetragonRelease};
 use super::console::{Console, NotWritten, Place};
 use crate::diag::Diagnostics;
 use crate::diag::levels::{Level, Levels, Named};
@@ -26,6 +26,7 @@ pub struct Config {
     /// `warnings` come first: the lists have no order.
     levels: Vec<(Named, Level)>,
     namespace: Option<String>,
+    tetragon: Option<TetragonRelease>,
     exclude: Vec<String>,
     /// Names of options of [`TargetArgs`], each once.
     named: Vec<&'static str>,
@@ -70,6 +71,9 @@ pub fn settle(typed: &InputArgs, console: Console<'_>) -> Result<Result<Settled,
         && !typed.typed.has("namespace")
     {
         input.resolve.namespace = namespace;
+    }
+    if let Some(release) = config.tetragon.filter(|_| !typed.typed.has("tetragon")) {
+        input.resolve.release = release.release();
     }
     config.named.retain(|name| !typed.typed.has(name));
     Ok(Ok(Settled { input, levels, config, typed: typed.typed.clone() }))

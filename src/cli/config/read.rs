@@ -5,11 +5,11 @@
 
 use std::error::Error as _;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum as _};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::Config;
-use crate::cli::args::{BudgetArgs, TargetArgs, namespace};
+use crate::cli::args::{BudgetArgs, TargetArgs, TetragonRelease, namespace};
 use crate::diag::levels::{Level, Named};
 use crate::diag::{Diagnostics, config as report, schema};
 use crate::source::{Sources, Span};
@@ -51,7 +51,7 @@ pub fn config(sources: &Sources, diags: &mut Diagnostics) -> Config {
 
 fn document(root: &Node<'_>, config: &mut Config, diags: &mut Diagnostics) {
     let mut options: Vec<String> = vec![];
-    let settings = [&["lints", "namespace", "exclude"], &TARGET[..], &BUDGETS].concat();
+    let settings = [&["lints", "namespace", "tetragon", "exclude"], &TARGET[..], &BUDGETS].concat();
     for (name, _, value) in fields(root, "a configuration", &settings, diags) {
         match name {
             "lints" => config.levels = lints(value, diags),
@@ -60,6 +60,16 @@ fn document(root: &Node<'_>, config: &mut Config, diags: &mut Diagnostics) {
                 match namespace(text) {
                     Ok(namespace) => config.namespace = Some(namespace),
                     Err(why) => diags.push(report::refused_setting(name, text, &why, value.span)),
+                }
+            }
+            "tetragon" => {
+                let Some(text) = text(name, value, diags) else { continue };
+                match TetragonRelease::from_str(text, false) {
+                    Ok(release) => config.tetragon = Some(release),
+                    Err(_) => {
+                        let why = "one of `1.7`, `1.8`, `main` is wanted";
+                        diags.push(report::refused_setting(name, text, why, value.span));
+                    }
                 }
             }
             "exclude" => config.exclude = texts(name, value, diags),
@@ -189,6 +199,8 @@ mod tests {
 
     #[test]
     fn settings_are_read_as_their_options_are() {
+        assert_eq!(read("tetragon: 1.7\n").0.tetragon, Some(TetragonRelease::V1_7));
+        assert_eq!(read("tetragon: 1.6\n").1, [Code::BAD_SETTING]);
         let text = "lints:\n  deny: [warnings, TF0501]\n  allow: [never-matches]\nnamespace: shop\nkernel: 6.10\ncpus: 16\npreempt: voluntary\npods:\n";
         let (config, found) = read(text);
         assert_eq!(found, []);

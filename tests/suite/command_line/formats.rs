@@ -76,6 +76,19 @@ spec:
     selectors:
     - matchArgs: [{index: 0, operator: NotEqual, values: [/bin/a, /bin/b, /bin/c, /bin/d, /bin/e, /usr/bin/a]}]
       matchActions: [{action: Override, argError: -13}]
+---
+apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {name: addresses}
+spec:
+  podSelector: {matchLabels: {app: c}}
+  kprobes:
+  - call: tcp_connect
+    syscall: false
+    args: [{index: 0, type: sock}]
+    selectors:
+    - matchArgs: [{index: 0, operator: DAddr, values: [10.0.0.0/8, "192.168.1.1", "fd00::/8"]}]
+      matchActions: [{action: Sigkill}]
 "#;
 
 #[test]
@@ -134,7 +147,18 @@ fn a_reader_in_another_language_decides_as_policies_say() {
     {
         assert_eq!(&selectors("lsm", "paths", &[(0, path)]), acts, "{path}");
     }
-    reader(&artifact, &["decide", "no-such", "0", "x"]);
+    for (address, is_listed) in [
+        ("10.255.255.255", true),
+        ("11.0.0.0", false),
+        ("192.168.1.1", true),
+        ("192.168.1.2", false),
+        ("fdff::1", true),
+        ("fe00::", false),
+        ("-", false),
+    ] {
+        let found = selectors("tcp_connect", "addresses", &[(0, address)]);
+        assert_eq!(found, if is_listed { vec![(0, true, Value::Null)] } else { vec![] }, "{address}");
+    }
     let header = manifest["events"]["headerBytes"].as_u64().unwrap() as usize;
     reader(&artifact, &["event", &"00".repeat(header)]).expect(0, &["\"operation\": 0"]);
 }
