@@ -83,7 +83,7 @@ fn without_files_the_built_in_kernels_are_asked() {
 
     write("bprm_check_security", "string");
     tetrafold(path, &["compile", "policy.yaml", "-o", "out"])
-        .expect(1, &["TF0506", "`struct linux_binprm *`, which type `string` does not fit"]);
+        .expect(1, &["TF0506", "argument 0 of `bprm_check_security` is `struct linux_binprm *`"]);
     assert!(!path.join("out").exists());
 }
 
