@@ -60,11 +60,20 @@ pub const ACT_POST: u32 = 0x10;
 pub const ACT_OVERRIDE: u32 = 0x20;
 pub const ACT_SIGKILL: u32 = 0x40;
 
+pub const EVENT_ABI: u32 = 3;
 pub const EVENT_ARGS: u32 = 5;
+/// So many ACT words always find room in a record.
 pub const EVENT_ENTRIES: u32 = 32;
 pub const EVENT_POLICY: u32 = 1;
-pub const EVENT_TEXT: u32 = 2;
-pub const EVENT_UNREADABLE: u32 = 1;
+pub const EVENT_PART: u32 = 2;
+/// Words of a record behind its text.
+pub const EVENT_TAIL: u32 = 64;
+/// A value's source, forms and flag.
+pub const VALUE_ARGUMENT: u32 = 1;
+pub const VALUE_UNSIGNED: u32 = 1;
+pub const VALUE_SIGNED: u32 = 2;
+pub const VALUE_TEXT: u32 = 3;
+pub const VALUE_UNREADABLE: u32 = 1;
 pub const SCRATCH_SLOTS: u32 = 2;
 /// Dimensions of one operation.
 pub const DIMENSIONS: u32 = 16;
@@ -98,10 +107,11 @@ layout! {
     }
     cgroup_slot, 16 { ID = 0, VALUE = 8, PAD = 12 }
     set_block, 8 { NEEDS = 0, CODE = 4, QUIET = 8 }
-    event, 88 {
-        KIND = 0, ARG = 2, FLAGS = 3, GENERATION = 4, OPERATION = 8, TEXT_LEN = 12, ENTRIES = 14, KEY = 16,
-        CGROUP = 24, PID = 32, TID = 36, POINT = 40, PAD = 44, ARGS = 48,
+    event, 40 {
+        KIND = 0, ABI = 1, VALUES = 2, ACTS = 3, GENERATION = 4, OPERATION = 8, POINT = 12, KEY = 16, CGROUP = 24,
+        PID = 32, TID = 36,
     }
+    value, 8 { SOURCE = 0, INDEX = 1, FORM = 2, FLAGS = 3, LEN = 4 }
 }
 
 /// The mask of a region that holds `len` bytes: every multiple of 8 below the next power of two, flags off.

@@ -54,6 +54,7 @@ pub fn allowlists(policies: u32, distinct: u32, listed: u32) -> Sample {
             }],
         },
         args: vec![OperationArg { index: 0, ty: "linux_binprm".into() }],
+        values: vec![EventValue { source: Subject::Argument(0), form: Form::Text, width: None }],
         dimensions: vec![dimension],
         tables: files.add(FileKind::Image, tables_image()),
         scope_blocks: files.add(FileKind::Image, blocks),

@@ -3,7 +3,7 @@
 //! Names follow from what is attached, never from a policy, so that they stay the same from build to build.
 
 use super::assemble::{Assembled, RING_BYTES};
-use super::lower::{Lookup, LoweredUnit, program::rows_may_be_lists};
+use super::lower::{Lookup, LoweredUnit, program::rows_may_be_lists, values};
 use super::numbers::Numbers;
 use crate::artifact::abi;
 use crate::artifact::digest::Digest;
@@ -229,6 +229,7 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
             name: operation_title(&operation.attach),
             attach: attach(&operation.attach),
             args,
+            values: values::of(operation, &parts.plan.units[u]).into_iter().map(event_value).collect(),
             dimensions: parts.dimensions[u].clone(),
             tables: assembled.tables.clone(),
             scope_blocks: assembled.scope_blocks.clone(),
@@ -237,6 +238,10 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
     }
     out.sort_by_key(|operation| operation.number);
     out
+}
+
+fn event_value(value: values::Carried) -> EventValue {
+    EventValue { source: Subject::Argument(value.param.into()), form: value.form, width: value.width }
 }
 
 fn attach(set: &ir::AttachSet) -> Attach {

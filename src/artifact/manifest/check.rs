@@ -255,15 +255,12 @@ impl Abi {
         Abi {
             tables: abi::TABLES_ABI,
             node: abi::NODE_ABI,
-            event: EVENT_ABI,
+            event: abi::EVENT_ABI,
             scope_blocks: scope_block::VERSION,
             map_image: image::VERSION,
         }
     }
 }
-
-/// Rises when `struct event` changes.
-const EVENT_ABI: u32 = 2;
 
 /// Another version's fields are unknown ones too; the version is the better thing to say.
 fn other_version(bytes: &[u8]) -> Option<ManifestError> {

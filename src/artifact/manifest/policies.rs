@@ -160,7 +160,8 @@ pub enum Action {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyArg {
     pub index: u32,
-    /// An event holds an integer at its type's width (8 bytes of a `size_t`), extended by its sign to 64 bits.
+    /// An event holds an integer extended to 64 bits. Where policies declare the argument with several types it is that
+    /// of the widest: a reader takes as many bytes as its own type has (8 of a `size_t`) and extends them by that.
     #[serde(rename = "type")]
     pub ty: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
