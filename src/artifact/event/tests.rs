@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 /// One signed integer, one text, one ACT word.
@@ -67,4 +69,16 @@ fn what_cannot_be_read_has_no_bytes() {
     };
     assert_eq!(unreadable(b"").content(), Some(Content::Unreadable));
     assert_eq!(unreadable(b"x").content(), None);
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_record_or_none(values in 0..5u8, acts in 0..3u8, rest in proptest::collection::vec(0..12u8, 0..120)) {
+        let bytes = [&[1, EVENT_ABI as u8, values, acts][..], &rest].concat();
+        if let Some(record) = Record::read(&bytes) {
+            let parts: usize = record.values.iter().map(|v| abi::value::SIZE + v.bytes.len()).sum();
+            prop_assert_eq!(abi::event::SIZE + parts + 8 * record.words.len(), bytes.len());
+            let _ = record.values.iter().filter(|v| v.content().is_some()).count();
+        }
+    }
 }

@@ -65,6 +65,9 @@ pub fn tail_words(values: &[Carried]) -> u32 {
     values.iter().filter(|v| matches!(v.place, Place::Tail { .. })).map(|v| words(v.form)).sum()
 }
 
+// Integers of all arguments leave room for the ACT words that always find some.
+const _: () = assert!(2 * abi::EVENT_ARGS + abi::EVENT_ENTRIES <= abi::EVENT_TAIL);
+
 /// A value of the tail with its header.
 fn words(form: Form) -> u32 {
     let bytes = form.fixed_bytes().expect("what has no fixed length is not in the tail");
