@@ -104,7 +104,7 @@ struct node_header {
 	u64 zero;            /* stays 0; the verifier does not know it (region.h) */
 };
 #define NODE_MAGIC 0x444f4e46 /* "FNOD" */
-#define NODE_ABI 2
+#define NODE_ABI 3
 
 /*
  * Cgroups: open addressing, slot = id * CGROUP_HASH >> (64 - log2(slots)), at most 8 probes, no wrap
@@ -140,12 +140,15 @@ struct set_block {
  * Decision lists of all policies of a set, one behind the other, in order of policy identity, as words:
  *   TEST: op | dimension << 8 | skip << 16 | row << 32: if the dimension's atom is not in the row, the next
  *         `skip` words are passed over
- *   ACT:  op | flags << 4 ... see below; followed by one word that counts how often it was reached
+ *   ACT:  op | flags | value << 16 | record << 32; followed by one word that counts how often it was reached
  *   SKIP: op | skip << 16: passes over `skip` words
  *   END
  */
 enum { WORD_END = 0, WORD_TEST = 1, WORD_ACT = 2, WORD_SKIP = 3 };
-/* ACT: op:4 | flags:4 | selector:8 | value:16 (signed, what the hook returns) | policy:32 */
+/*
+ * ACT: op:4 | flags:12 | value:16 (signed, what the hook returns) | record:32.  The number of the action record says of
+ * which selector of which policy the word is; the manifest has it (`policies[].hooks[].selectors[].record`).
+ */
 #define ACT_POST 0x10u
 #define ACT_OVERRIDE 0x20u /* the value is returned (not set in monitor mode) */
 #define ACT_SIGKILL 0x40u  /* (not set in monitor mode) */

@@ -5,6 +5,7 @@
 //! that cannot be understood is printed as such, not dropped.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 use tetrafold::artifact::abi::{self, Word};
@@ -22,9 +23,17 @@ pub struct Printer {
     generation: u32,
     /// What each operation is attached to: `kprobe:__x64_sys_openat`, by the position in the manifest.
     operations: BTreeMap<u32, Vec<String>>,
-    policies: BTreeMap<u32, Policy>,
+    /// By the number of their action record.
+    selectors: BTreeMap<u32, Selector>,
     /// By key and thread.
     parts: BTreeMap<(u64, u32), Vec<Argument>>,
+}
+
+struct Selector {
+    policy: Rc<Policy>,
+    /// Positions in the policy and in its hook.
+    hook: usize,
+    selector: usize,
 }
 
 /// What a record holds of an argument.
@@ -44,7 +53,7 @@ impl Printer {
         Printer {
             generation,
             operations: manifest.operations.iter().map(|o| (o.number, hooks(o))).collect(),
-            policies: manifest.policies.iter().map(|p| (p.number, p.clone())).collect(),
+            selectors: manifest.policies.iter().flat_map(selectors).collect(),
             parts: BTreeMap::new(),
         }
     }
@@ -71,10 +80,9 @@ impl Printer {
     fn line(&self, record: &Record<'_>, values: &[Argument], word: u64) -> Value {
         let Some(Word::Act(act)) = Word::decode(word) else { return json!({ "unreadableWord": word }) };
         let hook = self.operations.get(&record.operation).and_then(|all| all.get(record.point as usize));
-        let found = self.policies.get(&act.policy).and_then(|policy| {
-            // Of the parts of one hook each says the same of a selector.
-            let of_operation = policy.hooks.iter().filter(|hook| hook.operation == record.operation);
-            of_operation.filter_map(|hook| Some((policy, hook, hook.selector(act.selector.into())?))).next()
+        let found = self.selectors.get(&act.record).map(|found| {
+            let written = &found.policy.hooks[found.hook];
+            (&found.policy, written, &written.selectors[found.selector])
         });
         let common = json!({
             "pid": record.pid,
@@ -96,13 +104,25 @@ impl Printer {
                 "tags": written.tags,
             }),
             // Not of this artifact: numbers are all that can be said.
-            _ => json!({"policyNumber": act.policy, "operation": record.operation, "selector": act.selector}),
+            _ => json!({"actionRecord": act.record, "operation": record.operation}),
         };
         if let (Value::Object(line), Value::Object(common)) = (&mut line, common) {
             line.extend(common);
         }
         line
     }
+}
+
+/// Of the parts of one hook each says the same of a selector.
+fn selectors(policy: &Policy) -> Vec<(u32, Selector)> {
+    let policy = Rc::new(policy.clone());
+    let mut all = vec![];
+    for (hook, written) in policy.hooks.iter().enumerate() {
+        for (selector, of) in written.selectors.iter().enumerate() {
+            all.push((of.record, Selector { policy: policy.clone(), hook, selector }));
+        }
+    }
+    all
 }
 
 fn hooks(operation: &Operation) -> Vec<String> {

@@ -39,7 +39,7 @@ pub const TEXT_ROOM: u32 = 512;
 pub const MASKS_MAX: u32 = 8;
 
 pub const NODE_MAGIC: u32 = 0x444f_4e46;
-pub const NODE_ABI: u32 = 2;
+pub const NODE_ABI: u32 = 3;
 pub const CGROUP_HASH: u64 = 0x9E37_79B9_7F4A_7C15;
 pub const CGROUP_PROBES: u32 = 8;
 pub const CGROUP_SPARE: u32 = 8;
@@ -59,6 +59,9 @@ pub const SET_WORDS_MAX: usize = 1 << 20;
 pub const ACT_POST: u32 = 0x10;
 pub const ACT_OVERRIDE: u32 = 0x20;
 pub const ACT_SIGKILL: u32 = 0x40;
+
+/// Where an ACT word has its flags.
+const ACT_FLAGS: u32 = 0xfff0;
 
 pub const EVENT_ABI: u32 = 3;
 pub const EVENT_ARGS: u32 = 5;
@@ -193,10 +196,10 @@ pub fn hash_slot(h: u64, disp: u16, mask: u32) -> u32 {
 pub struct Act {
     /// [`ACT_POST`], [`ACT_OVERRIDE`], [`ACT_SIGKILL`].
     pub flags: u32,
-    pub selector: u8,
     /// What the hook returns, with [`ACT_OVERRIDE`].
     pub value: i16,
-    pub policy: u32,
+    /// Number of the action record: of which selector it is.
+    pub record: u32,
 }
 
 /// One word of the decision lists. Behind an ACT stands one more word, a counter.
@@ -222,10 +225,9 @@ impl Word {
             }
             Word::Act(act) => {
                 WORD_ACT
-                    | u64::from(act.flags & 0xf0)
-                    | u64::from(act.selector) << 8
+                    | u64::from(act.flags & ACT_FLAGS)
                     | u64::from(act.value as u16) << 16
-                    | u64::from(act.policy) << 32
+                    | u64::from(act.record) << 32
             }
             Word::Skip(skip) => WORD_SKIP | u64::from(skip) << 16,
         }
@@ -237,12 +239,7 @@ impl Word {
         let decoded = match word & 0xf {
             WORD_END => Word::End,
             WORD_TEST => Word::Test { dimension: second, skip: third, row: high },
-            WORD_ACT => Word::Act(Act {
-                flags: word as u32 & 0xf0,
-                selector: second,
-                value: third as i16,
-                policy: high,
-            }),
+            WORD_ACT => Word::Act(Act { flags: word as u32 & ACT_FLAGS, value: third as i16, record: high }),
             WORD_SKIP => Word::Skip(third),
             _ => return None,
         };

@@ -16,6 +16,8 @@ mod events;
 mod policies;
 mod region;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +26,7 @@ pub use super::table::Table;
 pub use check::ManifestError;
 pub use policies::*;
 
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 /// Name of the file in the artifact's folder.
 pub const FILE_NAME: &str = "manifest.json";
 /// `tool.name` of every manifest; how a folder is recognised as an artifact.
@@ -65,6 +67,7 @@ pub struct NextNumbers {
     pub policy: u32,
     pub scope: u32,
     pub operation: u32,
+    pub record: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -579,6 +582,21 @@ impl Manifest {
     /// The scope of that number.
     pub fn scope(&self, number: u32) -> Option<&Scope> {
         self.scopes.binary_search_by_key(&number, |s| s.number).ok().map(|i| &self.scopes[i])
+    }
+
+    /// All action records, by number.
+    pub fn records(&self) -> BTreeMap<u32, ActionRecord> {
+        let mut all = BTreeMap::new();
+        for policy in &self.policies {
+            for hook in &policy.hooks {
+                for written in &hook.selectors {
+                    let selector = hook.first_selector.saturating_add(written.number);
+                    let record = ActionRecord { operation: hook.operation, policy: policy.number, selector };
+                    all.entry(written.record).or_insert(record);
+                }
+            }
+        }
+        all
     }
 
     pub fn map(&self, name: &str) -> Option<&Map> {

@@ -305,9 +305,7 @@ fn check_list(
         let Some(Word::Act(act)) = Word::decode(word) else { continue };
         // The count behind it.
         words.next();
-        // Selectors are counted over all hooks on the operation.
-        let is_its = of_scope.iter().any(|hook| hook.selector(act.selector.into()).is_some());
-        if act.policy != policy.number || !is_its {
+        if !of_scope.iter().any(|hook| hook.selector(act.record).is_some()) {
             return Err(refused("an action of a selector that its policy does not have"));
         }
     }

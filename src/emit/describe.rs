@@ -450,6 +450,11 @@ fn hook(parts: &Parts<'_>, policy: &policy::Policy, list: &ir::List, operation: 
             .iter()
             .map(|s| PolicySelector {
                 number: s.number.into(),
+                record: parts.numbers.record(
+                    list.policy,
+                    operation,
+                    list.first_selector + u32::from(s.number),
+                ),
                 source: parts.sources.place(s.span).to_string(),
                 action: match s.actions.shown {
                     policy::ShownAction::Post => Action::Post,

@@ -178,12 +178,12 @@ fn the_empty_edge_stands_in_the_header() {
 
 #[test]
 fn words_come_back() {
-    let act = Act { flags: ACT_POST | ACT_OVERRIDE, selector: 255, value: -4095, policy: u32::MAX };
+    let act = Act { flags: ACT_POST | ACT_OVERRIDE, value: -4095, record: u32::MAX };
     for word in [
         Word::End,
         Word::Test { dimension: 31, skip: 65535, row: 0xffff_fff8 | ROW_LIST | ROW_INVERT },
         Word::Act(act),
-        Word::Act(Act { flags: ACT_SIGKILL, selector: 0, value: 0, policy: 0 }),
+        Word::Act(Act { flags: ACT_SIGKILL, value: 0, record: 0 }),
         Word::Skip(7),
     ] {
         assert_eq!(Word::decode(word.encode()), Some(word));

@@ -32,13 +32,8 @@ const FORMS: [(&str, u32); 3] =
 const FLAGS: [(&str, u32); 1] = [("unreadable", abi::VALUE_UNREADABLE)];
 
 /// name, bits, signed; from bit 0 on (`ACT` words).
-const ENTRY: [(&str, u32, bool); 5] = [
-    ("op", 4, false),
-    ("flags", 4, false),
-    ("selector", 8, false),
-    ("value", 16, true),
-    ("policy", 32, false),
-];
+const ENTRY: [(&str, u32, bool); 4] =
+    [("op", 4, false), ("flags", 12, false), ("value", 16, true), ("record", 32, false)];
 
 impl Events {
     /// What this version's programs write.

@@ -106,7 +106,7 @@ impl Program<'_> {
                     }
                 }
                 Word::Act(act) => {
-                    acts.push((act.policy, act.selector));
+                    acts.push((act.record >> 8, act.record as u8));
                     let count = u64_at(self.bytes, at).unwrap() + 1;
                     self.bytes[at..at + 8].copy_from_slice(&count.to_le_bytes());
                     at += 8;
@@ -180,6 +180,20 @@ fn fixture_of(policies: Vec<Lists>, scopes: Vec<Scope>, capacity: Capacity) -> F
     manifest.operations[0].dimensions = dimensions;
     manifest.operations[0].heads_offset = heads[0];
     (manifest.scopes, manifest.node) = (scopes, node);
+    let template = manifest.policies.remove(0);
+    manifest.policies = (100..100 + policies.len() as u32)
+        .map(|number| {
+            let mut policy = Policy { number, ..template.clone() };
+            let selector = |n: u8| PolicySelector {
+                number: n.into(),
+                record: record(number, n),
+                source: String::new(),
+                action: Action::Post,
+            };
+            policy.hooks[0].selectors = (0..=u8::MAX).map(selector).collect();
+            policy
+        })
+        .collect();
     Fixture { manifest, blocks: Arc::new([blocks]), policies }
 }
 
@@ -201,6 +215,10 @@ fn block(builder: &mut Builder, policy: u32, rank: u32, lists: &Lists) -> ScopeB
     ScopeBlock { needs: 0b11, quiet, lists: encoded }
 }
 
+fn record(policy: u32, selector: u8) -> u32 {
+    policy << 8 | u32::from(selector)
+}
+
 fn words(builder: &mut Builder, policy: u32, first: u8, list: &[Selector]) -> Vec<u64> {
     let length = |selector: &Selector, last| selector.tests.len() + if last { 2 } else { 3 };
     let is_last = |i: usize| i + 1 == list.len();
@@ -213,7 +231,7 @@ fn words(builder: &mut Builder, policy: u32, first: u8, list: &[Selector]) -> Ve
             let skip = (lengths[i] - t - 1) as u16;
             words.push(Word::Test { dimension: *dimension, skip, row }.encode());
         }
-        let act = Act { flags: ACT_POST, selector: first + i as u8, value: 0, policy };
+        let act = Act { flags: ACT_POST, value: 0, record: record(policy, first + i as u8) };
         words.extend([Word::Act(act).encode(), 0]);
         if !is_last(i) {
             words.push(Word::Skip(lengths[i + 1..].iter().sum::<usize>() as u16).encode());
@@ -575,7 +593,7 @@ fn more_words_than_a_program_runs_are_refused_and_the_workload_named() {
     assert!(template.contains("#define ACT_ROUNDS (1 << 20)"));
     assert_eq!(abi::SET_WORDS_MAX, 1 << 20);
     let mut fixture = fixture(vec![vec![]; 4], 4);
-    let act = Word::Act(Act { flags: ACT_POST, selector: 0, value: 0, policy: 0 }).encode();
+    let act = Word::Act(Act { flags: ACT_POST, value: 0, record: 0 }).encode();
     let mut builder = Builder::new(0, 2);
     for (rank, scope) in [1, 3].into_iter().enumerate() {
         let words = [act, 0].repeat(abi::SET_WORDS_MAX / 4);
