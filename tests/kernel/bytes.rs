@@ -97,7 +97,6 @@ fn acts() -> Vec<(Step, Vec<Wanted>)> {
         all.push((step, vec![called(&[(0, Some(&path))], &[(1, 7)]), probed]));
     }
     let step = Step::Open(Act { path: "secret".into(), file: Origin::Memfd, ..act("", vec![]) });
-    // What fills it does so outside the workload.
     all.push((step, vec![opened(None)]));
     let (long, other) = ("l".repeat(4095), "o".repeat(300));
     for (from, to) in [

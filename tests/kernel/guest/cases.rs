@@ -14,11 +14,19 @@ use crate::script::{Join, Load, Move, Report, Script, Spawn, Step, Storm};
 use crate::storm;
 
 pub fn run_all(port: &Port, cases: &[(usize, Script)]) {
+    let files = around::Files::now();
     for (case, script) in cases {
         port.report(&Report::Begin { case: *case });
         let mut stage = Stage::new(port, *case);
         stage.play(script);
         stage.clear(script.steps.len());
+        let restored = files
+            .as_ref()
+            .map_err(ToString::to_string)
+            .and_then(|files| files.restore().map_err(|e| format!("removing its files: {e}")));
+        if let Err(why) = restored {
+            port.report(&Report::Failed { step: script.steps.len(), why });
+        }
         port.report(&Report::End { case: *case });
     }
 }
