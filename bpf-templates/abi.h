@@ -198,7 +198,14 @@ struct value {
 #define VALUE_UNSIGNED 1 /* an integer, extended by its type to 8 bytes */
 #define VALUE_SIGNED 2
 #define VALUE_TEXT 3       /* a path, or a string without its NUL */
-#define VALUE_UNREADABLE 1 /* a flag: a memfd, unlinked, longer than 4096 bytes, disconnected, not mapped; it has no bytes */
+#define VALUE_SOCKET 4     /* struct value_socket */
+#define VALUE_UNREADABLE 1 /* a flag: a memfd, unlinked, longer than 4096 bytes, disconnected, not mapped; its bytes, if it has any, say nothing */
+/* A socket, or an address: as that of the source. Numbers in host order; an address of IPv4 has its first four bytes. */
+struct value_socket {
+	u8 family, state;
+	u16 protocol, source_port, destination_port;
+	u64 source[2], destination[2];
+};
 #define EVENT_TAIL 64      /* words of a record behind its text: values of a fixed length, then ACT words */
 #define TEXT_MAX 4096
 #define TEXT_ROOM 512 /* a slot of scratch memory ends so far behind its last text (event.h) */

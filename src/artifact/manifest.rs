@@ -518,6 +518,9 @@ pub enum Form {
     Signed,
     /// A path, or a string without its NUL.
     Text,
+    /// A socket, or an address as that of a source: family and state (1 byte each), protocol, source port and
+    /// destination port (2 bytes each), source and destination address (16 bytes each; of IPv4 the first four).
+    Socket,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

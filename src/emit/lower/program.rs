@@ -314,6 +314,10 @@ impl Body<'_> {
                     continue;
                 }
                 values::Place::Text => text = param,
+                values::Place::Tail { word } if value.form == Form::Socket => {
+                    let name = self.socket_value(value.param);
+                    self.step(name, &[param, i64::from(word)], None);
+                }
                 values::Place::Tail { word } => {
                     self.step("value_integer", &[param, i64::from(word), event_type(value)], None);
                 }
@@ -324,6 +328,16 @@ impl Body<'_> {
         let post = if self.operation.attach.targets.len() > 1 { "post_of_several" } else { "post" };
         self.step(post, &[operation, text, count, tail], None);
         self.steps.push(Step::Bind(unposted));
+    }
+
+    fn socket_value(&self, param: u8) -> &'static str {
+        let is_it = |s: &&Subject| s.param == param && s.ty.class() == Some(Class::Flow);
+        let subject = *self.operation.subjects.iter().find(is_it).expect("a value of a subject");
+        match (subject.ty, self.typed(subject)) {
+            (ArgType::Sockaddr, _) => "value_sockaddr",
+            (_, true) => "value_sock_typed",
+            (_, false) => "value_sock_probed",
+        }
     }
 
     fn tail_words(&self) -> i64 {
