@@ -88,6 +88,16 @@ struct mask_table {
 };
 #define MASKS_MAX 8
 
+/*
+ * Internet addresses, as pieces that ascend: first those of IPv4, whose atoms are 1..count4, then those of IPv6.
+ * A piece of IPv4 is first << 32 | last.  Of IPv6 there are the first addresses of all pieces, each as its upper and its
+ * lower half, then the last ones.  What has no address has the atom behind all others.
+ */
+struct address_table {
+	u32 count4, count6;
+	u64 ranges[]; /* count4, then 4 * count6 */
+};
+
 /* ---- Node: one per generation, shared by all operations, written by the loader (.bss, symbol `node`) -
  * header, then cgroup slots, then for each operation u32 heads[set] at an offset that its program knows,
  * then set blocks.
@@ -188,7 +198,14 @@ struct value {
 #define VALUE_UNSIGNED 1 /* an integer, extended by its type to 8 bytes */
 #define VALUE_SIGNED 2
 #define VALUE_TEXT 3       /* a path, or a string without its NUL */
-#define VALUE_UNREADABLE 1 /* a flag: a memfd, unlinked, longer than 4096 bytes, disconnected, not mapped; it has no bytes */
+#define VALUE_SOCKET 4     /* struct value_socket */
+#define VALUE_UNREADABLE 1 /* a flag: a memfd, unlinked, longer than 4096 bytes, disconnected, not mapped; its bytes, if it has any, say nothing */
+/* A socket, or an address: as that of the source. Numbers in host order; an address of IPv4 has its first four bytes. */
+struct value_socket {
+	u8 family, state;
+	u16 protocol, source_port, destination_port;
+	u64 source[2], destination[2];
+};
 #define EVENT_TAIL 64      /* words of a record behind its text: values of a fixed length, then ACT words */
 #define TEXT_MAX 4096
 #define TEXT_ROOM 512 /* a slot of scratch memory ends so far behind its last text (event.h) */

@@ -19,10 +19,12 @@
 #include "reader.h"
 #include "syscall.h"
 #include "int.h"
+#include "flow.h"
 #include "text.h"
 #include "string.h"
 #include "trie.h"
 #include "act.h"
 #include "event.h"
+#include "flow_value.h"
 
 char license_[] SEC("license") = "Dual BSD/GPL";

@@ -5,14 +5,17 @@
 //! that cannot be understood is printed as such, not dropped.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use serde_json::{Value, json};
 use tetrafold::artifact::abi::{self, Word};
 use tetrafold::artifact::event::{Content, RawValue, Record};
 use tetrafold::artifact::manifest::{Manifest, Operation, Policy, PolicyArg, PolicyHook};
+use tetrafold::artifact::projection::Flow;
 use tetrafold::vocab::Vocabulary;
 use tetrafold::vocab::arg_type::{ArgType, Class};
+use tetrafold::vocab::network::{Family, Protocol, State};
 
 use crate::say;
 
@@ -45,6 +48,7 @@ struct Argument {
 enum Shown {
     Integer(u64),
     Text(String),
+    Socket(Flow),
     Unreadable,
 }
 
@@ -135,6 +139,7 @@ fn argument(value: &RawValue<'_>) -> Option<Argument> {
     let content = match value.content()? {
         Content::Integer(number) => Shown::Integer(number),
         Content::Text(text) => Shown::Text(String::from_utf8_lossy(text).into_owned()),
+        Content::Socket(flow) => Shown::Socket(flow),
         Content::Unreadable => Shown::Unreadable,
     };
     (value.source == abi::VALUE_ARGUMENT).then_some(Argument { index: value.index.into(), content })
@@ -154,6 +159,34 @@ fn shown(arg: &PolicyArg, value: &Argument) -> Option<Value> {
     match (&value.content, ty.class()?) {
         (Shown::Integer(register), Class::Int { .. }) => Some(json!(ty.shown(*register))),
         (Shown::Text(text), Class::Text | Class::Path) => Some(json!(text)),
-        (Shown::Integer(_) | Shown::Text(_) | Shown::Unreadable, _) => None,
+        (Shown::Socket(flow), Class::Flow) => Some(socket(*flow, ty)),
+        (Shown::Integer(_) | Shown::Text(_) | Shown::Socket(_) | Shown::Unreadable, _) => None,
+    }
+}
+
+/// Names where there are some. An address has no more than its port.
+fn socket(flow: Flow, ty: ArgType) -> Value {
+    let end = |address: Option<IpAddr>, port: u16| match address {
+        Some(address) => json!(SocketAddr::new(address, port).to_string()),
+        None => Value::Null,
+    };
+    let family = named::<Family>(flow.family, |known| known.number());
+    let source = end(flow.source_address, flow.source_port);
+    if ty == ArgType::Sockaddr {
+        return json!({"family": family, "address": source});
+    }
+    json!({
+        "family": family,
+        "protocol": named::<Protocol>(flow.protocol, |known| known.number()),
+        "state": named::<State>(flow.state.into(), |known| known.number()),
+        "source": source,
+        "destination": end(flow.destination_address, flow.destination_port),
+    })
+}
+
+fn named<V: Vocabulary>(number: u16, of: impl Fn(V) -> u16) -> Value {
+    match V::ALL.iter().find(|known| of(**known) == number) {
+        Some(known) => json!(known.name()),
+        None => json!(number),
     }
 }

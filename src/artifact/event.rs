@@ -4,7 +4,10 @@
 //! that is not exactly as long as its parts, or of another event ABI. What a value or a word means is for the reader,
 //! who has the manifest of its generation.
 
-use super::abi::{self, EVENT_ABI, u8_at, u32_at, u64_at};
+use std::net::IpAddr;
+
+use super::abi::{self, EVENT_ABI, u8_at, u16_at, u32_at, u64_at};
+use super::projection::Flow;
 
 /// A record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +37,7 @@ pub struct RawValue<'a> {
     pub source: u32,
     /// Which one of the source.
     pub index: u8,
-    /// `VALUE_UNSIGNED`, `VALUE_SIGNED`, `VALUE_TEXT`.
+    /// `VALUE_UNSIGNED`, `VALUE_SIGNED`, `VALUE_TEXT`, `VALUE_SOCKET`.
     pub form: u32,
     /// `VALUE_UNREADABLE`.
     pub flags: u32,
@@ -47,6 +50,7 @@ pub enum Content<'a> {
     /// Extended to 64 bits.
     Integer(u64),
     Text(&'a [u8]),
+    Socket(Flow),
     Unreadable,
 }
 
@@ -98,6 +102,8 @@ impl<'a> RawValue<'a> {
     pub fn content(&self) -> Option<Content<'a>> {
         match (self.form, self.flags) {
             (_, abi::VALUE_UNREADABLE) if self.bytes.is_empty() => Some(Content::Unreadable),
+            (abi::VALUE_SOCKET, abi::VALUE_UNREADABLE) => Some(Content::Unreadable),
+            (abi::VALUE_SOCKET, 0) => socket(self.bytes).map(Content::Socket),
             (abi::VALUE_UNSIGNED | abi::VALUE_SIGNED, 0) => {
                 Some(Content::Integer(u64::from_le_bytes(self.bytes.try_into().ok()?)))
             }
@@ -106,6 +112,36 @@ impl<'a> RawValue<'a> {
         }
     }
 }
+
+/// `struct value_socket`.
+fn socket(bytes: &[u8]) -> Option<Flow> {
+    use abi::value_socket as at;
+    if bytes.len() != at::SIZE {
+        return None;
+    }
+    let family = u16::from(u8_at(bytes, at::FAMILY)?);
+    let address = |place: usize| -> Option<IpAddr> {
+        let bytes = bytes.get(place..place + 16)?;
+        match family {
+            AF_INET => Some(IpAddr::from(<[u8; 4]>::try_from(&bytes[..4]).ok()?)),
+            AF_INET6 => Some(IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?)),
+            _ => None,
+        }
+    };
+    Some(Flow {
+        family,
+        state: u8_at(bytes, at::STATE)?,
+        protocol: u16_at(bytes, at::PROTOCOL)?,
+        source_port: u16_at(bytes, at::SOURCE_PORT)?,
+        destination_port: u16_at(bytes, at::DESTINATION_PORT)?,
+        source_address: address(at::SOURCE),
+        destination_address: address(at::DESTINATION),
+    })
+}
+
+/// Source: Linux, include/linux/socket.h.
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
 
 #[cfg(test)]
 mod tests;

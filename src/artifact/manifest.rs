@@ -22,6 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::digest::{Digest, FileRef};
+use super::projection::Projection;
 pub use super::table::Table;
 pub use check::ManifestError;
 pub use policies::*;
@@ -175,6 +176,9 @@ pub struct OperationArg {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Dimension {
     pub subject: Subject,
+    /// What of it is compared; left out: all of it.
+    #[serde(default, skip_serializing_if = "Projection::is_whole")]
+    pub projection: Projection,
     /// Of a number: how much of the register is compared. Policies may declare one argument with several types.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub integer: Option<Integer>,
@@ -514,6 +518,9 @@ pub enum Form {
     Signed,
     /// A path, or a string without its NUL.
     Text,
+    /// A socket, or an address as that of a source: family and state (1 byte each), protocol, source port and
+    /// destination port (2 bytes each), source and destination address (16 bytes each; of IPv4 the first four).
+    Socket,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

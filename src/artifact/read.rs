@@ -296,6 +296,7 @@ fn check_list(
         .hooks
         .iter()
         .filter(|hook| hook.operation == operation && hook.scope.unwrap_or(policy.scope) == scope)
+        .filter(|hook| hook.first_selector == list.first_selector)
         .collect();
     if of_scope.is_empty() {
         return Err(refused("a list of a policy that the scope does not have"));

@@ -5,6 +5,7 @@ use super::digest::{Digest, FileKind, Files};
 use super::manifest::*;
 use super::node::layout::{OperationBlocks, layout};
 use super::node::sizing::Capacity;
+use super::projection::Projection;
 use super::scope_block::{Builder, DecisionList, ScopeBlock, ScopeBlocks};
 
 pub struct Sample {
@@ -21,6 +22,7 @@ pub fn allowlists(policies: u32, distinct: u32, listed: u32) -> Sample {
     let mut files = Files::default();
     let dimension = Dimension {
         subject: Subject::Argument(0),
+        projection: Projection::Whole,
         integer: None,
         family: Table::Path,
         atoms: distinct,
@@ -113,7 +115,8 @@ fn allowlist(builder: &mut Builder, policy: u32, distinct: u32, listed: u32) -> 
     let act = Act { flags: ACT_POST | ACT_OVERRIDE, value: -1, record: policy };
     let words = [Word::Test { dimension: 0, skip: 1, row: row.code() }, Word::Skip(2), Word::Act(act)];
     let words = words.into_iter().map(Word::encode).chain([0]).collect();
-    ScopeBlock { needs: 1, quiet: vec![Some(row)], lists: vec![DecisionList { rank: policy, words }] }
+    let list = DecisionList { rank: policy, first_selector: 0, words };
+    ScopeBlock { needs: 1, quiet: vec![Some(row)], lists: vec![list] }
 }
 
 fn scope(number: u32) -> Scope {

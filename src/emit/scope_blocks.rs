@@ -51,7 +51,7 @@ fn block(
                     Word::Skip { skip } => words.push(AbiWord::Skip(*skip).encode()),
                 }
             }
-            DecisionList { rank, words }
+            DecisionList { rank, first_selector: of.first_selector, words }
         })
         .collect();
     ScopeBlock { needs: code.needs, quiet, lists }

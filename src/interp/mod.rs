@@ -6,11 +6,14 @@
 mod program;
 mod workload;
 
+use std::net::IpAddr;
+
 use crate::diag::Diagnostics;
 use crate::fold::ir::{self, Attach};
 use crate::platform::Target;
 use crate::policy::{Condition, Identity, Mode, PolicySet, Selector, ShownAction, Source, Values};
 use crate::vocab::arg_type::Class;
+use crate::vocab::condition::{Flow, Projection};
 
 pub use program::run_plan;
 pub use workload::{Workload, applies};
@@ -32,7 +35,9 @@ pub enum Value {
     Int(u64),
     /// A string without its NUL, or the path that the task sees.
     Text(Vec<u8>),
-    /// A path or string that cannot be read.
+    /// A socket.
+    Flow(Flow),
+    /// What cannot be read.
     Unreadable,
 }
 
@@ -115,8 +120,42 @@ fn matches(
     match value {
         // A negated condition on what cannot be read holds where something is enforced: an allowlist
         // must not let it through. Elsewhere it does not hold, as in Tetragon.
-        Some(Value::Unreadable) | None => filter.negated && enforces,
+        Some(Value::Unreadable) | None => filter.projection.is_whole() && filter.negated && enforces,
+        Some(Value::Flow(flow)) => {
+            part(filter.projection, *flow).is_some_and(|part| filter.negated != fits(&filter.values, part))
+        }
         Some(value) => filter.negated != any_value(set, &filter.values, class, value),
+    }
+}
+
+/// A part of a socket.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Number(u64),
+    Address(IpAddr),
+}
+
+/// `None`: the socket has no such part, and no condition on it holds, negated or not.
+fn part(projection: Projection, flow: Flow) -> Option<Part> {
+    let number = |number: u16| Some(Part::Number(number.into()));
+    match projection {
+        Projection::SourcePort => number(flow.source_port),
+        Projection::DestinationPort => number(flow.destination_port),
+        Projection::Protocol => number(flow.protocol),
+        Projection::Family => number(flow.family),
+        Projection::State => number(flow.state.into()),
+        Projection::SourceAddress => flow.source_address.map(Part::Address),
+        Projection::DestinationAddress => flow.destination_address.map(Part::Address),
+        Projection::Whole | Projection::FileType | Projection::Gained => None,
+    }
+}
+
+fn fits(values: &Values, part: Part) -> bool {
+    match (values, part) {
+        (Values::Intervals(all), Part::Number(number)) => all.iter().any(|i| i.contains(number)),
+        // An address of the other family lies in no network.
+        (Values::Addresses(all), Part::Address(address)) => all.iter().any(|range| range.contains(address)),
+        _ => false,
     }
 }
 
@@ -144,7 +183,8 @@ fn any_value(set: &PolicySet, test: &Values, class: Option<Class>, value: &Value
         }
         (Values::Path(_) | Values::Text(_) | Values::Prefix(_) | Values::Postfix(_), Value::Int(_))
         | (Values::Intervals(_) | Values::AnyBit(_), Value::Text(_))
-        | (_, Value::Unreadable) => false,
+        | (Values::Addresses(_), Value::Int(_) | Value::Text(_))
+        | (_, Value::Flow(_) | Value::Unreadable) => false,
     }
 }
 

@@ -16,8 +16,8 @@ const OWN_LISTS: &[(&str, &[&str])] =
 /// Modules outside the order that a module of the order may name.
 const EXTRA: &[(&str, &[&str])] = &[
     ("source", &["diag"]),
-    // Which tables there are is described once; the rest of the compiler knows it by `vocab::condition`.
-    ("vocab", &["artifact::table"]),
+    // Which tables and parts of arguments there are is described once; the rest of the compiler knows it by `vocab::condition`.
+    ("vocab", &["artifact::table", "artifact::projection"]),
     // Limits that a program and the plan share are numbers of `abi.h`.
     ("fold", &["artifact::abi"]),
     // The format of type information is described once.

@@ -42,6 +42,7 @@ const NUMBERS: &[(&str, u64)] = &[
     ("VALUE_UNSIGNED", VALUE_UNSIGNED as u64),
     ("VALUE_SIGNED", VALUE_SIGNED as u64),
     ("VALUE_TEXT", VALUE_TEXT as u64),
+    ("VALUE_SOCKET", VALUE_SOCKET as u64),
     ("VALUE_UNREADABLE", VALUE_UNREADABLE as u64),
     ("TEXT_MAX", TEXT_MAX as u64),
     ("TEXT_ROOM", TEXT_ROOM as u64),

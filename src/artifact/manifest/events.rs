@@ -27,8 +27,12 @@ const VALUE: [(&str, u32); 5] = [("source", 1), ("index", 1), ("form", 1), ("fla
 const KINDS: [(&str, u32); 2] = [("policy", abi::EVENT_POLICY), ("part", abi::EVENT_PART)];
 const SOURCES: [(&str, u32); 1] = [("argument", abi::VALUE_ARGUMENT)];
 /// As [`Form`] names them.
-const FORMS: [(&str, u32); 3] =
-    [("unsigned", abi::VALUE_UNSIGNED), ("signed", abi::VALUE_SIGNED), ("text", abi::VALUE_TEXT)];
+const FORMS: [(&str, u32); 4] = [
+    ("unsigned", abi::VALUE_UNSIGNED),
+    ("signed", abi::VALUE_SIGNED),
+    ("text", abi::VALUE_TEXT),
+    ("socket", abi::VALUE_SOCKET),
+];
 const FLAGS: [(&str, u32); 1] = [("unreadable", abi::VALUE_UNREADABLE)];
 
 /// name, bits, signed; from bit 0 on (`ACT` words).
@@ -67,6 +71,7 @@ impl Form {
             Form::Unsigned => abi::VALUE_UNSIGNED,
             Form::Signed => abi::VALUE_SIGNED,
             Form::Text => abi::VALUE_TEXT,
+            Form::Socket => abi::VALUE_SOCKET,
         }
     }
 
@@ -74,6 +79,7 @@ impl Form {
     pub fn fixed_bytes(self) -> Option<u32> {
         match self {
             Form::Unsigned | Form::Signed => Some(8),
+            Form::Socket => Some(abi::value_socket::SIZE as u32),
             Form::Text => None,
         }
     }
@@ -115,7 +121,7 @@ mod tests {
 
     #[test]
     fn forms_have_the_names_and_numbers_of_the_list() {
-        for form in [Form::Unsigned, Form::Signed, Form::Text] {
+        for form in [Form::Unsigned, Form::Signed, Form::Text, Form::Socket] {
             let name = serde_json::to_value(form).unwrap();
             let listed = FORMS.iter().find(|(_, number)| *number == form.number());
             assert_eq!(listed.map(|(name, _)| serde_json::json!(name)), Some(name));

@@ -11,6 +11,7 @@ use super::sizing::Capacity;
 use super::*;
 use crate::abi::{ACT_POST, Act, ROW_INVERT, ROW_LIST, Word, u32_at, u64_at};
 use crate::manifest::*;
+use crate::projection::Projection;
 use crate::sample::allowlists;
 use crate::scope_block::{Builder, DecisionList, RowRef, ScopeBlock};
 
@@ -159,6 +160,7 @@ fn fixture(policies: Vec<Lists>, pods: u32) -> Fixture {
 fn fixture_of(policies: Vec<Lists>, scopes: Vec<Scope>, capacity: Capacity) -> Fixture {
     let dimension = |d: usize, rows, merges_unreadable| Dimension {
         subject: Subject::Argument(d as u32),
+        projection: Projection::Whole,
         integer: None,
         family: Table::Path,
         atoms: ATOMS[d],
@@ -209,7 +211,8 @@ fn block(builder: &mut Builder, policy: u32, rank: u32, lists: &Lists) -> ScopeB
     let mut first = 0;
     let mut encoded = vec![];
     for list in lists {
-        encoded.push(DecisionList { rank, words: words(builder, policy, first, list) });
+        let words = words(builder, policy, first, list);
+        encoded.push(DecisionList { rank, first_selector: first.into(), words });
         first += list.len() as u8;
     }
     ScopeBlock { needs: 0b11, quiet, lists: encoded }
@@ -586,6 +589,22 @@ fn a_set_holds_as_many_scopes_as_there_are() {
     assert_eq!(fixture.acts(&mut bytes, &[], [0, 0]), host);
 }
 
+/// Its second hook has the first scope, as two `matchWorkloads` in the order of their keys may give.
+#[test]
+fn hooks_of_one_policy_run_in_their_order_whatever_their_scopes() {
+    let mut fixture = fixture(vec![vec![]; 2], 4);
+    let mut builder = Builder::new(0, 2);
+    for (scope, first_selector) in [(0, 1), (1, 0)] {
+        let record = record(100, first_selector as u8);
+        let act = Word::Act(Act { flags: ACT_POST, value: 0, record }).encode();
+        let lists = vec![DecisionList { rank: 0, first_selector, words: vec![act, 0] }];
+        builder.scope(scope, &ScopeBlock { needs: 0, quiet: vec![None; 2], lists });
+    }
+    fixture.blocks = Arc::new([ScopeBlocks::read(&builder.finish(), 0, &ATOMS).unwrap()]);
+    let mut bytes = new(&fixture, &[workload(&[0], &[0, 1])]).unwrap().bytes().to_vec();
+    assert_eq!(fixture.acts(&mut bytes, &ids(&[0]), [0, 0]), [(100, 0), (100, 1)]);
+}
+
 /// As many rounds as a program's loop has: one more list, and what is behind it would be passed over in silence.
 #[test]
 fn more_words_than_a_program_runs_are_refused_and_the_workload_named() {
@@ -597,7 +616,7 @@ fn more_words_than_a_program_runs_are_refused_and_the_workload_named() {
     let mut builder = Builder::new(0, 2);
     for (rank, scope) in [1, 3].into_iter().enumerate() {
         let words = [act, 0].repeat(abi::SET_WORDS_MAX / 4);
-        let lists = vec![DecisionList { rank: rank as u32, words }];
+        let lists = vec![DecisionList { rank: rank as u32, first_selector: 0, words }];
         builder.scope(scope, &ScopeBlock { needs: 0, quiet: vec![None; 2], lists });
     }
     fixture.blocks = Arc::new([ScopeBlocks::read(&builder.finish(), 0, &ATOMS).unwrap()]);

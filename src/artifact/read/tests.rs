@@ -57,7 +57,7 @@ fn lists_of_other_policies_are_refused() {
         let Sample { mut manifest, mut files } = sample();
         let mut builder = Builder::new(OPERATION, 1);
         let act = Word::Act(Act { flags: ACT_POST, value: 0, record }).encode();
-        let lists = vec![DecisionList { rank, words: vec![act, 0] }];
+        let lists = vec![DecisionList { rank, first_selector: 0, words: vec![act, 0] }];
         builder.scope(scope, &ScopeBlock { needs: 0, quiet: vec![None], lists });
         manifest.operations[0].scope_blocks = files.add(FileKind::Image, builder.finish());
         open(&manifest.to_json(), &files).map_err(|error| error.to_string())

@@ -22,7 +22,10 @@ fn block(builder: &mut Builder) -> ScopeBlock {
     ScopeBlock {
         needs: 0b11,
         quiet: vec![Some(some), None, None],
-        lists: vec![DecisionList { rank: 2, words: first }, DecisionList { rank: 2, words: second }],
+        lists: vec![
+            DecisionList { rank: 2, first_selector: 0, words: first },
+            DecisionList { rank: 2, first_selector: 2, words: second },
+        ],
     }
 }
 
@@ -67,8 +70,9 @@ fn lists_that_a_program_could_not_follow_are_refused() {
     assert!(refusal(|_, b| b.lists[0].words[4] = 15).contains("says nothing"));
     assert!(refusal(|_, b| b.needs = 0b01).contains("not read"));
     assert!(refusal(|_, b| b.needs = 0b1011).contains("dimension"));
-    assert!(refusal(|_, b| b.lists[1].rank = 1).contains("rank"));
-    assert!(refusal(|_, b| b.lists.clear()).contains("rank"));
+    assert!(refusal(|_, b| b.lists[1].rank = 1).contains("order"));
+    assert!(refusal(|_, b| b.lists[1].first_selector = 0).contains("order"));
+    assert!(refusal(|_, b| b.lists.clear()).contains("order"));
 }
 
 #[test]

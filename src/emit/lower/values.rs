@@ -50,14 +50,27 @@ pub fn of(operation: &Operation, unit: &Unit) -> Vec<Carried> {
         }
     }
     let mut word = 0;
-    let integers = widest.into_iter().map(|(param, (width, signed))| {
-        let form = if signed { Form::Signed } else { Form::Unsigned };
-        let value = Carried { param, form, width: Some(width), place: Place::Tail { word } };
+    let mut sockets: Vec<u8> = vec![];
+    for subject in operation.subjects.iter().filter(|s| s.ty.class() == Some(Class::Flow)) {
+        if !sockets.contains(&subject.param) {
+            sockets.push(subject.param);
+        }
+    }
+    sockets.sort_unstable();
+    let mut place = |param: u8, form: Form, width: Option<u8>| {
+        let value = Carried { param, form, width, place: Place::Tail { word } };
         word += words(form);
         value
-    });
+    };
+    let integers: Vec<Carried> = widest
+        .into_iter()
+        .map(|(param, (width, signed))| {
+            place(param, if signed { Form::Signed } else { Form::Unsigned }, Some(width))
+        })
+        .collect();
+    let sockets: Vec<Carried> = sockets.into_iter().map(|param| place(param, Form::Socket, None)).collect();
     let (parts, first): (Vec<_>, Vec<_>) = texts.partition(|v| matches!(v.place, Place::Part { .. }));
-    parts.into_iter().chain(first).chain(integers).collect()
+    parts.into_iter().chain(first).chain(integers).chain(sockets).collect()
 }
 
 /// Words of the tail that values take.
@@ -65,8 +78,10 @@ pub fn tail_words(values: &[Carried]) -> u32 {
     values.iter().filter(|v| matches!(v.place, Place::Tail { .. })).map(|v| words(v.form)).sum()
 }
 
-// Integers of all arguments leave room for the ACT words that always find some.
-const _: () = assert!(2 * abi::EVENT_ARGS + abi::EVENT_ENTRIES <= abi::EVENT_TAIL);
+// Sockets, the largest of them, in all arguments leave room for the ACT words that always find some.
+const _: () = assert!(
+    (1 + abi::value_socket::SIZE as u32 / 8) * abi::EVENT_ARGS + abi::EVENT_ENTRIES <= abi::EVENT_TAIL
+);
 
 /// A value of the tail with its header.
 fn words(form: Form) -> u32 {
@@ -78,6 +93,6 @@ fn words(form: Form) -> u32 {
 fn integer(subject: Subject) -> Option<(u8, bool)> {
     match subject.ty.class()? {
         Class::Int { bytes, signed } => Some((subject.ty.event_bytes(bytes), signed)),
-        Class::Text | Class::Path => None,
+        Class::Text | Class::Path | Class::Flow => None,
     }
 }

@@ -5,12 +5,16 @@
 //! a finite one, so two sets are equal if they agree on every atom that either names and on one that neither
 //! names; that keeps the cost linear in what is written down.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use indexmap::IndexMap;
 
 use super::read::{Atoms, DecodedAct, DecodedList, DecodedOperation, DecodedRule, DecodedScope, Row};
 use crate::artifact::manifest::Integer;
 use crate::fold::opt::Omission;
-use crate::policy::{Condition, Hook, Interval, Mode, PolicySet, ScopeId, Selector, Source, StrId, Values};
+use crate::policy::{
+    AddressRange, Condition, Hook, Interval, Mode, PolicySet, ScopeId, Selector, Source, StrId, Values,
+};
 use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::condition::Table;
 
@@ -45,6 +49,8 @@ struct Spelling {
     pieces: Vec<Interval>,
     /// Of bit i of an atom.
     masks: Vec<u64>,
+    /// Of atom i + 1.
+    addresses: Vec<AddressRange>,
 }
 
 impl Spelling {
@@ -68,6 +74,35 @@ impl Spelling {
             return Err((format!("the numbers {interval}"), "no piece for some of them".to_string()));
         }
         Ok(from as u32 + 1..to as u32 + 1)
+    }
+
+    /// The same of addresses.
+    fn atoms_of_addresses(&self, range: AddressRange) -> Result<std::ops::Range<u32>, Difference> {
+        let from = self.addresses.partition_point(|piece| piece.last < range.first);
+        let to = self.addresses.partition_point(|piece| piece.first <= range.last);
+        let mut wanted = Some(range.first);
+        for piece in &self.addresses[from..to.max(from)] {
+            if wanted != Some(piece.first) || piece.last > range.last {
+                return Err((format!("the addresses {range}"), format!("a piece {piece}")));
+            }
+            wanted = behind(piece.last);
+        }
+        if wanted != behind(range.last) {
+            return Err((format!("the addresses {range}"), "no piece for some of them".to_string()));
+        }
+        Ok(from as u32 + 1..to as u32 + 1)
+    }
+}
+
+/// The next address of the same family.
+fn behind(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(address) => {
+            address.to_bits().checked_add(1).map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits)))
+        }
+        IpAddr::V6(address) => {
+            address.to_bits().checked_add(1).map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits)))
+        }
     }
 }
 
@@ -121,16 +156,17 @@ fn mismatch(
 }
 
 fn spell(set: &PolicySet, table: Table, atoms: &Atoms) -> Spelling {
-    let mut spelling =
-        Spelling { table, count: atoms.count(), strings: vec![], pieces: vec![], masks: vec![] };
+    let (strings, pieces, masks, addresses) = (vec![], vec![], vec![], vec![]);
+    let mut spelling = Spelling { table, count: atoms.count(), strings, pieces, masks, addresses };
     match atoms {
         Atoms::Pieces(pieces) => spelling.pieces.clone_from(pieces),
         Atoms::Masks(masks) => spelling.masks.clone_from(masks),
+        Atoms::Addresses(pieces) => spelling.addresses.clone_from(pieces),
         Atoms::Strings(values) => {
             for (i, bytes) in values.iter().enumerate() {
                 let atom = i as u32 + 1;
                 match table {
-                    Table::Path | Table::Text | Table::Intervals | Table::AnyBit => {
+                    Table::Path | Table::Text | Table::Intervals | Table::AnyBit | Table::Address => {
                         if let Some(StrId(s)) = set.strings.find(bytes) {
                             spelling.strings.push((s, atom));
                         }
@@ -290,7 +326,7 @@ impl Checker<'_> {
         let ty = self.claim.hook.args[arg].ty;
         let reading = match ty.class() {
             Some(Class::Int { bytes, signed }) => Ok(Integer { bytes, signed }),
-            Some(Class::Text | Class::Path) | None => Err(ty),
+            Some(Class::Text | Class::Path | Class::Flow) | None => Err(ty),
         };
         (self.claim.params[arg], reading)
     }
@@ -302,7 +338,12 @@ impl Checker<'_> {
         self.operation
             .dimensions
             .iter()
-            .position(|d| d.param == param && d.table == table && d.integer == integer)
+            .position(|d| {
+                d.param == param
+                    && d.table == table
+                    && d.projection == filter.projection
+                    && d.integer == integer
+            })
             .ok_or_else(|| (format!("a {table:?} test on argument {param}"), "no such dimension".to_string()))
     }
 
@@ -310,7 +351,7 @@ impl Checker<'_> {
     fn witnesses(&self, d: usize, named: impl Iterator<Item = u32>, rows: &[&Row]) -> Vec<u32> {
         let s = &self.spellings[d];
         let mut out: Vec<u32> = vec![0];
-        if s.table.holds_texts() {
+        if s.table.holds_texts() || !self.operation.dimensions[d].projection.is_whole() {
             out.push(s.count + 1);
         }
         out.extend(named);
@@ -340,6 +381,11 @@ impl Checker<'_> {
                     out.extend((1..=s.count).filter(|atom| atom >> bit & 1 == 1));
                 }
             }
+            Values::Addresses(ranges) => {
+                for range in ranges {
+                    out.extend(s.atoms_of_addresses(*range)?);
+                }
+            }
             Values::Path(values)
             | Values::Text(values)
             | Values::Prefix(values)
@@ -353,8 +399,9 @@ impl Checker<'_> {
 
     fn holds(&self, d: usize, filter: &Condition, named: &[u32], enforces: bool, atom: u32) -> bool {
         let s = &self.spellings[d];
-        if s.table.holds_texts() && atom == s.count + 1 {
-            return filter.negated && enforces;
+        if atom == s.count + 1 {
+            // What a socket lacks fits no condition.
+            return s.table.holds_texts() && filter.negated && enforces;
         }
         named.binary_search(&atom).is_ok() != filter.negated
     }
@@ -398,6 +445,8 @@ impl Checker<'_> {
             match &f.values {
                 Values::Intervals(values) => values.iter().all(|v| others.iter().any(|g| apart(*v, g))),
                 Values::AnyBit(masks) => masks.is_empty(),
+                // Never left out.
+                Values::Addresses(_) => false,
                 Values::Path(values)
                 | Values::Text(values)
                 | Values::Prefix(values)
@@ -430,8 +479,8 @@ impl Checker<'_> {
             (Postfix(_), Postfix(w)) => !some(w, &|w| v.ends_with(w) || w.ends_with(v)),
             (Prefix(_), Path(_) | Text(_) | Postfix(_))
             | (Postfix(_), Path(_) | Text(_) | Prefix(_))
-            | (Values::Intervals(_) | Values::AnyBit(_), _)
-            | (_, Values::Intervals(_) | Values::AnyBit(_)) => false,
+            | (Values::Intervals(_) | Values::AnyBit(_) | Values::Addresses(_), _)
+            | (_, Values::Intervals(_) | Values::AnyBit(_) | Values::Addresses(_)) => false,
         }
     }
 
@@ -459,6 +508,7 @@ impl Checker<'_> {
             Atoms::Strings(v) => v.get(atom).map(|b| format!("`{}`", String::from_utf8_lossy(b))),
             Atoms::Pieces(v) => v.get(i).map(ToString::to_string),
             Atoms::Masks(v) => Some(bits_of(v, atom)),
+            Atoms::Addresses(v) => v.get(i).map(ToString::to_string),
         }
         .unwrap_or_else(|| "a value that cannot be read".to_string())
     }

@@ -6,8 +6,9 @@ use crate::artifact::digest::{FileRef, Files};
 use crate::artifact::manifest::{
     AttachKind, Dimension, Integer, Manifest, Operation, PolicyHook, Role, Subject, Table,
 };
+use crate::artifact::projection::Projection;
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
-use crate::policy::Interval;
+use crate::policy::{AddressRange, Interval};
 
 /// Everything about one operation that decides verdicts.
 #[derive(Clone, Debug)]
@@ -23,6 +24,7 @@ pub struct DecodedOperation {
 pub struct DecodedDimension {
     pub param: u8,
     pub table: Table,
+    pub projection: Projection,
     pub integer: Option<Integer>,
     pub atoms: Atoms,
 }
@@ -35,6 +37,8 @@ pub enum Atoms {
     Pieces(Vec<Interval>),
     /// Bit `i` of an atom is mask `i`.
     Masks(Vec<u64>),
+    /// Ascending and apart from each other.
+    Addresses(Vec<AddressRange>),
 }
 
 impl Atoms {
@@ -43,6 +47,7 @@ impl Atoms {
             Atoms::Strings(v) => v.len() as u32,
             Atoms::Pieces(v) => v.len() as u32,
             Atoms::Masks(v) => (1 << v.len()) - 1,
+            Atoms::Addresses(v) => v.len() as u32,
         }
     }
 }
@@ -128,9 +133,11 @@ fn dimension(tables: &Tables<'_>, d: &Dimension) -> Result<DecodedDimension, Str
         Table::Postfix => tables.texts(d.root, d.atoms, true).map(Atoms::Strings),
         Table::Intervals => tables.pieces(d.root, d.atoms).map(Atoms::Pieces),
         Table::AnyBit => tables.masks(d.root, d.atoms).map(Atoms::Masks),
+        Table::Address => tables.addresses(d.root, d.atoms).map(Atoms::Addresses),
     };
     let atoms = atoms.map_err(|e| e.to_string())?;
-    Ok(DecodedDimension { param: param as u8, table: d.family, integer: d.integer, atoms })
+    let (table, projection, integer) = (d.family, d.projection, d.integer);
+    Ok(DecodedDimension { param: param as u8, table, projection, integer, atoms })
 }
 
 struct ScopeReader<'a> {
@@ -166,7 +173,7 @@ impl ScopeReader<'_> {
             .hooks
             .iter()
             .filter(|h| h.operation == self.operation && h.scope.unwrap_or(policy.scope) == scope)
-            .find(|h| h.selector(record).is_some())
+            .find(|h| h.first_selector == list.first_selector && h.selector(record).is_some())
             .ok_or("a list of no hook of its scope")?;
         let rules = self.rules(&steps, hook)?;
         Ok(DecodedList { rank: list.rank, first_selector: hook.first_selector, rules })

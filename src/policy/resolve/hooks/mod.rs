@@ -28,7 +28,13 @@ pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Result<Vec
     let lists = Lists::resolve(spec, cx);
     let has_enforcers = spec.enforcers.as_ref().is_some_and(|list| !list.items.is_empty() || list.poisoned)
         || spec.incomplete;
-    let policy = PolicyCx { spec, lists, macros: Macros::of(spec), has_enforcers };
+    let selects = spec.pod_selector.is_some()
+        || spec.container_selector.is_some()
+        || spec.host_selector.is_some()
+        || spec.incomplete;
+    let is_for_every_process = kind == PolicyKind::TracingPolicy && !selects && !cx.is_template();
+    let macros = Macros::of(spec);
+    let policy = PolicyCx { spec, lists, macros, has_enforcers, is_for_every_process };
     let section = check_one_section(kind, spec, cx);
     enforcer::check(&policy, cx);
     tetragon::check_mode(spec, cx);
@@ -53,6 +59,7 @@ pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Result<Vec
     for usdt in spec.usdts.iter().flat_map(|list| &list.items) {
         user::check_usdt(&policy, usdt, cx);
     }
+    policy.lists.finish(!spec.incomplete, cx);
     section?;
     reported::all(hooks)
 }
