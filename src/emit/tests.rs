@@ -3,6 +3,7 @@
 use super::assemble;
 use super::verify;
 use crate::artifact::judge::{Argument, judge, set_of_cgroup, verdict};
+use crate::artifact::manifest::PolicySelector;
 use crate::artifact::node::{Node, Workload};
 use crate::artifact::scope_block::ScopeBlocks;
 use crate::diag::Diagnostics;
@@ -117,8 +118,10 @@ fn the_proof_sees_a_wrong_value_and_a_wrong_list() {
     other = set.clone();
     other.policies[0].hooks[0].selectors[0].number = 1;
     assert!(verify::prove(&other, &program, &certificate, &built.manifest, &built.files).is_err());
-    // Not even if the manifest says the same.
-    let mut manifest = built.manifest.clone();
-    manifest.policies[0].hooks[0].selectors[0].number = 1;
-    assert!(verify::prove(&other, &program, &certificate, &manifest, &built.files).is_err());
+    // The manifest says of which selector an action record is.
+    for change in [|s: &mut PolicySelector| s.number = 1, |s: &mut PolicySelector| s.record = 1] {
+        let mut manifest = built.manifest.clone();
+        change(&mut manifest.policies[0].hooks[0].selectors[0]);
+        assert!(verify::prove(&set, &program, &certificate, &manifest, &built.files).is_err());
+    }
 }

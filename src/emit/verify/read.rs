@@ -3,7 +3,9 @@
 use super::decode::{self, Step, Tables, Values};
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
-use crate::artifact::manifest::{AttachKind, Dimension, Integer, Manifest, Operation, Role, Subject, Table};
+use crate::artifact::manifest::{
+    AttachKind, Dimension, Integer, Manifest, Operation, PolicyHook, Role, Subject, Table,
+};
 use crate::artifact::projection::Projection;
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
 use crate::policy::{AddressRange, Interval};
@@ -163,22 +165,22 @@ impl ScopeReader<'_> {
         let steps = decode::fragment(&list.words).map_err(|e| e.to_string())?;
         let policy = self.manifest.policies.get(list.rank as usize).ok_or("a list of no policy")?;
         let first_act = steps.iter().find_map(|s| match s {
-            Step::Act { act, .. } => Some(u32::from(act.selector)),
+            Step::Act { act, .. } => Some(act.record),
             Step::Test { .. } | Step::Skip { .. } | Step::End => None,
         });
-        let selector = first_act.ok_or("a list that does nothing")?;
+        let record = first_act.ok_or("a list that does nothing")?;
         let hook = policy
             .hooks
             .iter()
             .filter(|h| h.operation == self.operation && h.scope.unwrap_or(policy.scope) == scope)
-            .find(|h| h.selector(selector).is_some())
+            .find(|h| h.first_selector == list.first_selector && h.selector(record).is_some())
             .ok_or("a list of no hook of its scope")?;
-        let rules = self.rules(&steps, policy.number, hook.first_selector)?;
+        let rules = self.rules(&steps, hook)?;
         Ok(DecodedList { rank: list.rank, first_selector: hook.first_selector, rules })
     }
 
     /// Rules from instructions: tests that all lead to the next rule, then at most one action, then out.
-    fn rules(&self, steps: &[Step], policy: u32, first_selector: u32) -> Result<Vec<DecodedRule>, String> {
+    fn rules(&self, steps: &[Step], hook: &PolicyHook) -> Result<Vec<DecodedRule>, String> {
         let mut rules = vec![];
         let mut at = 0;
         while at < steps.len() {
@@ -194,7 +196,7 @@ impl ScopeReader<'_> {
             }
             let mut act = None;
             if let Some(Step::Act { act: word, .. }) = steps.get(at) {
-                act = Some(decoded_act(word, policy, first_selector)?);
+                act = Some(decoded_act(word, hook)?);
                 at += 1;
             }
             match steps.get(at) {
@@ -211,13 +213,10 @@ impl ScopeReader<'_> {
     }
 }
 
-fn decoded_act(word: &Act, policy: u32, first_selector: u32) -> Result<DecodedAct, String> {
-    if word.policy != policy {
-        return Err(format!("an action of policy {} in a list of policy {policy}", word.policy));
-    }
-    let selector = u32::from(word.selector).checked_sub(first_selector).ok_or("an action of another hook")?;
+fn decoded_act(word: &Act, hook: &PolicyHook) -> Result<DecodedAct, String> {
+    let selector = hook.selector(word.record).ok_or("an action of another hook")?;
     Ok(DecodedAct {
-        selector: selector as u8,
+        selector: selector.number as u8,
         post: word.flags & ACT_POST != 0,
         override_value: (word.flags & ACT_OVERRIDE != 0).then_some(word.value),
         sigkill: word.flags & ACT_SIGKILL != 0,
