@@ -34,8 +34,8 @@ class Artifact:
     def files(self, value):
         if isinstance(value, dict) and {"path", "sha256", "bytes"} <= value.keys():
             yield self.file(value)
-        for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else []:
-            yield from self.files(part)
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+        yield from (file for part in parts for file in self.files(part))
 
 
 class Tables:
@@ -65,16 +65,13 @@ class Tables:
         return next((before + i + 1 for i, (first, last) in enumerate(ranges) if first <= number <= last), 0)
 
     def path(self, node, path):
-        """From the last component to the first; the weights along the way add up to the atom."""
-        if not path.startswith(b"/"):
-            return 0
         atom = 1
         for component in reversed(path[1:].split(b"/")) if path != b"/" else []:
             edge = self.edge(node, component)
             if edge is None:
                 return 0
             node, atom = u32(self.b, edge), atom + (u32(self.b, edge + 4) >> 8)
-        return atom if node & 1 else 0
+        return atom if node & 1 and path.startswith(b"/") else 0
 
     def edge(self, node, component):
         at = node & ~7
@@ -104,8 +101,7 @@ class Tables:
             length = self.b[at + 4]
             if self.b[at + 8:at + 8 + length] != text[read:read + length]:
                 break
-            read += length
-            atom = u32(self.b, at)
+            read, atom = read + length, u32(self.b, at)
             longest = atom or longest
             if read == len(text):
                 return atom if family == "text" else longest
@@ -120,7 +116,7 @@ class Tables:
 
 class ScopeBlocks:
     def __init__(self, data):
-        assert data[:4] == b"FSCB" and u32(data, 4) == 1, "no scope blocks"
+        assert data[:4] == b"FSCB" and u32(data, 4) == 2, "no scope blocks"
         self.operation, self.dimensions, scopes, rows, ids, words = struct.unpack_from("<6I", data, 8)
         at = 64
         index = [struct.unpack_from("<2I", data, at + 8 * i) for i in range(scopes)]
@@ -139,9 +135,9 @@ class ScopeBlocks:
     def block(self, at):
         count, at = self.words[at] >> 32, at + 1 + -(-self.dimensions // 2)
         for _ in range(count):
-            rank, length = self.words[at] & NONE, self.words[at] >> 32
-            yield rank, self.words[at + 1:at + 1 + length]
-            at += 1 + length
+            word, length = self.words[at:at + 2]
+            yield (word & NONE, word >> 32), self.words[at + 2:at + 2 + length]
+            at += 2 + length
 
     def decide(self, scopes, atoms):
         lists = [found for scope in scopes for found in self.lists.get(scope, [])]
@@ -149,45 +145,49 @@ class ScopeBlocks:
             at = 0
             while at < len(words):
                 word = words[at]
-                op, second, third, high = word & 15, word >> 8 & 255, word >> 16 & 65535, word >> 32
-                at += 1
+                op, second, third, high, at = word & 15, word >> 8 & 255, word >> 16 & 65535, word >> 32, at + 1
                 if op == 1:  # TEST: the row's number, and whether it means all other atoms
                     at += 0 if (atoms[second] in self.rows[high >> 1]) != (high & 1) else third
                 elif op == 2:  # ACT, with a count behind it
-                    yield {"policy": high, "selector": second, "post": bool(word & 0x10), "kill": bool(word & 0x40),
+                    yield {"record": high, "post": bool(word & 0x10), "kill": bool(word & 0x40),
                            "returns": (third ^ 0x8000) - 0x8000 if word & 0x20 else None}
                     at += 1
                 elif op == 3:  # SKIP
                     at += third
 
 
-def event(manifest, record):
-    layout, found = manifest["events"], {}
-    for field in layout["fields"]:
-        code = {1: "B", 2: "H", 4: "I", 8: "Q"}[field["bytes"]]
-        values = struct.unpack_from(f"<{field['count']}{code}", record, field["offset"])
-        found[field["name"]] = values[0] if field["count"] == 1 else list(values)
-    behind = layout["headerBytes"] + found["textLen"]
-    found["text"] = record[layout["headerBytes"]:behind].decode(errors="replace")
-    parts = lambda word: {p["name"]: word >> p["shift"] & (1 << p["bits"]) - 1 for p in layout["entry"]}
-    found["acts"] = [parts(u64(record, behind + 8 * i)) for i in range(found["entries"])]
-    return found
+def fields(layout, record, at):
+    code = {1: "<B", 2: "<H", 4: "<I", 8: "<Q"}
+    return {f["name"]: struct.unpack_from(code[f["bytes"]], record, at + f["offset"])[0] for f in layout}
+
+
+def event(layout, record):
+    found, at = fields(layout["fields"], record, 0), layout["headerBytes"]
+    values = []
+    for _ in range(found["values"]):
+        value, at = fields(layout["value"], record, at), at + layout["valueHeaderBytes"]
+        values, at = values + [{**value, "bytes": record[at:at + value["len"]].hex()}], at + value["len"]
+    part = lambda word, p: word >> p["shift"] & (1 << p["bits"]) - 1
+    signed = lambda number, p: number - (number >> p["bits"] - 1 << p["bits"] if p["signed"] else 0)
+    parts = lambda word: {p["name"]: signed(part(word, p), p) for p in layout["entry"]}
+    return {**found, "values": values, "acts": [parts(u64(record, at + 8 * i)) for i in range(found["acts"])]}
 
 
 def main(folder, command=None, *rest):
     artifact = Artifact(folder)
     manifest = artifact.manifest
     if command == "event":
-        return print(json.dumps(event(manifest, bytes.fromhex(rest[0]))))
+        return print(json.dumps(event(manifest["events"], bytes.fromhex(rest[0]))))
     if command == "decide":
         operation = next(o for o in manifest["operations"] if o["name"] == rest[0])
         tables = Tables(artifact.file(operation["tables"]))
         given = zip(operation["dimensions"], rest[2:], strict=True)
         atoms = [d["atoms"] + 1 if v == "-" else tables.atom(d["family"], d["root"], v) for d, v in given]
         blocks = ScopeBlocks(artifact.file(operation["scopeBlocks"]))
-        names = {policy["number"]: policy["name"] for policy in manifest["policies"]}
+        records = {s["record"]: {"policy": policy["name"], "selector": s["number"]}
+                   for policy in manifest["policies"] for hook in policy["hooks"] for s in hook["selectors"]}
         for act in blocks.decide([int(scope) for scope in rest[1].split(",")], atoms):
-            print(json.dumps({**act, "policy": names[act["policy"]]}))
+            print(json.dumps({**records[act.pop("record")], **act}))
         return
     print(f"{len(set(artifact.files(manifest)))} files, each with the digest that the manifest says")
     for op in manifest["operations"]:

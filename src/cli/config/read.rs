@@ -5,8 +5,8 @@
 
 use std::error::Error as _;
 
-use clap::{Parser, ValueEnum as _};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Parser, ValueEnum as _};
 
 use super::Config;
 use crate::cli::args::{BudgetArgs, TargetArgs, TetragonRelease, namespace};

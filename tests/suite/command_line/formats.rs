@@ -21,6 +21,13 @@ fn fenced<'d>(document: &'d str, kind: &str) -> &'d str {
     rest.split_once("```").unwrap().0
 }
 
+/// The bytes fenced as `hex KIND`, without what is said of them.
+fn hex(document: &str, kind: &str) -> Vec<u8> {
+    let written = fenced(document, &format!("hex {kind}"));
+    let bytes = written.lines().flat_map(|line| line.split('#').next().unwrap().split_whitespace());
+    bytes.map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
+}
+
 fn manifest(artifact: &Path) -> Value {
     serde_json::from_slice(&fs::read(artifact.join("manifest.json")).unwrap()).unwrap()
 }
@@ -33,9 +40,7 @@ fn the_bytes_of_the_document_are_those_of_its_policy() {
     tetrafold(folder.path(), &["compile", "policy.yaml", "-o", "out"]).expect(0, &[]);
     let operation = &manifest(&artifact)["operations"][0];
     for kind in ["tables", "scopeBlocks"] {
-        let written = fenced(&document, &format!("hex {kind}"));
-        let bytes = written.lines().flat_map(|line| line.split('#').next().unwrap().split_whitespace());
-        let bytes: Vec<u8> = bytes.map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
+        let bytes = hex(&document, kind);
         let path = operation[kind]["path"].as_str().unwrap();
         assert_eq!(bytes, fs::read(artifact.join(path)).unwrap(), "{kind}");
     }
@@ -159,8 +164,12 @@ fn a_reader_in_another_language_decides_as_policies_say() {
         let found = selectors("tcp_connect", "addresses", &[(0, address)]);
         assert_eq!(found, if is_listed { vec![(0, true, Value::Null)] } else { vec![] }, "{address}");
     }
-    let header = manifest["events"]["headerBytes"].as_u64().unwrap() as usize;
-    reader(&artifact, &["event", &"00".repeat(header)]).expect(0, &["\"operation\": 0"]);
+    let bytes: String = hex(&document(), "event").iter().map(|byte| format!("{byte:02x}")).collect();
+    let ran = reader(&artifact, &["event", &bytes]);
+    ran.expect(
+        0,
+        &["\"operation\": 2", "\"cgroup\": 1234", "2f62696e2f7368", "\"value\": -1, \"record\": 5"],
+    );
 }
 
 #[test]
