@@ -1,197 +1,228 @@
-//! Compares a decoded artifact with the policies it was made from, list by list and atom by atom.
+//! Compares a decoded operation with the claims of the documents, list by list and set by set.
 //!
-//! Assumes nothing of the folding: what a condition means for an atom is worked out from the policies and
-//! from the strings that the tables themselves spell. Every set of atoms here is finite or the complement of
-//! a finite one, so two sets are equal if they agree on every atom that either names and on one that neither
-//! names; that keeps the cost linear in what is written down.
+//! What a condition means for an atom is worked out from the document's values and from those that the tables
+//! themselves spell. Sets of atoms are runs, so that the cost is linear in what is written down, and two sets are
+//! compared as a whole.
 
 use indexmap::IndexMap;
+use rustc_hash::FxHashMap;
 
-use super::read::{Atoms, DecodedAct, DecodedList, DecodedOperation, DecodedRule, DecodedScope, Row};
-use crate::artifact::manifest::Integer;
+use super::Mismatch;
+use super::claims::Claim;
+use super::read::{Atoms, DecodedAct, DecodedDimension, DecodedList, DecodedOperation, DecodedRule};
+use super::read::{DecodedScope, Row};
+use super::runs::Runs;
+use crate::artifact::abi::{COMPONENT_MAX, TEXT_MAX};
+use crate::artifact::manifest::{Integer, Subject, Table};
 use crate::fold::opt::Omission;
-use crate::policy::{Condition, Hook, Interval, Mode, PolicySet, ScopeId, Selector, Source, StrId, Values};
+use crate::interp::document::{Condition, Is, Selector};
+use crate::policy::{Interval, Source};
+use crate::vocab::Vocabulary;
 use crate::vocab::arg_type::{ArgType, Class};
-use crate::vocab::condition::Table;
+use crate::vocab::condition::Projection;
 
-/// A difference between policies and artifact: always a fault of the compiler.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mismatch {
-    pub place: String,
-    pub policies_say: String,
-    pub artifact_says: String,
+type Difference = (String, String);
+
+/// Compares every list of `operation` with its claim; the claims are those of one of its targets.
+pub fn compare(operation: &DecodedOperation, target: &str, claims: &[Claim<'_>], found: &mut Vec<Mismatch>) {
+    let mut note = |claim: Option<&Claim<'_>>, (policies_say, artifact_says): Difference| {
+        let whose = claim.map_or(String::new(), |c| format!(", policy {}", c.document.policy.identity.name));
+        let place = format!("{} {target}{whose}", operation.kind);
+        found.push(Mismatch { place, policies_say, artifact_says });
+    };
+    let spellings: Vec<Spelling<'_>> = operation.dimensions.iter().map(Spelling::of).collect();
+    let at = |claim: &Claim<'_>| (claim.rank, claim.scope, claim.first);
+    let mut known: IndexMap<(usize, u32, u32), usize> = IndexMap::new();
+    for (c, claim) in claims.iter().enumerate() {
+        known.insert(at(claim), c);
+    }
+    known.sort_unstable_keys();
+    let mut lists: Vec<Option<(&DecodedScope, &DecodedList)>> = vec![None; claims.len()];
+    for scope in &operation.scopes {
+        for list in &scope.lists {
+            let wanted = list.first_act().unwrap_or(u32::MAX);
+            // The last claim that begins no later than the list's number.
+            let behind = known.partition_point(|key, _| *key <= (list.rank, scope.scope, wanted));
+            let claim =
+                behind.checked_sub(1).and_then(|i| known.get_index(i)).map(|(_, &c)| c).filter(|&c| {
+                    let claim = &claims[c];
+                    (claim.rank, claim.scope) == (list.rank, scope.scope)
+                        && claim.selectors.iter().any(|s| claim.number(s) == wanted)
+                });
+            match claim {
+                Some(c) if lists[c].is_none() => lists[c] = Some((scope, list)),
+                Some(_) | None => {
+                    let says = format!("a list of policy {} acts from selector {wanted}", list.rank);
+                    note(None, (format!("no such list in scope {}", scope.scope), says));
+                }
+            }
+        }
+    }
+    for (claim, here) in claims.iter().zip(lists) {
+        let checker = Checker { operation, spellings: &spellings, claim };
+        if let Err(difference) = checker.check(here) {
+            note(Some(claim), difference);
+        }
+    }
+    for dimension in &operation.dimensions {
+        if dimension.merges_unreadable != (dimension.table == Table::Path) {
+            let says = format!("{:?}: {}", dimension.table, dimension.merges_unreadable);
+            note(None, ("only a walk merges what cannot be read".to_string(), says));
+        }
+    }
 }
 
-/// One hook of one policy and where the artifact claims to hold it.
-#[derive(Clone, Debug)]
-pub struct Claim<'a> {
-    pub policy: usize,
-    pub hook: &'a Hook,
-    /// Number that events give the first selector of the hook as it is written.
-    pub first_selector: u32,
-    /// Parameter of what is attached, by position in the hook's `args`.
-    pub params: Vec<u8>,
-    /// Selectors that were left out, and why that changes nothing.
-    pub omitted: Vec<(u8, Omission)>,
-}
-
-/// Which atom each value of the policies is, in one dimension, as the tables spell it.
-struct Spelling {
-    table: Table,
+/// Which atom each value is, in one dimension, as the tables spell it.
+struct Spelling<'a> {
+    dimension: &'a DecodedDimension,
     count: u32,
-    /// Each [`StrId`] with each atom for which a test for that value holds, ascending.
-    strings: Vec<(u32, u32)>,
-    /// Of atom i + 1.
-    pieces: Vec<Interval>,
-    /// Of bit i of an atom.
-    masks: Vec<u64>,
+    /// Of whole texts.
+    atoms: FxHashMap<&'a [u8], u32>,
+    /// In the order in which beginnings, or ends, are in a row: each with its atom.
+    sorted: Vec<(&'a [u8], u32)>,
 }
 
-impl Spelling {
-    fn atoms_of(&self, StrId(value): StrId) -> impl Iterator<Item = u32> {
-        let from = self.strings.partition_point(|(other, _)| *other < value);
-        self.strings[from..].iter().take_while(move |(other, _)| *other == value).map(|(_, atom)| *atom)
+impl<'a> Spelling<'a> {
+    fn of(dimension: &'a DecodedDimension) -> Spelling<'a> {
+        let (mut atoms, mut sorted) = (FxHashMap::default(), vec![]);
+        match (&dimension.atoms, dimension.table) {
+            (Atoms::Strings(values), table @ (Table::Prefix | Table::Postfix)) => {
+                sorted = values.iter().zip(1..).collect();
+                sorted.sort_by(|(a, _), (b, _)| compare_ends(table, a, b));
+            }
+            (Atoms::Strings(values), _) => atoms = values.iter().zip(1..).collect(),
+            (Atoms::Pieces(_) | Atoms::Masks(_), _) => {}
+        }
+        Spelling { dimension, count: dimension.atoms.count(), atoms, sorted }
+    }
+
+    /// The last atom: one above the values, which cannot be read, but of numbers, which always can.
+    fn top(&self) -> u32 {
+        self.count + u32::from(self.dimension.table.holds_texts())
+    }
+
+    /// The atoms for which a condition holds, readable ones. An error is a value that no atom stands for.
+    ///
+    /// To add a match kind: its arm.
+    fn described(&self, is: &Is<'_>) -> Result<Runs, Difference> {
+        let mut runs = vec![];
+        match is {
+            Is::Never => {}
+            Is::Path(values) | Is::Text(values) => {
+                let is_path = matches!(is, Is::Path(_));
+                for value in values {
+                    match self.atoms.get(value) {
+                        Some(&atom) => runs.push((atom, atom)),
+                        None if is_path && no_path(value) => {}
+                        None => return Err(self.missing(&String::from_utf8_lossy(value))),
+                    }
+                }
+            }
+            Is::Prefix(values) | Is::Postfix(values) => {
+                let table = self.dimension.table;
+                for value in values {
+                    let from = self.sorted.partition_point(|(text, _)| compare_ends(table, text, value).is_lt());
+                    match self.sorted.get(from) {
+                        Some((text, _)) if text == value => {}
+                        // So much of a text is seen.
+                        Some(_) | None if table == Table::Prefix && value.len() > 255 => continue,
+                        Some(_) | None => return Err(self.missing(&String::from_utf8_lossy(value))),
+                    }
+                    let here = &self.sorted[from..];
+                    let len = here.partition_point(|(text, _)| is_part(table, value, text));
+                    runs.extend(here[..len].iter().map(|&(_, atom)| (atom, atom)));
+                }
+            }
+            Is::Intervals(intervals) => {
+                for interval in intervals {
+                    runs.push(self.pieces_of(*interval)?);
+                }
+            }
+            Is::AnyBit(0) => {}
+            Is::AnyBit(mask) => {
+                let Atoms::Masks(masks) = &self.dimension.atoms else { return Err(self.missing("a mask")) };
+                let Some(bit) = masks.iter().position(|m| m == mask) else {
+                    return Err(self.missing(&format!("{mask:#x}")));
+                };
+                runs.extend((1..=self.count).filter(|atom| atom >> bit & 1 == 1).map(|atom| (atom, atom)));
+            }
+        }
+        Ok(Runs::of(runs))
     }
 
     /// The pieces that the interval is made of. Each number of it has to be in one, and no number beside it.
-    fn atoms_within(&self, interval: Interval) -> Result<std::ops::Range<u32>, Difference> {
-        let from = self.pieces.partition_point(|piece| piece.last < interval.first);
-        let to = self.pieces.partition_point(|piece| piece.first <= interval.last);
+    fn pieces_of(&self, interval: Interval) -> Result<(u32, u32), Difference> {
+        let Atoms::Pieces(pieces) = &self.dimension.atoms else { return Err(self.missing("a number")) };
+        let from = pieces.partition_point(|piece| piece.last < interval.first);
+        let to = pieces.partition_point(|piece| piece.first <= interval.last);
         let mut wanted = Some(interval.first);
-        for piece in &self.pieces[from..to.max(from)] {
+        for piece in &pieces[from..to.max(from)] {
             if wanted != Some(piece.first) || piece.last > interval.last {
                 return Err((format!("the numbers {interval}"), format!("a piece {piece}")));
             }
             wanted = piece.last.checked_add(1);
         }
-        if wanted != interval.last.checked_add(1) {
-            return Err((format!("the numbers {interval}"), "no piece for some of them".to_string()));
+        if from >= to || wanted != interval.last.checked_add(1) {
+            return Err(self.missing(&interval.to_string()));
         }
-        Ok(from as u32 + 1..to as u32 + 1)
+        Ok((from as u32 + 1, to as u32))
+    }
+
+    fn missing(&self, value: &str) -> Difference {
+        let DecodedDimension { subject, table, .. } = self.dimension;
+        (format!("{subject:?} is compared with `{value}`"), format!("no {} holds it", table.name()))
     }
 }
 
-/// Compares every list of `operation` with its claim.
-pub fn compare(set: &PolicySet, operation: &DecodedOperation, claims: &[Claim<'_>]) -> Vec<Mismatch> {
-    let spellings: Vec<Spelling> =
-        operation.dimensions.iter().map(|d| spell(set, d.table, &d.atoms)).collect();
-    let mut found = vec![];
-    let mut at: IndexMap<(u32, u32, u32), (&DecodedScope, &DecodedList)> = IndexMap::new();
-    for scope in &operation.scopes {
-        for list in &scope.lists {
-            let place = (list.rank, list.first_selector, scope.scope);
-            if at.insert(place, (scope, list)).is_some() {
-                found.push(mismatch(
-                    set,
-                    operation,
-                    None,
-                    "a list stands once",
-                    format!("list {place:?} stands twice"),
-                ));
-            }
-        }
-    }
-    for claim in claims {
-        let ScopeId(scope) = claim.hook.scope.unwrap_or(set.policies[claim.policy].scope);
-        let here = at.swap_remove(&(claim.policy as u32, claim.first_selector, scope));
-        let checker = Checker { set, operation, spellings: &spellings, claim };
-        if let Err((say, art)) = checker.check(here) {
-            found.push(mismatch(set, operation, Some(claim), &say, art));
-        }
-    }
-    for (place, _) in at {
-        found.push(mismatch(set, operation, None, "no such list", format!("list {place:?} acts")));
-    }
-    found
+/// Prefix tries are in byte order, postfix tries in that of the reversed bytes.
+fn compare_ends(table: Table, a: &[u8], b: &[u8]) -> std::cmp::Ordering {
+    if table == Table::Postfix { a.iter().rev().cmp(b.iter().rev()) } else { a.cmp(b) }
 }
 
-fn mismatch(
-    set: &PolicySet,
-    operation: &DecodedOperation,
-    claim: Option<&Claim<'_>>,
-    say: &str,
-    art: String,
-) -> Mismatch {
-    let whose = claim.map_or(String::new(), |c| format!(", policy {}", set.policies[c.policy].identity.name));
-    Mismatch {
-        place: format!("{} {}{whose}", operation.kind, operation.target),
-        policies_say: say.to_string(),
-        artifact_says: art,
-    }
+fn is_part(table: Table, part: &[u8], of: &[u8]) -> bool {
+    if table == Table::Postfix { of.ends_with(part) } else { of.starts_with(part) }
 }
 
-fn spell(set: &PolicySet, table: Table, atoms: &Atoms) -> Spelling {
-    let mut spelling =
-        Spelling { table, count: atoms.count(), strings: vec![], pieces: vec![], masks: vec![] };
-    match atoms {
-        Atoms::Pieces(pieces) => spelling.pieces.clone_from(pieces),
-        Atoms::Masks(masks) => spelling.masks.clone_from(masks),
-        Atoms::Strings(values) => {
-            for (i, bytes) in values.iter().enumerate() {
-                let atom = i as u32 + 1;
-                match table {
-                    Table::Path | Table::Text | Table::Intervals | Table::AnyBit => {
-                        if let Some(StrId(s)) = set.strings.find(bytes) {
-                            spelling.strings.push((s, atom));
-                        }
-                    }
-                    Table::Prefix => each_known(set, (0..=bytes.len()).map(|n| &bytes[..n]), |s| {
-                        spelling.strings.push((s, atom));
-                    }),
-                    Table::Postfix => each_known(set, (0..=bytes.len()).map(|n| &bytes[n..]), |s| {
-                        spelling.strings.push((s, atom));
-                    }),
-                }
-            }
-            spelling.strings.sort_unstable();
+/// Whether a walk, which gives whole components of an absolute path, never gives this, so that no table need hold it.
+fn no_path(value: &[u8]) -> bool {
+    match value.split_first() {
+        None => true,
+        Some((b'/', [])) => false,
+        Some((b'/', names)) => {
+            let is_name = |name: &[u8]| !matches!(name, b"" | b"." | b"..") && name.len() <= COMPONENT_MAX;
+            value.len() > TEXT_MAX || !names.split(|&b| b == b'/').all(is_name)
         }
-    }
-    spelling
-}
-
-fn each_known<'a>(set: &PolicySet, parts: impl Iterator<Item = &'a [u8]>, mut then: impl FnMut(u32)) {
-    for part in parts {
-        if let Some(StrId(s)) = set.strings.find(part) {
-            then(s);
-        }
+        Some(_) => true,
     }
 }
 
 struct Checker<'a> {
-    set: &'a PolicySet,
     operation: &'a DecodedOperation,
-    spellings: &'a [Spelling],
+    spellings: &'a [Spelling<'a>],
     claim: &'a Claim<'a>,
 }
 
-type Difference = (String, String);
-
 impl Checker<'_> {
     fn check(&self, here: Option<(&DecodedScope, &DecodedList)>) -> Result<(), Difference> {
-        let kept: Vec<(u8, &Selector)> = self
-            .claim
-            .hook
-            .selectors
-            .iter()
-            .map(|s| (s.number, s))
-            .filter(|(i, _)| !self.claim.omitted.iter().any(|(o, _)| o == i))
-            .collect();
+        let claim = self.claim;
+        let is_omitted = |s: &Selector<'_>| claim.omitted.iter().any(|(o, _)| *o == s.number);
+        let kept: Vec<&Selector<'_>> = claim.selectors.iter().copied().filter(|s| !is_omitted(s)).collect();
         self.check_omissions(&kept)?;
+        let mode = claim.document.mode;
         let Some((scope, list)) = here else {
-            let mode = self.set.policies[self.claim.policy].mode;
-            return if kept.iter().all(|(_, s)| is_quiet(s, mode)) {
+            return if kept.iter().all(|s| s.acts.is_quiet(mode)) {
                 Ok(())
             } else {
                 Err((format!("{} selectors", kept.len()), "no list".to_string()))
             };
         };
-        let policy = &self.set.policies[self.claim.policy];
         if list.rules.len() != kept.len() {
             return Err((format!("{} selectors", kept.len()), format!("{} rules", list.rules.len())));
         }
-        for ((index, selector), rule) in kept.iter().zip(&list.rules) {
-            self.check_action(*index, selector, rule.act, policy.mode)?;
-            self.check_tests(*index, selector, rule)?;
+        self.check_args()?;
+        for (selector, rule) in kept.iter().zip(&list.rules) {
+            self.check_action(selector, rule.act)?;
+            self.check_conditions(selector, rule)?;
         }
         check_needs(scope, list)?;
         for d in 0..self.spellings.len() {
@@ -202,266 +233,321 @@ impl Checker<'_> {
         Ok(())
     }
 
+    /// What the operation's programs read: of each argument something of its type, or a number.
+    fn check_args(&self) -> Result<(), Difference> {
+        let is_number = |ty: ArgType| matches!(ty.class(), Some(Class::Int { .. }));
+        for arg in self.claim.hook.args.iter().filter(|arg| arg.ty.class().is_some()) {
+            let param = u32::from(self.claim.at.param(arg.index));
+            let is_read = |ty: &str| {
+                let ty = ArgType::parse(ty);
+                ty.is_some_and(|ty| ty == arg.ty || is_number(ty) && is_number(arg.ty))
+            };
+            if !self.operation.args.iter().any(|(index, ty)| *index == param && is_read(ty)) {
+                let says = format!("{:?}", self.operation.args);
+                return Err((format!("argument {param} is of type {}", arg.ty), says));
+            }
+        }
+        Ok(())
+    }
+
     /// A selector may be missing only if its conditions exclude each other, if one ahead of it has no condition
     /// that it lacks, or if nothing from it on does anything.
-    fn check_omissions(&self, kept: &[(u8, &Selector)]) -> Result<(), Difference> {
-        let selectors = &self.claim.hook.selectors;
-        let policy = &self.set.policies[self.claim.policy];
-        for &(index, omission) in &self.claim.omitted {
-            let numbered = |number: u8| selectors.iter().find(|s| s.number == number);
-            let Some(selector) = numbered(index) else {
-                return Err((format!("{} selectors", selectors.len()), format!("selector {index} left out")));
+    fn check_omissions(&self, kept: &[&Selector<'_>]) -> Result<(), Difference> {
+        let selectors = &self.claim.selectors;
+        let numbered = |number: u8| selectors.iter().copied().find(|s| s.number == number);
+        for &(number, omission) in &self.claim.omitted {
+            let Some(selector) = numbered(number) else {
+                return Err((format!("{} selectors", selectors.len()), format!("selector {number} left out")));
             };
             let sound = match omission {
                 Omission::NeverMatches => self.excludes_itself(selector),
                 // Whatever becomes of the covering selector, it decides first.
                 Omission::CoveredBy { selector: other } => {
-                    other < index
+                    other < number
                         && numbered(other).is_some_and(|other| {
-                            other.conditions.iter().all(|f| self.has_filter(selector, f, other))
+                            other.conditions.iter().all(|c| self.has_condition(selector, c, other))
                         })
                 }
                 Omission::QuietTail => {
-                    is_quiet(selector, policy.mode) && kept.iter().all(|(i, _)| *i < index)
+                    selector.acts.is_quiet(self.claim.document.mode)
+                        && kept.iter().all(|s| s.number < number)
                 }
             };
             if !sound {
-                return Err((format!("selector {index} can decide"), format!("left out: {omission:?}")));
+                return Err((format!("selector {number} can decide"), format!("left out: {omission:?}")));
             }
         }
         Ok(())
     }
 
-    fn check_action(
-        &self,
-        index: u8,
-        selector: &Selector,
-        act: Option<DecodedAct>,
-        mode: Mode,
-    ) -> Result<(), Difference> {
-        let actions = &selector.actions;
-        let enforce = mode == Mode::Enforce;
-        let expected = DecodedAct {
-            selector: index,
-            post: actions.post,
-            override_value: actions.override_value.filter(|&v| enforce && v != 0).map(|v| v as i16),
-            sigkill: enforce && actions.signal.is_some(),
-        };
-        let expected = (!is_quiet(selector, mode)).then_some(expected);
+    fn check_action(&self, selector: &Selector<'_>, act: Option<DecodedAct>) -> Result<(), Difference> {
+        let mode = self.claim.document.mode;
+        let (value, sigkill) = selector.acts.enforced(mode);
+        let value = value.map(i16::try_from).transpose();
+        let override_value = value.map_err(|e| ("a value that is returned".to_string(), e.to_string()))?;
+        let (number, post) = (self.claim.number(selector), selector.acts.post);
+        let expected = DecodedAct { selector: number, post, override_value, sigkill };
+        let expected = (!selector.acts.is_quiet(mode)).then_some(expected);
         if act == expected { Ok(()) } else { Err((format!("{expected:?}"), format!("{act:?}"))) }
     }
 
-    /// Dimension by dimension: the row holds for exactly the atoms for which all of the selector's filters do.
-    fn check_tests(&self, index: u8, selector: &Selector, rule: &DecodedRule) -> Result<(), Difference> {
-        let enforces = selector.actions.enforces();
-        let mut of_dimension: Vec<Vec<&Condition>> = vec![vec![]; self.spellings.len()];
-        for filter in &selector.conditions {
-            let d = self.dimension(filter)?;
-            of_dimension[d].push(filter);
+    /// Dimension by dimension: the rows hold for exactly the atoms for which all of the selector's conditions do.
+    fn check_conditions(&self, selector: &Selector<'_>, rule: &DecodedRule) -> Result<(), Difference> {
+        let index = selector.number;
+        let here = |d: usize| -> Option<Runs> {
+            let top = self.spellings[d].top();
+            let rows = rule.tests.iter().filter(|(t, _)| *t as usize == d).map(|(_, row)| row.atoms(top));
+            rows.reduce(|a, b| a.and(&b))
+        };
+        if selector.conditions.iter().any(|c| matches!(c.is, Is::Never)) {
+            let is_impossible = (0..self.spellings.len()).any(|d| here(d).is_some_and(|row| row.is_empty()));
+            let says = || (format!("selector {index} never matches"), "it may".to_string());
+            return if is_impossible { Ok(()) } else { Err(says()) };
         }
-        for (d, filters) in of_dimension.iter().enumerate() {
-            let rows: Vec<&Row> =
-                rule.tests.iter().filter(|(t, _)| *t as usize == d).map(|(_, r)| r).collect();
-            if filters.is_empty() && rows.is_empty() {
-                continue;
-            }
-            let named: Vec<Vec<u32>> = filters.iter().map(|f| self.named(d, f)).collect::<Result<_, _>>()?;
-            for atom in self.witnesses(d, named.iter().flatten().copied(), &rows) {
-                let wanted =
-                    filters.iter().zip(&named).all(|(f, named)| self.holds(d, f, named, enforces, atom));
-                if wanted != rows.iter().all(|r| r.contains(atom)) {
-                    let spelt = self.atom_text(d, atom);
-                    return Err((
-                        format!(
-                            "selector {index} {} for {spelt}",
-                            if wanted { "holds" } else { "does not hold" }
-                        ),
-                        format!("its test says {}", !wanted),
-                    ));
+        let mut wanted: Vec<Option<Runs>> = vec![None; self.spellings.len()];
+        for condition in &selector.conditions {
+            let d = self.dimension(condition)?;
+            let atoms = self.atoms(d, condition, selector.acts.enforces())?;
+            wanted[d] = Some(wanted[d].take().map_or(atoms.clone(), |other| other.and(&atoms)));
+        }
+        for (d, wanted) in wanted.into_iter().enumerate() {
+            let top = self.spellings[d].top();
+            let (wanted, found) = match (wanted, here(d)) {
+                (None, None) => continue,
+                (wanted, found) => {
+                    (wanted.unwrap_or_else(|| Runs::all(top)), found.unwrap_or_else(|| Runs::all(top)))
                 }
+            };
+            if wanted != found
+                && let Some(atom) = wanted.first_difference(&found, top)
+            {
+                let holds = wanted.contains(atom);
+                let says = if holds { "holds" } else { "does not hold" };
+                let spelt = self.atom_text(d, atom);
+                return Err((
+                    format!("selector {index} {says} for {spelt}"),
+                    format!("its test says {}", !holds),
+                ));
             }
         }
         Ok(())
     }
 
-    /// Parameter of what is attached, and how the policy reads it: as a number, or by its type.
-    fn subject(&self, filter: &Condition) -> (u8, Result<Integer, ArgType>) {
-        let Source::Argument(arg) = filter.source;
-        let ty = self.claim.hook.args[arg].ty;
-        let reading = match ty.class() {
-            Some(Class::Int { bytes, signed }) => Ok(Integer { bytes, signed }),
-            Some(Class::Text | Class::Path) | None => Err(ty),
+    /// What a condition is about: where it is read, and how.
+    ///
+    /// To add a source: its arm.
+    fn subject(&self, condition: &Condition<'_>) -> (Subject, Reading) {
+        match condition.source {
+            Source::Argument(position) => {
+                let arg = self.claim.hook.args[position];
+                (Subject::Argument(self.claim.at.param(arg.index).into()), Reading::of(arg.ty))
+            }
+        }
+    }
+
+    fn dimension(&self, condition: &Condition<'_>) -> Result<usize, Difference> {
+        let (subject, reading) = self.subject(condition);
+        let integer = reading.integer();
+        let is_it = |s: &Spelling<'_>| {
+            let of = s.dimension;
+            of.subject == subject && Some(of.table) == condition.is.table() && of.integer == integer
         };
-        (self.claim.params[arg], reading)
+        // No dimension says what of its subject it is about: it is the whole.
+        let found = self.spellings.iter().position(is_it).filter(|_| condition.projection == Projection::Whole);
+        found.ok_or_else(|| {
+            (format!("a {:?} test on {subject:?}", condition.is.table()), "no such dimension".to_string())
+        })
     }
 
-    fn dimension(&self, filter: &Condition) -> Result<usize, Difference> {
-        let table = filter.values.table();
-        let (param, reading) = self.subject(filter);
-        let integer = reading.ok();
-        self.operation
-            .dimensions
-            .iter()
-            .position(|d| d.param == param && d.table == table && d.integer == integer)
-            .ok_or_else(|| (format!("a {table:?} test on argument {param}"), "no such dimension".to_string()))
-    }
-
-    /// Every atom that a filter or a row names, the two special ones, and one that nobody names.
-    fn witnesses(&self, d: usize, named: impl Iterator<Item = u32>, rows: &[&Row]) -> Vec<u32> {
-        let s = &self.spellings[d];
-        let mut out: Vec<u32> = vec![0];
-        if s.table.holds_texts() {
-            out.push(s.count + 1);
-        }
-        out.extend(named);
-        out.extend(rows.iter().flat_map(|r| r.ids.iter().copied()).filter(|&a| a <= s.count));
-        out.sort_unstable();
-        out.dedup();
-        let unnamed = (0..=s.count).find(|a| out.binary_search(a).is_err());
-        out.extend(unnamed);
-        out
-    }
-
-    /// The atoms for which some value of `filter` holds, ascending.
-    fn named(&self, d: usize, filter: &Condition) -> Result<Vec<u32>, Difference> {
-        let s = &self.spellings[d];
-        let mut out: Vec<u32> = vec![];
-        match &filter.values {
-            Values::Intervals(intervals) => {
-                for interval in intervals {
-                    out.extend(s.atoms_within(*interval)?);
-                }
-            }
-            Values::AnyBit(masks) => {
-                for mask in masks {
-                    let bit = s.masks.iter().position(|m| m == mask);
-                    let bit =
-                        bit.ok_or_else(|| (format!("the mask {mask:#x}"), "no such mask".to_string()))?;
-                    out.extend((1..=s.count).filter(|atom| atom >> bit & 1 == 1));
-                }
-            }
-            Values::Path(values)
-            | Values::Text(values)
-            | Values::Prefix(values)
-            | Values::Postfix(values) => {
-                out.extend(values.iter().flat_map(|v| s.atoms_of(*v)));
-            }
-        }
-        out.sort_unstable();
-        Ok(out)
-    }
-
-    fn holds(&self, d: usize, filter: &Condition, named: &[u32], enforces: bool, atom: u32) -> bool {
-        let s = &self.spellings[d];
-        if s.table.holds_texts() && atom == s.count + 1 {
-            return filter.negated && enforces;
-        }
-        named.binary_search(&atom).is_ok() != filter.negated
+    fn atoms(&self, d: usize, condition: &Condition<'_>, enforces: bool) -> Result<Runs, Difference> {
+        let spelling = &self.spellings[d];
+        let described = spelling.described(&condition.is)?;
+        let top = spelling.top();
+        let holds = if condition.negated { described.complement(top) } else { described };
+        // An allowlist must not let through what cannot be read.
+        let is_in = condition.negated && enforces;
+        Ok(if spelling.dimension.table.holds_texts() { holds.with(top, is_in) } else { holds })
     }
 
     /// An atom is quiet only if, whatever the other dimensions hold, no rule that acts can decide.
     fn check_quiet(&self, d: usize, quiet: &Row, list: &DecodedList) -> Result<(), Difference> {
-        let rows: Vec<&Row> = list
-            .rules
-            .iter()
-            .flat_map(|r| r.tests.iter().filter(|(t, _)| *t as usize == d).map(|(_, r)| r))
-            .chain([quiet])
-            .collect();
-        for atom in self.witnesses(d, std::iter::empty(), &rows).into_iter().filter(|&a| quiet.contains(a)) {
-            for rule in &list.rules {
-                let here = rule.tests.iter().filter(|(t, _)| *t as usize == d).all(|(_, r)| r.contains(atom));
-                let certain = here && rule.tests.iter().all(|(t, _)| *t as usize == d);
-                if here && rule.act.is_some() {
-                    let spelt = self.atom_text(d, atom);
-                    return Err((format!("{spelt} can act"), "its quiet bit is set".to_string()));
-                }
-                if certain {
-                    break;
-                }
+        let top = self.spellings[d].top();
+        let mut left = quiet.atoms(top);
+        if self.operation.dimensions[d].merges_unreadable && left.contains(0) && !left.contains(top) {
+            return Err((
+                "what cannot be read may act".to_string(),
+                "a walk that ends early is quiet".into(),
+            ));
+        }
+        for rule in &list.rules {
+            let tests = || rule.tests.iter().filter(|(t, _)| *t as usize == d);
+            let here = tests().fold(left.clone(), |here, (_, row)| here.and(&row.atoms(top)));
+            if let (true, Some(atom)) = (rule.act.is_some(), here.first()) {
+                let spelt = self.atom_text(d, atom);
+                return Err((format!("{spelt} can act"), "its quiet bit is set".to_string()));
+            }
+            // Nothing else is tested: here the rule decides.
+            if rule.tests.iter().all(|(t, _)| *t as usize == d) {
+                left = left.and(&here.complement(top));
             }
         }
         Ok(())
     }
 
-    /// Whether the values of one filter are all contradicted by other filters on the same argument. A value that
-    /// cannot be read passes no filter that is not negated, so it needs no answer.
-    fn excludes_itself(&self, selector: &Selector) -> bool {
-        let subject = |f: &Condition| (self.subject(f), f.projection);
-        selector.conditions.iter().enumerate().filter(|(_, f)| !f.negated).any(|(i, f)| {
-            let others: Vec<&Condition> = selector
-                .conditions
-                .iter()
-                .enumerate()
-                .filter(|(j, g)| *j != i && subject(g) == subject(f))
-                .map(|(_, g)| g)
-                .collect();
-            match &f.values {
-                Values::Intervals(values) => values.iter().all(|v| others.iter().any(|g| apart(*v, g))),
-                Values::AnyBit(masks) => masks.is_empty(),
-                Values::Path(values)
-                | Values::Text(values)
-                | Values::Prefix(values)
-                | Values::Postfix(values) => values
-                    .iter()
-                    .all(|v| others.iter().any(|g| self.contradict(&f.values, self.set.strings.get(*v), g))),
+    /// Whether the values of one condition are all contradicted by other conditions on the same argument. A value that
+    /// cannot be read passes no condition that is not negated, so it needs no answer.
+    fn excludes_itself(&self, selector: &Selector<'_>) -> bool {
+        let about = |c: &Condition<'_>| (self.subject(c), c.projection);
+        selector.conditions.iter().enumerate().filter(|(_, c)| !c.negated).any(|(i, c)| {
+            let others = selector.conditions.iter().enumerate().filter(|(j, g)| *j != i && about(g) == about(c));
+            let others: Vec<&Condition<'_>> = others.map(|(_, g)| g).collect();
+            match &c.is {
+                Is::Never | Is::AnyBit(0) => true,
+                Is::AnyBit(_) => false,
+                Is::Intervals(intervals) => {
+                    let left = others.iter().fold(intervals.clone(), |left, g| match &g.is {
+                        Is::Intervals(of_g) if g.negated => without(&left, of_g),
+                        Is::Intervals(of_g) => both(&left, of_g),
+                        Is::Never if !g.negated => vec![],
+                        Is::Never | Is::Path(_) | Is::Text(_) | Is::Prefix(_) | Is::Postfix(_) | Is::AnyBit(_) => {
+                            left
+                        }
+                    });
+                    left.is_empty()
+                }
+                Is::Path(values) | Is::Text(values) | Is::Prefix(values) | Is::Postfix(values) => {
+                    values.iter().all(|v| others.iter().any(|g| contradict(&c.is, v, g)))
+                }
             }
         })
     }
 
-    /// Whether no text that passes `test` for the one value `v` passes `g`.
-    fn contradict(&self, test: &Values, v: &[u8], g: &Condition) -> bool {
-        use Values::{Path, Postfix, Prefix, Text};
-        let some = |values: &[StrId], relation: &dyn Fn(&[u8]) -> bool| {
-            values.iter().any(|w| relation(self.set.strings.get(*w)))
-        };
-        match (test, &g.values) {
-            (Path(_) | Text(_), Path(w) | Text(w)) => some(w, &|w| w == v) == g.negated,
-            (Path(_) | Text(_), Prefix(w)) if (1..256).contains(&v.len()) => {
-                some(w, &|w| v.starts_with(w)) == g.negated
-            }
-            (Path(_) | Text(_), Postfix(w)) if (1..128).contains(&v.len()) => {
-                some(w, &|w| v.ends_with(w)) == g.negated
-            }
-            // An empty text has neither beginning nor end.
-            (Path(_) | Text(_), Prefix(_) | Postfix(_)) => v.is_empty() && !g.negated,
-            (Prefix(_), Prefix(w)) if g.negated => some(w, &|w| v.starts_with(w)),
-            (Prefix(_), Prefix(w)) => !some(w, &|w| v.starts_with(w) || w.starts_with(v)),
-            (Postfix(_), Postfix(w)) if g.negated => some(w, &|w| v.ends_with(w)),
-            (Postfix(_), Postfix(w)) => !some(w, &|w| v.ends_with(w) || w.ends_with(v)),
-            (Prefix(_), Path(_) | Text(_) | Postfix(_))
-            | (Postfix(_), Path(_) | Text(_) | Prefix(_))
-            | (Values::Intervals(_) | Values::AnyBit(_), _)
-            | (_, Values::Intervals(_) | Values::AnyBit(_)) => false,
-        }
-    }
-
-    /// Whether `selector` has a filter that means the same as `wanted` means in `whose`.
-    fn has_filter(&self, selector: &Selector, wanted: &Condition, whose: &Selector) -> bool {
+    /// Whether `selector` has a condition that means the same as `wanted` means in `whose`.
+    fn has_condition(&self, selector: &Selector<'_>, wanted: &Condition<'_>, whose: &Selector<'_>) -> bool {
+        let about = |c: &Condition<'_>| (self.subject(c), c.projection);
         let same_answer_if_unreadable = !wanted.negated
-            || !wanted.values.table().holds_texts()
-            || selector.actions.enforces() == whose.actions.enforces();
-        let subject = |f: &Condition| (self.subject(f), f.projection);
-        selector.conditions.iter().any(|f| {
-            subject(f) == subject(wanted)
-                && f.negated == wanted.negated
-                && f.values == wanted.values
+            || !wanted.is.table().is_some_and(Table::holds_texts)
+            || selector.acts.enforces() == whose.acts.enforces();
+        selector.conditions.iter().any(|c| {
+            about(c) == about(wanted)
+                && c.negated == wanted.negated
+                && same_values(&c.is, &wanted.is)
                 && same_answer_if_unreadable
         })
     }
 
     fn atom_text(&self, d: usize, atom: u32) -> String {
-        let dimension = &self.operation.dimensions[d];
         if atom == 0 {
             return "any other value".to_string();
         }
         let i = atom as usize - 1;
-        match &dimension.atoms {
+        match &self.operation.dimensions[d].atoms {
             Atoms::Strings(v) => v.get(atom).map(|b| format!("`{}`", String::from_utf8_lossy(b))),
             Atoms::Pieces(v) => v.get(i).map(ToString::to_string),
             Atoms::Masks(v) => Some(bits_of(v, atom)),
         }
         .unwrap_or_else(|| "a value that cannot be read".to_string())
     }
+}
+
+/// How an argument is read: types of one width and sign are one number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Number(Integer),
+    As(ArgType),
+}
+
+impl Reading {
+    fn of(ty: ArgType) -> Reading {
+        match ty.class() {
+            Some(Class::Int { bytes, signed }) => Reading::Number(Integer { bytes, signed }),
+            Some(Class::Text | Class::Path) | None => Reading::As(ty),
+        }
+    }
+
+    fn integer(self) -> Option<Integer> {
+        match self {
+            Reading::Number(integer) => Some(integer),
+            Reading::As(_) => None,
+        }
+    }
+}
+
+/// Whether no text that passes `is` for the one value `v` passes `g`.
+fn contradict(is: &Is<'_>, v: &[u8], g: &Condition<'_>) -> bool {
+    let some = |values: &[&[u8]], relation: &dyn Fn(&[u8]) -> bool| values.iter().any(|w| relation(w));
+    let is_whole = matches!(is, Is::Path(_) | Is::Text(_));
+    match (is, &g.is) {
+        (_, Is::Never) => true,
+        (Is::Path(_) | Is::Text(_), Is::Path(w) | Is::Text(w)) => some(w, &|w| w == v) == g.negated,
+        (_, Is::Prefix(w)) if is_whole && (1..256).contains(&v.len()) => {
+            some(w, &|w| v.starts_with(w)) == g.negated
+        }
+        (_, Is::Postfix(w)) if is_whole && (1..128).contains(&v.len()) => {
+            some(w, &|w| v.ends_with(w)) == g.negated
+        }
+        // An empty text has neither beginning nor end.
+        (_, Is::Prefix(_) | Is::Postfix(_)) if is_whole => v.is_empty() && !g.negated,
+        (Is::Prefix(_), Is::Prefix(w)) if g.negated => some(w, &|w| v.starts_with(w)),
+        (Is::Prefix(_), Is::Prefix(w)) => !some(w, &|w| v.starts_with(w) || w.starts_with(v)),
+        (Is::Postfix(_), Is::Postfix(w)) if g.negated => some(w, &|w| v.ends_with(w)),
+        (Is::Postfix(_), Is::Postfix(w)) => !some(w, &|w| v.ends_with(w) || w.ends_with(v)),
+        (_, Is::Path(_) | Is::Text(_) | Is::Prefix(_) | Is::Postfix(_) | Is::Intervals(_) | Is::AnyBit(_)) => {
+            false
+        }
+    }
+}
+
+/// The numbers that are in both. All are ascending and apart.
+fn both(a: &[Interval], b: &[Interval]) -> Vec<Interval> {
+    let mut out = vec![];
+    for x in a {
+        let from = b.partition_point(|y| y.last < x.first);
+        for y in b[from..].iter().take_while(|y| y.first <= x.last) {
+            out.push(Interval { first: x.first.max(y.first), last: x.last.min(y.last) });
+        }
+    }
+    out
+}
+
+/// The numbers of `a` that are not in `b`.
+fn without(a: &[Interval], b: &[Interval]) -> Vec<Interval> {
+    let mut gaps = vec![];
+    let mut next = Some(0);
+    for y in b {
+        if let Some(first) = next.filter(|&first| first < y.first) {
+            gaps.push(Interval { first, last: y.first - 1 });
+        }
+        next = y.last.checked_add(1);
+    }
+    gaps.extend(next.map(|first| Interval { first, last: u64::MAX }));
+    both(a, &gaps)
+}
+
+/// In any order.
+fn same_values(a: &Is<'_>, b: &Is<'_>) -> bool {
+    let sorted = |values: &[&[u8]]| {
+        let mut values: Vec<Vec<u8>> = values.iter().map(|v| v.to_vec()).collect();
+        values.sort_unstable();
+        values.dedup();
+        values
+    };
+    a.table() == b.table()
+        && match (a, b) {
+            (Is::Intervals(a), Is::Intervals(b)) => a == b,
+            (Is::AnyBit(a), Is::AnyBit(b)) => a == b,
+            (Is::Never, Is::Never) => true,
+            (a, b) => match (a.texts(), b.texts()) {
+                (Some(a), Some(b)) => a == b || sorted(a) == sorted(b),
+                (_, _) => false,
+            },
+        }
+}
+
+/// The masks of an atom.
+fn bits_of(masks: &[u64], atom: u32) -> String {
+    let has = masks.iter().enumerate().filter(|(i, _)| atom >> i & 1 == 1);
+    has.map(|(_, mask)| format!("{mask:#x}")).collect::<Vec<_>>().join(" and ")
 }
 
 fn check_needs(scope: &DecodedScope, list: &DecodedList) -> Result<(), Difference> {
@@ -471,25 +557,4 @@ fn check_needs(scope: &DecodedScope, list: &DecodedList) -> Result<(), Differenc
     } else {
         Err((format!("dimensions {tested:#b} are tested"), format!("only {:#b} are read", scope.needs)))
     }
-}
-
-fn is_quiet(selector: &Selector, mode: Mode) -> bool {
-    let acts = mode == Mode::Enforce
-        && (selector.actions.signal.is_some() || selector.actions.override_value.is_some_and(|v| v != 0));
-    !selector.actions.post && !acts
-}
-
-/// Whether `g` is false for every number of `v`.
-fn apart(v: Interval, g: &Condition) -> bool {
-    let Values::Intervals(others) = &g.values else { return false };
-    match g.negated {
-        true => others.iter().any(|w| w.first <= v.first && v.last <= w.last),
-        false => others.iter().all(|w| w.last < v.first || v.last < w.first),
-    }
-}
-
-/// The masks of an atom.
-fn bits_of(masks: &[u64], atom: u32) -> String {
-    let has = masks.iter().enumerate().filter(|(i, _)| atom >> i & 1 == 1);
-    has.map(|(_, mask)| format!("{mask:#x}")).collect::<Vec<_>>().join(" and ")
 }

@@ -1,0 +1,257 @@
+//! What an operator asks of an argument, read from its words.
+//!
+//! To add an operator: its arm in [`Reader::of_argument`]. To add a match kind: a variant of [`Is`], what it says of a
+//! value ([`Is::holds`]) and of the values in a table ([`crate::emit::verify`]). To add a source: a variant of
+//! [`Source`], its words in [`written::Filter`], an arm in [`Reader::condition`], and what an event holds of it
+//! ([`crate::interp::Event::value`]).
+
+use super::{Arg, Reader, Unread, unread};
+use crate::interp::Value;
+use crate::interp::number::{self, View};
+use crate::policy::written::{self, ArgOf, Filter};
+use crate::policy::{Interval, Source};
+use crate::vocab::arg_type::{ArgType, Class};
+use crate::vocab::condition::{Projection, Table, Verdict, compare};
+use crate::vocab::operator::Operator;
+
+pub struct Condition<'w> {
+    pub source: Source,
+    pub projection: Projection,
+    /// Holds for the values that this is not.
+    pub negated: bool,
+    pub is: Is<'w>,
+}
+
+/// The values for which a condition holds, `negated` aside: those that any of the values describes.
+#[derive(Clone, Debug)]
+pub enum Is<'w> {
+    /// None, negated or not: Tetragon does not look at the operator there.
+    Never,
+    Path(Vec<&'w [u8]>),
+    Text(Vec<&'w [u8]>),
+    Prefix(Vec<&'w [u8]>),
+    Postfix(Vec<&'w [u8]>),
+    /// Bits at the argument's width, extended to 64 by its sign. Ascending, with a gap between any two.
+    Intervals(Vec<Interval>),
+    /// One of these bits.
+    AnyBit(u64),
+}
+
+impl<'w> Is<'w> {
+    /// The kind of table that tells such values apart.
+    pub fn table(&self) -> Option<Table> {
+        match self {
+            Is::Never => None,
+            Is::Path(_) => Some(Table::Path),
+            Is::Text(_) => Some(Table::Text),
+            Is::Prefix(_) => Some(Table::Prefix),
+            Is::Postfix(_) => Some(Table::Postfix),
+            Is::Intervals(_) => Some(Table::Intervals),
+            Is::AnyBit(_) => Some(Table::AnyBit),
+        }
+    }
+
+    /// The texts, where values are texts.
+    pub fn texts(&self) -> Option<&[&'w [u8]]> {
+        match self {
+            Is::Path(texts) | Is::Text(texts) | Is::Prefix(texts) | Is::Postfix(texts) => Some(texts),
+            Is::Never | Is::Intervals(_) | Is::AnyBit(_) => None,
+        }
+    }
+
+    /// Whether a value that can be read is among them.
+    pub fn holds(&self, class: Option<Class>, value: &Value) -> bool {
+        match (self, value) {
+            (Is::Path(values) | Is::Text(values), Value::Text(text)) => values.iter().any(|v| v == text),
+            (Is::Prefix(values), Value::Text(text)) => {
+                // Tetragon looks at the first 255 bytes, and an empty text begins with nothing.
+                let seen = &text[..text.len().min(255)];
+                !text.is_empty() && values.iter().any(|v| seen.starts_with(v))
+            }
+            (Is::Postfix(values), Value::Text(text)) => {
+                let seen = &text[text.len() - text.len().min(127)..];
+                !text.is_empty() && values.iter().any(|v| seen.ends_with(v))
+            }
+            (Is::Intervals(intervals), Value::Int(register)) => {
+                let bits = number::at_width(*register, class);
+                intervals.iter().any(|interval| interval.contains(bits))
+            }
+            (Is::AnyBit(mask), Value::Int(register)) => number::at_width(*register, class) & mask != 0,
+            (Is::Never, _)
+            | (Is::Path(_) | Is::Text(_) | Is::Prefix(_) | Is::Postfix(_), Value::Int(_))
+            | (Is::Intervals(_) | Is::AnyBit(_), Value::Text(_))
+            | (_, Value::Unreadable) => false,
+        }
+    }
+}
+
+impl<'w> Reader<'w> {
+    pub(super) fn condition(&self, filter: &'w Filter, args: &[Arg<'_>]) -> Result<Condition<'w>, Unread> {
+        match filter {
+            Filter::Arg(filter) => self.of_argument(filter, args),
+            Filter::Other(kind) => unread(kind),
+        }
+    }
+
+    fn of_argument(
+        &self,
+        filter: &'w written::ArgFilter,
+        args: &[Arg<'_>],
+    ) -> Result<Condition<'w>, Unread> {
+        let found = match filter.arg {
+            ArgOf::Position(position) => Some(position as usize).filter(|&at| at < args.len()),
+            ArgOf::Index(index) => args.iter().position(|arg| u32::from(arg.index) == index),
+        };
+        let Some(arg) = found else { return unread("a filter on no argument") };
+        let (source, ty) = (Source::Argument(arg), args[arg].ty);
+        let (projection, kind) = match compare(filter.operator, ty.filter_class()) {
+            Verdict::Works(projection, kind) => (projection, kind),
+            Verdict::AlwaysFalse => {
+                let projection = Projection::Whole;
+                return Ok(Condition { source, projection, negated: false, is: Is::Never });
+            }
+            Verdict::AlwaysTrue | Verdict::Refused => {
+                return unread(format!("`{}` on `{ty}`", filter.operator));
+            }
+        };
+        let (negated, is) = match filter.operator {
+            Operator::Equal => (false, self.equal(ty, filter)?),
+            Operator::NotEqual => (true, self.equal(ty, filter)?),
+            Operator::Prefix => (false, Is::Prefix(self.texts(filter, false))),
+            Operator::NotPrefix => (true, Is::Prefix(self.texts(filter, false))),
+            Operator::Postfix => (false, Is::Postfix(self.texts(filter, ty != ArgType::CharBuf))),
+            Operator::NotPostfix => (true, Is::Postfix(self.texts(filter, ty != ArgType::CharBuf))),
+            Operator::GreaterThan | Operator::Gt => (false, self.above(ty, filter)?),
+            Operator::LessThan | Operator::Lt => (false, self.below(ty, filter)?),
+            Operator::InRange => (false, self.ranges(ty, filter)?),
+            Operator::NotInRange => (true, self.ranges(ty, filter)?),
+            Operator::InMap => (false, self.keys(ty, filter)?),
+            Operator::NotInMap => (true, self.keys(ty, filter)?),
+            Operator::Mask => (false, self.bits(ty, filter)?),
+            Operator::SPort
+            | Operator::NotSPort
+            | Operator::SPortPriv
+            | Operator::NotSPortPriv
+            | Operator::DPort
+            | Operator::NotDPort
+            | Operator::DPortPriv
+            | Operator::NotDPortPriv
+            | Operator::SAddr
+            | Operator::NotSAddr
+            | Operator::DAddr
+            | Operator::NotDAddr
+            | Operator::Protocol
+            | Operator::Family
+            | Operator::State
+            | Operator::CapabilitiesGained
+            | Operator::SubString
+            | Operator::SubStringIgnCase
+            | Operator::CelExpr
+            | Operator::FileType
+            | Operator::NotFileType => return unread(format!("operator `{}`", filter.operator)),
+        };
+        // The words and the table of conditions must agree on how it is compared.
+        if is.table() != kind.table() || projection != Projection::Whole {
+            return unread(format!("`{}` on `{ty}` as {kind:?} of {projection:?}", filter.operator));
+        }
+        Ok(Condition { source, projection, negated, is })
+    }
+
+    fn equal(&self, ty: ArgType, filter: &'w written::ArgFilter) -> Result<Is<'w>, Unread> {
+        match ty.class() {
+            Some(Class::Int { bytes, signed }) => {
+                let numbers = self.numbers(filter, number::parse)?;
+                let bits = numbers.into_iter().filter_map(|n| number::bits(n, bytes, signed));
+                Ok(Is::Intervals(number::joined(bits.map(Interval::point).collect())))
+            }
+            Some(Class::Text) => Ok(Is::Text(self.texts(filter, ty == ArgType::String))),
+            Some(Class::Path) => {
+                // Conditions on an empty path are false (semantics 5.4).
+                let mut paths = self.texts(filter, ty == ArgType::String);
+                paths.retain(|path| !path.is_empty());
+                Ok(Is::Path(paths))
+            }
+            None => unread(format!("`{}` on `{ty}`", filter.operator)),
+        }
+    }
+
+    /// What is greater than one of the values is greater than the least.
+    fn above(&self, ty: ArgType, filter: &'w written::ArgFilter) -> Result<Is<'w>, Unread> {
+        let view = self.ordered(ty, filter)?;
+        let numbers = self.numbers(filter, number::parse)?;
+        let Some(least) = numbers.into_iter().map(|n| view.stored(n)).min() else { return unread("no value") };
+        Ok(Is::Intervals(number::joined(view.intervals(least + 1, i128::MAX))))
+    }
+
+    fn below(&self, ty: ArgType, filter: &'w written::ArgFilter) -> Result<Is<'w>, Unread> {
+        let view = self.ordered(ty, filter)?;
+        let numbers = self.numbers(filter, number::parse)?;
+        let Some(most) = numbers.into_iter().map(|n| view.stored(n)).max() else { return unread("no value") };
+        Ok(Is::Intervals(number::joined(view.intervals(i128::MIN, most - 1))))
+    }
+
+    fn ranges(&self, ty: ArgType, filter: &'w written::ArgFilter) -> Result<Is<'w>, Unread> {
+        let view = self.ordered(ty, filter)?;
+        let mut found = vec![];
+        for &value in &filter.values {
+            let text = self.written.text(value);
+            let ends = text.split_once(':').map(|(a, b)| (number::parse(a), number::parse(b)));
+            let Some((Some(first), Some(last))) = ends else { return unread(format!("range `{text}`")) };
+            found.extend(view.intervals(view.stored(first), view.stored(last)));
+        }
+        Ok(Is::Intervals(number::joined(found)))
+    }
+
+    /// A set of 64-bit keys, in which an argument is looked up without its sign, but for 8 bytes (semantics 5.2).
+    fn keys(&self, ty: ArgType, filter: &'w written::ArgFilter) -> Result<Is<'w>, Unread> {
+        let Some(Class::Int { bytes, signed }) = ty.class() else {
+            return unread(format!("`{}` on `{ty}`", filter.operator));
+        };
+        let view = View { bytes, signed, with_sign: signed && bytes == 8 };
+        let mut found = vec![];
+        for &value in &filter.values {
+            let text = self.written.text(value);
+            let (a, b) = text.split_once(':').unwrap_or((text, text));
+            let (Some(a), Some(b)) = (number::decimal(a), number::decimal(b)) else {
+                return unread(format!("number `{text}`"));
+            };
+            found.extend(view.intervals(a.min(b), a.max(b)));
+        }
+        Ok(Is::Intervals(number::joined(found)))
+    }
+
+    fn bits(&self, ty: ArgType, filter: &'w written::ArgFilter) -> Result<Is<'w>, Unread> {
+        let Some(Class::Int { bytes, .. }) = ty.class() else {
+            return unread(format!("`{}` on `{ty}`", filter.operator));
+        };
+        let all = self.numbers(filter, number::parse)?.into_iter().fold(0, |all, n| all | n as u64);
+        Ok(Is::AnyBit(number::widen(all, bytes, false)))
+    }
+
+    /// With a sign for `int`, `int32` and `int64` alone (semantics 5.2).
+    fn ordered(&self, ty: ArgType, filter: &'w written::ArgFilter) -> Result<View, Unread> {
+        let Some(Class::Int { bytes, signed }) = ty.class() else {
+            return unread(format!("`{}` on `{ty}`", filter.operator));
+        };
+        Ok(View { bytes, signed, with_sign: signed && bytes >= 4 })
+    }
+
+    fn numbers(
+        &self,
+        filter: &written::ArgFilter,
+        parse: impl Fn(&str) -> Option<i128>,
+    ) -> Result<Vec<i128>, Unread> {
+        let number = |&value| {
+            let text = self.written.text(value);
+            parse(text).map_or_else(|| unread(format!("number `{text}`")), Ok)
+        };
+        filter.values.iter().map(number).collect()
+    }
+
+    /// Some values lose the NULs at their end (semantics 5.3). One with a NUL is no text's: that ends at its first.
+    fn texts(&self, filter: &'w written::ArgFilter, trims: bool) -> Vec<&'w [u8]> {
+        let trim = |text: &'w str| if trims { text.trim_end_matches('\0') } else { text };
+        let texts = filter.values.iter().map(|&value| trim(self.written.text(value)).as_bytes());
+        texts.filter(|text| !text.contains(&0)).collect()
+    }
+}
