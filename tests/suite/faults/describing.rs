@@ -12,7 +12,7 @@ fn what_the_manifest_says_wrongly_is_found() {
     for text in policies::all() {
         let honest = Honest::compile(&text);
         for (what, manifest) in damaged(&honest.built.manifest) {
-            let built = Built { manifest, files: honest.built.files.clone() };
+            let built = Built { manifest, ..honest.built.clone() };
             let outcome = honest.with_built(&honest.set, &honest.certificate, &built);
             tally.count(format!("describe: {what}"), outcome);
         }
