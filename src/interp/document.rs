@@ -12,7 +12,6 @@ use std::rc::Rc;
 
 pub use condition::{Condition, Is};
 
-use crate::fold::ir::Attach;
 use crate::policy::written::{self, From, Written};
 use crate::policy::{Mode, Requirement, RequirementOp, Scope, ScopeTerm, ShownAction};
 use crate::source::Span;
@@ -116,10 +115,6 @@ impl At {
     /// Whether parameters are found alike.
     pub fn is_read_like(&self, other: &At) -> bool {
         (self.kind, self.syscall, self.params) == (other.kind, other.syscall, other.params)
-    }
-
-    pub fn is(&self, attach: &Attach) -> bool {
-        self.kind == attach.kind.name() && self.target == attach.target && self.syscall == attach.syscall
     }
 
     /// Parameter there of parameter `index` of what the policy names.

@@ -83,7 +83,10 @@ fn judge(document: &Document<'_>, event: &Event, verdict: &mut Verdict) {
         let is_for =
             |s: &Selector<'_>| s.workloads.as_ref().is_none_or(|scope| applies(scope, &event.workload));
         let at = hook.at(hook.selectors.iter().filter(|s| is_for(s)));
-        if !at.is(&event.attach) {
+        let is_there = at.kind == event.attach.kind.name()
+            && at.target == event.attach.target
+            && at.syscall == event.attach.syscall;
+        if !is_there {
             continue;
         }
         let holds =
@@ -131,6 +134,30 @@ fn matches(
         // A negated condition on what cannot be read holds where something is enforced: an allowlist
         // must not let it through. Elsewhere it does not hold, as in Tetragon.
         (_, Some(Value::Unreadable) | None) => condition.negated && enforces,
-        (is, Some(value)) => condition.negated != is.holds(class, value),
+        (is, Some(value)) => condition.negated != any_value(is, class, value),
+    }
+}
+
+fn any_value(is: &Is<'_>, class: Option<Class>, value: &Value) -> bool {
+    match (is, value) {
+        (Is::Path(values) | Is::Text(values), Value::Text(text)) => values.iter().any(|v| v == text),
+        (Is::Prefix(values), Value::Text(text)) => {
+            // Tetragon looks at the first 255 bytes, and an empty text begins with nothing.
+            let seen = &text[..text.len().min(255)];
+            !text.is_empty() && values.iter().any(|v| seen.starts_with(v))
+        }
+        (Is::Postfix(values), Value::Text(text)) => {
+            let seen = &text[text.len() - text.len().min(127)..];
+            !text.is_empty() && values.iter().any(|v| seen.ends_with(v))
+        }
+        (Is::Intervals(intervals), Value::Int(register)) => {
+            let bits = number::at_width(*register, class);
+            intervals.iter().any(|interval| interval.contains(bits))
+        }
+        (Is::AnyBit(mask), Value::Int(register)) => number::at_width(*register, class) & mask != 0,
+        (Is::Never, _)
+        | (Is::Path(_) | Is::Text(_) | Is::Prefix(_) | Is::Postfix(_), Value::Int(_))
+        | (Is::Intervals(_) | Is::AnyBit(_), Value::Text(_))
+        | (_, Value::Unreadable) => false,
     }
 }

@@ -1,12 +1,11 @@
 //! What an operator asks of an argument, read from its words.
 //!
-//! To add an operator: its arm in [`Reader::of_argument`]. To add a match kind: a variant of [`Is`], what it says of a
-//! value ([`Is::holds`]) and of the values in a table ([`crate::emit::verify`]). To add a source: a variant of
-//! [`Source`], its words in [`written::Filter`], an arm in [`Reader::condition`], and what an event holds of it
-//! ([`crate::interp::Event::value`]).
+//! To add an operator: its arm in [`Reader::of_argument`]. To add a match kind: a variant of [`Is`], and what it says of
+//! a value (`interp`) and of the values in a table (`emit::verify::compare::Spelling::described`). To add a source: a
+//! variant of [`Source`], its words in [`written::Filter`], an arm in [`Reader::condition`], what an event holds of it
+//! (`interp`), and where an artifact reads it (`emit::verify::compare::Checker::subject`).
 
 use super::{Arg, Reader, Unread, unread};
-use crate::interp::Value;
 use crate::interp::number::{self, View};
 use crate::policy::written::{self, ArgOf, Filter};
 use crate::policy::{Interval, Source};
@@ -56,31 +55,6 @@ impl<'w> Is<'w> {
         match self {
             Is::Path(texts) | Is::Text(texts) | Is::Prefix(texts) | Is::Postfix(texts) => Some(texts),
             Is::Never | Is::Intervals(_) | Is::AnyBit(_) => None,
-        }
-    }
-
-    /// Whether a value that can be read is among them.
-    pub fn holds(&self, class: Option<Class>, value: &Value) -> bool {
-        match (self, value) {
-            (Is::Path(values) | Is::Text(values), Value::Text(text)) => values.iter().any(|v| v == text),
-            (Is::Prefix(values), Value::Text(text)) => {
-                // Tetragon looks at the first 255 bytes, and an empty text begins with nothing.
-                let seen = &text[..text.len().min(255)];
-                !text.is_empty() && values.iter().any(|v| seen.starts_with(v))
-            }
-            (Is::Postfix(values), Value::Text(text)) => {
-                let seen = &text[text.len() - text.len().min(127)..];
-                !text.is_empty() && values.iter().any(|v| seen.ends_with(v))
-            }
-            (Is::Intervals(intervals), Value::Int(register)) => {
-                let bits = number::at_width(*register, class);
-                intervals.iter().any(|interval| interval.contains(bits))
-            }
-            (Is::AnyBit(mask), Value::Int(register)) => number::at_width(*register, class) & mask != 0,
-            (Is::Never, _)
-            | (Is::Path(_) | Is::Text(_) | Is::Prefix(_) | Is::Postfix(_), Value::Int(_))
-            | (Is::Intervals(_) | Is::AnyBit(_), Value::Text(_))
-            | (_, Value::Unreadable) => false,
         }
     }
 }
