@@ -126,16 +126,7 @@ pub fn run(
         let stub = files.add(FileKind::Object, object);
         let tables = files.add(FileKind::Image, lowered.tables.bytes.clone());
         let (heads, set_words) = (heads[u], set_words[u]);
-        assembled.push(Assembled {
-            lowered,
-            tables,
-            scope_blocks,
-            heads,
-            body,
-            stub,
-            constants,
-            set_words,
-        });
+        assembled.push(Assembled { lowered, tables, scope_blocks, heads, body, stub, constants, set_words });
     }
     let manifest = describe::manifest(&describe::Parts {
         sources,

@@ -46,8 +46,13 @@ pub struct Hook<'w> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     /// The symbol, and whether its arguments are those of a syscall.
-    Kprobe { function: String, syscall: bool },
-    Lsm { hook: String },
+    Kprobe {
+        function: String,
+        syscall: bool,
+    },
+    Lsm {
+        hook: String,
+    },
 }
 
 #[derive(Clone, Copy)]

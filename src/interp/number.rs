@@ -140,7 +140,11 @@ mod tests {
                     for last in (-130..260).step_by(17) {
                         let found = joined(view.intervals(first, last));
                         let is_in = found.iter().any(|i| i.contains(widen(register, 1, signed)));
-                        assert_eq!(is_in, (first..=last).contains(&seen), "{view:?} {first} {last} {register}");
+                        assert_eq!(
+                            is_in,
+                            (first..=last).contains(&seen),
+                            "{view:?} {first} {last} {register}"
+                        );
                     }
                 }
             }

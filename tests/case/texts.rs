@@ -124,7 +124,8 @@ pub fn maps(built: &Built) -> Result<String, String> {
     }
     for operation in &m.operations {
         let decoded = read::operation(m, operation, &built.files)?;
-        let _ = writeln!(out, "operation {}  {} {}", operation.number, decoded.kind, decoded.targets.join(", "));
+        let _ =
+            writeln!(out, "operation {}  {} {}", operation.number, decoded.kind, decoded.targets.join(", "));
         for (d, dimension) in decoded.dimensions.iter().enumerate() {
             let Subject::Argument(param) = dimension.subject;
             let _ = writeln!(out, "  dimension {d}  arg{param} {}", family(dimension.table));

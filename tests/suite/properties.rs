@@ -131,7 +131,11 @@ fn numbers_are_kept_from_build_to_build_and_change_no_meaning() {
                 };
                 let meaning = interp::run(&compiled.set, &event);
                 let emitted = compiled.judge(&event);
-                assert_eq!(compiled.expected(&event, &meaning), emitted, "seed {seed} set {i}\n{event:?}\n{text}");
+                assert_eq!(
+                    compiled.expected(&event, &meaning),
+                    emitted,
+                    "seed {seed} set {i}\n{event:?}\n{text}"
+                );
                 judged += 1;
             }
             previous = Some(compiled.built.manifest);

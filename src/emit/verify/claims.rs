@@ -42,7 +42,8 @@ impl Claim<'_> {
 
     /// Whether both say the same but for what they are attached to: two functions of one list.
     pub fn is_like(&self, other: &Claim<'_>) -> bool {
-        let same_selectors = || self.selectors.iter().zip(&other.selectors).all(|(a, b)| std::ptr::eq(*a, *b));
+        let same_selectors =
+            || self.selectors.iter().zip(&other.selectors).all(|(a, b)| std::ptr::eq(*a, *b));
         (self.rank, self.first, self.scope) == (other.rank, other.first, other.scope)
             && self.hook.span == other.hook.span
             && Rc::ptr_eq(&self.hook.args, &other.hook.args)
@@ -68,7 +69,8 @@ pub fn of<'a>(
     for one in &certificate.omitted {
         omitted.entry((one.policy, one.hook)).or_default().push((one.selector, one.why));
     }
-    let scopes: FxHashMap<Scope, u32> = manifest.scopes.iter().map(|said| (scope(said), said.number)).collect();
+    let scopes: FxHashMap<Scope, u32> =
+        manifest.scopes.iter().map(|said| (scope(said), said.number)).collect();
     let mut claims = Claims::new();
     for (rank, document) in documents.iter().enumerate() {
         let mut hints = Hints { set, scopes: &scopes, rank, used: 0 };

@@ -121,7 +121,8 @@ impl<'a> Spelling<'a> {
             Is::Prefix(values) | Is::Postfix(values) => {
                 let table = self.dimension.table;
                 for value in values {
-                    let from = self.sorted.partition_point(|(text, _)| compare_ends(table, text, value).is_lt());
+                    let from =
+                        self.sorted.partition_point(|(text, _)| compare_ends(table, text, value).is_lt());
                     match self.sorted.get(from) {
                         Some((text, _)) if text == value => {}
                         // So much of a text is seen.
@@ -257,7 +258,10 @@ impl Checker<'_> {
         let numbered = |number: u8| selectors.iter().copied().find(|s| s.number == number);
         for &(number, omission) in &self.claim.omitted {
             let Some(selector) = numbered(number) else {
-                return Err((format!("{} selectors", selectors.len()), format!("selector {number} left out")));
+                return Err((
+                    format!("{} selectors", selectors.len()),
+                    format!("selector {number} left out"),
+                ));
             };
             let sound = match omission {
                 Omission::NeverMatches => self.excludes_itself(selector),
@@ -269,8 +273,7 @@ impl Checker<'_> {
                         })
                 }
                 Omission::QuietTail => {
-                    selector.acts.is_quiet(self.claim.document.mode)
-                        && kept.iter().all(|s| s.number < number)
+                    selector.acts.is_quiet(self.claim.document.mode) && kept.iter().all(|s| s.number < number)
                 }
             };
             if !sound {
@@ -353,7 +356,8 @@ impl Checker<'_> {
             of.subject == subject && Some(of.table) == condition.is.table() && of.integer == integer
         };
         // No dimension says what of its subject it is about: it is the whole.
-        let found = self.spellings.iter().position(is_it).filter(|_| condition.projection == Projection::Whole);
+        let found =
+            self.spellings.iter().position(is_it).filter(|_| condition.projection == Projection::Whole);
         found.ok_or_else(|| {
             (format!("a {:?} test on {subject:?}", condition.is.table()), "no such dimension".to_string())
         })
@@ -399,7 +403,8 @@ impl Checker<'_> {
     fn excludes_itself(&self, selector: &Selector<'_>) -> bool {
         let about = |c: &Condition<'_>| (self.subject(c), c.projection);
         selector.conditions.iter().enumerate().filter(|(_, c)| !c.negated).any(|(i, c)| {
-            let others = selector.conditions.iter().enumerate().filter(|(j, g)| *j != i && about(g) == about(c));
+            let others =
+                selector.conditions.iter().enumerate().filter(|(j, g)| *j != i && about(g) == about(c));
             let others: Vec<&Condition<'_>> = others.map(|(_, g)| g).collect();
             match &c.is {
                 Is::Never | Is::AnyBit(0) => true,
@@ -409,9 +414,12 @@ impl Checker<'_> {
                         Is::Intervals(of_g) if g.negated => without(&left, of_g),
                         Is::Intervals(of_g) => both(&left, of_g),
                         Is::Never if !g.negated => vec![],
-                        Is::Never | Is::Path(_) | Is::Text(_) | Is::Prefix(_) | Is::Postfix(_) | Is::AnyBit(_) => {
-                            left
-                        }
+                        Is::Never
+                        | Is::Path(_)
+                        | Is::Text(_)
+                        | Is::Prefix(_)
+                        | Is::Postfix(_)
+                        | Is::AnyBit(_) => left,
                     });
                     left.is_empty()
                 }
@@ -492,9 +500,10 @@ fn contradict(is: &Is<'_>, v: &[u8], g: &Condition<'_>) -> bool {
         (Is::Prefix(_), Is::Prefix(w)) => !some(w, &|w| v.starts_with(w) || w.starts_with(v)),
         (Is::Postfix(_), Is::Postfix(w)) if g.negated => some(w, &|w| v.ends_with(w)),
         (Is::Postfix(_), Is::Postfix(w)) => !some(w, &|w| v.ends_with(w) || w.ends_with(v)),
-        (_, Is::Path(_) | Is::Text(_) | Is::Prefix(_) | Is::Postfix(_) | Is::Intervals(_) | Is::AnyBit(_)) => {
-            false
-        }
+        (
+            _,
+            Is::Path(_) | Is::Text(_) | Is::Prefix(_) | Is::Postfix(_) | Is::Intervals(_) | Is::AnyBit(_),
+        ) => false,
     }
 }
 

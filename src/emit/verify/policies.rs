@@ -83,7 +83,11 @@ pub(super) fn compare_hooks(
                 if !said.is_some_and(|said| same_hook(sources, claim, said)) {
                     found.push(Mismatch {
                         place: place(claim.rank),
-                        policies_say: format!("{} from selector {}", sources.place(claim.hook.span), claim.first),
+                        policies_say: format!(
+                            "{} from selector {}",
+                            sources.place(claim.hook.span),
+                            claim.first
+                        ),
                         artifact_says: format!("{said:?}"),
                     });
                 }

@@ -217,7 +217,9 @@ fn is_label_value(value: &str) -> bool {
     let is_end = |b: &u8| b.is_ascii_alphanumeric();
     let is_inner = |b: &u8| is_end(b) || matches!(b, b'-' | b'_' | b'.');
     let bytes = value.as_bytes();
-    bytes.len() <= 63 && [bytes.first(), bytes.last()].into_iter().flatten().all(is_end) && bytes.iter().all(is_inner)
+    bytes.len() <= 63
+        && [bytes.first(), bytes.last()].into_iter().flatten().all(is_end)
+        && bytes.iter().all(is_inner)
 }
 
 #[cfg(test)]

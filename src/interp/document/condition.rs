@@ -67,11 +67,7 @@ impl<'w> Reader<'w> {
         }
     }
 
-    fn of_argument(
-        &self,
-        filter: &'w written::ArgFilter,
-        args: &[Arg<'_>],
-    ) -> Result<Condition<'w>, Unread> {
+    fn of_argument(&self, filter: &'w written::ArgFilter, args: &[Arg<'_>]) -> Result<Condition<'w>, Unread> {
         let found = match filter.arg {
             ArgOf::Position(position) => Some(position as usize).filter(|&at| at < args.len()),
             ArgOf::Index(index) => args.iter().position(|arg| u32::from(arg.index) == index),
@@ -153,7 +149,9 @@ impl<'w> Reader<'w> {
     fn above(&self, ty: ArgType, filter: &'w written::ArgFilter) -> Result<Is<'w>, Unread> {
         let view = self.ordered(ty, filter)?;
         let numbers = self.numbers(filter, number::parse)?;
-        let Some(least) = numbers.into_iter().map(|n| view.stored(n)).min() else { return unread("no value") };
+        let Some(least) = numbers.into_iter().map(|n| view.stored(n)).min() else {
+            return unread("no value");
+        };
         Ok(Is::Intervals(number::joined(view.intervals(least + 1, i128::MAX))))
     }
 

@@ -65,10 +65,18 @@ pub fn spec<'a, 'n>(spec: &'a Spec<'n>, cx: &mut Cx<'_>) -> Expanded<'a, 'n> {
         hooks.push(Hook { on: On::Lsm(lsm), entry, selectors: selectors(&lsm.selectors, &macros, cx) });
     }
     for (entry, hook) in (0..).zip(items(&spec.tracepoints)) {
-        hooks.push(Hook { on: On::Tracepoint(hook), entry, selectors: selectors(&hook.selectors, &macros, cx) });
+        hooks.push(Hook {
+            on: On::Tracepoint(hook),
+            entry,
+            selectors: selectors(&hook.selectors, &macros, cx),
+        });
     }
     for (entry, uprobe) in (0..).zip(items(&spec.uprobes)) {
-        hooks.push(Hook { on: On::Uprobe(uprobe), entry, selectors: selectors(&uprobe.selectors, &macros, cx) });
+        hooks.push(Hook {
+            on: On::Uprobe(uprobe),
+            entry,
+            selectors: selectors(&uprobe.selectors, &macros, cx),
+        });
     }
     for (entry, usdt) in (0..).zip(items(&spec.usdts)) {
         hooks.push(Hook { on: On::Usdt(usdt), entry, selectors: selectors(&usdt.selectors, &macros, cx) });

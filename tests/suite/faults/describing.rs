@@ -1,7 +1,7 @@
 //! Faults of the last step: the manifest, or the bytes, say something else than was lowered.
 
 use tetrafold::artifact::digest::{FileKind, FileRef, Files};
-use tetrafold::artifact::manifest::{Action, AttachKind, Manifest, Mode, ScopeTerm, Subject, Table};
+use tetrafold::artifact::manifest::{Action, AttachKind, Integer, Manifest, Mode, ScopeTerm, Subject, Table};
 use tetrafold::emit::assemble::Built;
 
 use super::{Honest, Tally, policies};
@@ -80,16 +80,15 @@ fn damaged(manifest: &Manifest) -> Vec<(String, Manifest)> {
                     });
                 }
             }
-            with(of(format!("dimension {d} of another width")), &|m| {
-                if let Some(integer) = &mut m.operations[o].dimensions[d].integer {
-                    integer.bytes ^= 6;
-                }
-            });
-            with(of(format!("dimension {d} with another sign")), &|m| {
-                if let Some(integer) = &mut m.operations[o].dimensions[d].integer {
-                    integer.signed = !integer.signed;
-                }
-            });
+            if dimension.integer.is_some() {
+                let with_integer = |m: &mut Manifest, change: &dyn Fn(&mut Integer)| {
+                    change(m.operations[o].dimensions[d].integer.as_mut().unwrap());
+                };
+                with(of(format!("dimension {d} of another width")), &|m| with_integer(m, &|i| i.bytes ^= 6));
+                with(of(format!("dimension {d} with another sign")), &|m| {
+                    with_integer(m, &|i| i.signed = !i.signed);
+                });
+            }
             with(of(format!("dimension {d} with other merging")), &|m| {
                 let merges = &mut m.operations[o].dimensions[d].merges_unreadable;
                 *merges = !*merges;
@@ -100,7 +99,11 @@ fn damaged(manifest: &Manifest) -> Vec<(String, Manifest)> {
         let of = |what: &str| format!("program {p}: {what}");
         with(of("lost"), &|m| _ = m.programs.remove(p));
         with(of("in another section"), &|m| m.programs[p].section.push('x'));
+        // Of another operation, if there is one.
         let other = (p + 2) % manifest.programs.len();
+        if other == p {
+            continue;
+        }
         with(of("of another operation"), &|m| m.programs[p].operation = m.programs[other].operation);
         with(of("another's object"), &|m| m.programs[p].object = m.programs[other].object.clone());
     }

@@ -160,7 +160,9 @@ spec:
 
 /// A policy with one condition for each operator that is compiled and each argument that it works on.
 pub fn of_every_operator() -> Vec<String> {
-    let on = |op: &'static Operator| TYPES.iter().enumerate().filter(move |(_, ty)| is_compiled(*op, **ty)).map(move |of| (op, of));
+    let on = |op: &'static Operator| {
+        TYPES.iter().enumerate().filter(move |(_, ty)| is_compiled(*op, **ty)).map(move |of| (op, of))
+    };
     let policy = |(op, (index, ty)): (&Operator, (usize, &ArgType))| {
         let values = values(*op, *ty);
         let args: Vec<String> =

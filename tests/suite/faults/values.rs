@@ -58,7 +58,9 @@ pub fn damaged(values: &Values, texts: &[StrId]) -> Vec<(String, Values)> {
 
 pub fn remove(values: &mut Values, at: usize) {
     match values {
-        Values::Path(all) | Values::Text(all) | Values::Prefix(all) | Values::Postfix(all) => _ = all.remove(at),
+        Values::Path(all) | Values::Text(all) | Values::Prefix(all) | Values::Postfix(all) => {
+            _ = all.remove(at)
+        }
         Values::Intervals(all) => _ = all.remove(at),
         Values::AnyBit(all) => _ = all.remove(at),
     }

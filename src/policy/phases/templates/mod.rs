@@ -249,8 +249,7 @@ fn expand_one(
         let expanded = expand::spec(spec, &mut cx);
         let hooks = hooks::resolve(kind, &expanded, &mut cx);
         resolver.has_errors |= cx.refused;
-        if let (false, false, Ok(hooks), Some((scope, workloads))) =
-            (cx.refused, cx.blocked, hooks, selected)
+        if let (false, false, Ok(hooks), Some((scope, workloads))) = (cx.refused, cx.blocked, hooks, selected)
         {
             let into = &mut resolver.set.written;
             let (written, unread) = copy::hooks(&expanded, cx.variables, into);
