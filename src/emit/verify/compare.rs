@@ -5,23 +5,18 @@
 //! compared as a whole.
 
 use indexmap::IndexMap;
-use rustc_hash::FxHashMap;
 
-use super::Mismatch;
 use super::claims::Claim;
-use super::read::{Atoms, DecodedAct, DecodedDimension, DecodedList, DecodedOperation, DecodedRule};
-use super::read::{DecodedScope, Row};
+use super::read::{Atoms, DecodedAct, DecodedList, DecodedOperation, DecodedRule, DecodedScope, Row};
 use super::runs::Runs;
-use crate::artifact::abi::{COMPONENT_MAX, TEXT_MAX};
+use super::spelling::Spelling;
+use super::{Difference, Mismatch};
 use crate::artifact::manifest::{Integer, Subject, Table};
-use crate::fold::opt::Omission;
 use crate::interp::document::{Condition, Is, Selector};
-use crate::policy::{Interval, Source};
+use crate::policy::Source;
 use crate::vocab::Vocabulary;
 use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::condition::Projection;
-
-type Difference = (String, String);
 
 /// Compares every list of `operation` with its claim; the claims are those of one of its targets.
 pub fn compare(operation: &DecodedOperation, target: &str, claims: &[Claim<'_>], found: &mut Vec<Mismatch>) {
@@ -72,135 +67,11 @@ pub fn compare(operation: &DecodedOperation, target: &str, claims: &[Claim<'_>],
     }
 }
 
-/// Which atom each value is, in one dimension, as the tables spell it.
-struct Spelling<'a> {
-    dimension: &'a DecodedDimension,
-    count: u32,
-    /// Of whole texts.
-    atoms: FxHashMap<&'a [u8], u32>,
-    /// In the order in which beginnings, or ends, are in a row: each with its atom.
-    sorted: Vec<(&'a [u8], u32)>,
-}
-
-impl<'a> Spelling<'a> {
-    fn of(dimension: &'a DecodedDimension) -> Spelling<'a> {
-        let (mut atoms, mut sorted) = (FxHashMap::default(), vec![]);
-        match (&dimension.atoms, dimension.table) {
-            (Atoms::Strings(values), table @ (Table::Prefix | Table::Postfix)) => {
-                sorted = values.iter().zip(1..).collect();
-                sorted.sort_by(|(a, _), (b, _)| compare_ends(table, a, b));
-            }
-            (Atoms::Strings(values), _) => atoms = values.iter().zip(1..).collect(),
-            (Atoms::Pieces(_) | Atoms::Masks(_), _) => {}
-        }
-        Spelling { dimension, count: dimension.atoms.count(), atoms, sorted }
-    }
-
-    /// The last atom: one above the values, which cannot be read, but of numbers, which always can.
-    fn top(&self) -> u32 {
-        self.count + u32::from(self.dimension.table.holds_texts())
-    }
-
-    /// The atoms for which a condition holds, readable ones. An error is a value that no atom stands for.
-    ///
-    /// To add a match kind: its arm.
-    fn described(&self, is: &Is<'_>) -> Result<Runs, Difference> {
-        let mut runs = vec![];
-        match is {
-            Is::Never => {}
-            Is::Path(values) | Is::Text(values) => {
-                let is_path = matches!(is, Is::Path(_));
-                for value in values {
-                    match self.atoms.get(value) {
-                        Some(&atom) => runs.push((atom, atom)),
-                        None if is_path && no_path(value) => {}
-                        None => return Err(self.missing(&String::from_utf8_lossy(value))),
-                    }
-                }
-            }
-            Is::Prefix(values) | Is::Postfix(values) => {
-                let table = self.dimension.table;
-                for value in values {
-                    let from =
-                        self.sorted.partition_point(|(text, _)| compare_ends(table, text, value).is_lt());
-                    match self.sorted.get(from) {
-                        Some((text, _)) if text == value => {}
-                        // So much of a text is seen.
-                        Some(_) | None if table == Table::Prefix && value.len() > 255 => continue,
-                        Some(_) | None => return Err(self.missing(&String::from_utf8_lossy(value))),
-                    }
-                    let here = &self.sorted[from..];
-                    let len = here.partition_point(|(text, _)| is_part(table, value, text));
-                    runs.extend(here[..len].iter().map(|&(_, atom)| (atom, atom)));
-                }
-            }
-            Is::Intervals(intervals) => {
-                for interval in intervals {
-                    runs.push(self.pieces_of(*interval)?);
-                }
-            }
-            Is::AnyBit(0) => {}
-            Is::AnyBit(mask) => {
-                let Atoms::Masks(masks) = &self.dimension.atoms else { return Err(self.missing("a mask")) };
-                let Some(bit) = masks.iter().position(|m| m == mask) else {
-                    return Err(self.missing(&format!("{mask:#x}")));
-                };
-                runs.extend((1..=self.count).filter(|atom| atom >> bit & 1 == 1).map(|atom| (atom, atom)));
-            }
-        }
-        Ok(Runs::of(runs))
-    }
-
-    /// The pieces that the interval is made of. Each number of it has to be in one, and no number beside it.
-    fn pieces_of(&self, interval: Interval) -> Result<(u32, u32), Difference> {
-        let Atoms::Pieces(pieces) = &self.dimension.atoms else { return Err(self.missing("a number")) };
-        let from = pieces.partition_point(|piece| piece.last < interval.first);
-        let to = pieces.partition_point(|piece| piece.first <= interval.last);
-        let mut wanted = Some(interval.first);
-        for piece in &pieces[from..to.max(from)] {
-            if wanted != Some(piece.first) || piece.last > interval.last {
-                return Err((format!("the numbers {interval}"), format!("a piece {piece}")));
-            }
-            wanted = piece.last.checked_add(1);
-        }
-        if from >= to || wanted != interval.last.checked_add(1) {
-            return Err(self.missing(&interval.to_string()));
-        }
-        Ok((from as u32 + 1, to as u32))
-    }
-
-    fn missing(&self, value: &str) -> Difference {
-        let DecodedDimension { subject, table, .. } = self.dimension;
-        (format!("{subject:?} is compared with `{value}`"), format!("no {} holds it", table.name()))
-    }
-}
-
-/// Prefix tries are in byte order, postfix tries in that of the reversed bytes.
-fn compare_ends(table: Table, a: &[u8], b: &[u8]) -> std::cmp::Ordering {
-    if table == Table::Postfix { a.iter().rev().cmp(b.iter().rev()) } else { a.cmp(b) }
-}
-
-fn is_part(table: Table, part: &[u8], of: &[u8]) -> bool {
-    if table == Table::Postfix { of.ends_with(part) } else { of.starts_with(part) }
-}
-
-/// Whether a walk, which gives whole components of an absolute path, never gives this, so that no table need hold it.
-fn no_path(value: &[u8]) -> bool {
-    match value.split_first() {
-        None => true,
-        Some((b'/', [])) => false,
-        Some((b'/', names)) => {
-            let is_name = |name: &[u8]| !matches!(name, b"" | b"." | b"..") && name.len() <= COMPONENT_MAX;
-            value.len() > TEXT_MAX || !names.split(|&b| b == b'/').all(is_name)
-        }
-        Some(_) => true,
-    }
-}
-
-struct Checker<'a> {
+/// One claim and what it is compared with.
+pub(super) struct Checker<'a> {
     operation: &'a DecodedOperation,
     spellings: &'a [Spelling<'a>],
-    claim: &'a Claim<'a>,
+    pub(super) claim: &'a Claim<'a>,
 }
 
 impl Checker<'_> {
@@ -246,38 +117,6 @@ impl Checker<'_> {
             if !self.operation.args.iter().any(|(index, ty)| *index == param && is_read(ty)) {
                 let says = format!("{:?}", self.operation.args);
                 return Err((format!("argument {param} is of type {}", arg.ty), says));
-            }
-        }
-        Ok(())
-    }
-
-    /// A selector may be missing only if its conditions exclude each other, if one ahead of it has no condition
-    /// that it lacks, or if nothing from it on does anything.
-    fn check_omissions(&self, kept: &[&Selector<'_>]) -> Result<(), Difference> {
-        let selectors = &self.claim.selectors;
-        let numbered = |number: u8| selectors.iter().copied().find(|s| s.number == number);
-        for &(number, omission) in &self.claim.omitted {
-            let Some(selector) = numbered(number) else {
-                return Err((
-                    format!("{} selectors", selectors.len()),
-                    format!("selector {number} left out"),
-                ));
-            };
-            let sound = match omission {
-                Omission::NeverMatches => self.excludes_itself(selector),
-                // Whatever becomes of the covering selector, it decides first.
-                Omission::CoveredBy { selector: other } => {
-                    other < number
-                        && numbered(other).is_some_and(|other| {
-                            other.conditions.iter().all(|c| self.has_condition(selector, c, other))
-                        })
-                }
-                Omission::QuietTail => {
-                    selector.acts.is_quiet(self.claim.document.mode) && kept.iter().all(|s| s.number < number)
-                }
-            };
-            if !sound {
-                return Err((format!("selector {number} can decide"), format!("left out: {omission:?}")));
             }
         }
         Ok(())
@@ -339,7 +178,7 @@ impl Checker<'_> {
     /// What a condition is about: where it is read, and how.
     ///
     /// To add a source: its arm.
-    fn subject(&self, condition: &Condition<'_>) -> (Subject, Reading) {
+    pub(super) fn subject(&self, condition: &Condition<'_>) -> (Subject, Reading) {
         match condition.source {
             Source::Argument(position) => {
                 let arg = self.claim.hook.args[position];
@@ -398,52 +237,6 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// Whether the values of one condition are all contradicted by other conditions on the same argument. A value that
-    /// cannot be read passes no condition that is not negated, so it needs no answer.
-    fn excludes_itself(&self, selector: &Selector<'_>) -> bool {
-        let about = |c: &Condition<'_>| (self.subject(c), c.projection);
-        selector.conditions.iter().enumerate().filter(|(_, c)| !c.negated).any(|(i, c)| {
-            let others =
-                selector.conditions.iter().enumerate().filter(|(j, g)| *j != i && about(g) == about(c));
-            let others: Vec<&Condition<'_>> = others.map(|(_, g)| g).collect();
-            match &c.is {
-                Is::Never | Is::AnyBit(0) => true,
-                Is::AnyBit(_) => false,
-                Is::Intervals(intervals) => {
-                    let left = others.iter().fold(intervals.clone(), |left, g| match &g.is {
-                        Is::Intervals(of_g) if g.negated => without(&left, of_g),
-                        Is::Intervals(of_g) => both(&left, of_g),
-                        Is::Never if !g.negated => vec![],
-                        Is::Never
-                        | Is::Path(_)
-                        | Is::Text(_)
-                        | Is::Prefix(_)
-                        | Is::Postfix(_)
-                        | Is::AnyBit(_) => left,
-                    });
-                    left.is_empty()
-                }
-                Is::Path(values) | Is::Text(values) | Is::Prefix(values) | Is::Postfix(values) => {
-                    values.iter().all(|v| others.iter().any(|g| contradict(&c.is, v, g)))
-                }
-            }
-        })
-    }
-
-    /// Whether `selector` has a condition that means the same as `wanted` means in `whose`.
-    fn has_condition(&self, selector: &Selector<'_>, wanted: &Condition<'_>, whose: &Selector<'_>) -> bool {
-        let about = |c: &Condition<'_>| (self.subject(c), c.projection);
-        let same_answer_if_unreadable = !wanted.negated
-            || !wanted.is.table().is_some_and(Table::holds_texts)
-            || selector.acts.enforces() == whose.acts.enforces();
-        selector.conditions.iter().any(|c| {
-            about(c) == about(wanted)
-                && c.negated == wanted.negated
-                && same_values(&c.is, &wanted.is)
-                && same_answer_if_unreadable
-        })
-    }
-
     fn atom_text(&self, d: usize, atom: u32) -> String {
         if atom == 0 {
             return "any other value".to_string();
@@ -460,7 +253,7 @@ impl Checker<'_> {
 
 /// How an argument is read: types of one width and sign are one number.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reading {
+pub(super) enum Reading {
     Number(Integer),
     As(ArgType),
 }
@@ -479,78 +272,6 @@ impl Reading {
             Reading::As(_) => None,
         }
     }
-}
-
-/// Whether no text that passes `is` for the one value `v` passes `g`.
-fn contradict(is: &Is<'_>, v: &[u8], g: &Condition<'_>) -> bool {
-    let some = |values: &[&[u8]], relation: &dyn Fn(&[u8]) -> bool| values.iter().any(|w| relation(w));
-    let is_whole = matches!(is, Is::Path(_) | Is::Text(_));
-    match (is, &g.is) {
-        (_, Is::Never) => true,
-        (Is::Path(_) | Is::Text(_), Is::Path(w) | Is::Text(w)) => some(w, &|w| w == v) == g.negated,
-        (_, Is::Prefix(w)) if is_whole && (1..256).contains(&v.len()) => {
-            some(w, &|w| v.starts_with(w)) == g.negated
-        }
-        (_, Is::Postfix(w)) if is_whole && (1..128).contains(&v.len()) => {
-            some(w, &|w| v.ends_with(w)) == g.negated
-        }
-        // An empty text has neither beginning nor end.
-        (_, Is::Prefix(_) | Is::Postfix(_)) if is_whole => v.is_empty() && !g.negated,
-        (Is::Prefix(_), Is::Prefix(w)) if g.negated => some(w, &|w| v.starts_with(w)),
-        (Is::Prefix(_), Is::Prefix(w)) => !some(w, &|w| v.starts_with(w) || w.starts_with(v)),
-        (Is::Postfix(_), Is::Postfix(w)) if g.negated => some(w, &|w| v.ends_with(w)),
-        (Is::Postfix(_), Is::Postfix(w)) => !some(w, &|w| v.ends_with(w) || w.ends_with(v)),
-        (
-            _,
-            Is::Path(_) | Is::Text(_) | Is::Prefix(_) | Is::Postfix(_) | Is::Intervals(_) | Is::AnyBit(_),
-        ) => false,
-    }
-}
-
-/// The numbers that are in both. All are ascending and apart.
-fn both(a: &[Interval], b: &[Interval]) -> Vec<Interval> {
-    let mut out = vec![];
-    for x in a {
-        let from = b.partition_point(|y| y.last < x.first);
-        for y in b[from..].iter().take_while(|y| y.first <= x.last) {
-            out.push(Interval { first: x.first.max(y.first), last: x.last.min(y.last) });
-        }
-    }
-    out
-}
-
-/// The numbers of `a` that are not in `b`.
-fn without(a: &[Interval], b: &[Interval]) -> Vec<Interval> {
-    let mut gaps = vec![];
-    let mut next = Some(0);
-    for y in b {
-        if let Some(first) = next.filter(|&first| first < y.first) {
-            gaps.push(Interval { first, last: y.first - 1 });
-        }
-        next = y.last.checked_add(1);
-    }
-    gaps.extend(next.map(|first| Interval { first, last: u64::MAX }));
-    both(a, &gaps)
-}
-
-/// In any order.
-fn same_values(a: &Is<'_>, b: &Is<'_>) -> bool {
-    let sorted = |values: &[&[u8]]| {
-        let mut values: Vec<Vec<u8>> = values.iter().map(|v| v.to_vec()).collect();
-        values.sort_unstable();
-        values.dedup();
-        values
-    };
-    a.table() == b.table()
-        && match (a, b) {
-            (Is::Intervals(a), Is::Intervals(b)) => a == b,
-            (Is::AnyBit(a), Is::AnyBit(b)) => a == b,
-            (Is::Never, Is::Never) => true,
-            (a, b) => match (a.texts(), b.texts()) {
-                (Some(a), Some(b)) => a == b || sorted(a) == sorted(b),
-                (_, _) => false,
-            },
-        }
 }
 
 /// The masks of an atom.

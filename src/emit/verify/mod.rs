@@ -13,10 +13,12 @@
 mod claims;
 pub mod compare;
 pub mod decode;
+mod omissions;
 mod policies;
 pub mod read;
 mod regions;
 pub mod runs;
+mod spelling;
 
 use std::fmt;
 
@@ -39,6 +41,9 @@ pub struct Mismatch {
     pub policies_say: String,
     pub artifact_says: String,
 }
+
+/// What the policies say, and what the artifact says.
+type Difference = (String, String);
 
 impl fmt::Display for Disproof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
