@@ -88,6 +88,16 @@ struct mask_table {
 };
 #define MASKS_MAX 8
 
+/*
+ * Internet addresses, as pieces that ascend: first those of IPv4, whose atoms are 1..count4, then those of IPv6.
+ * A piece of IPv4 is first << 32 | last.  Of IPv6 there are the first addresses of all pieces, each as its upper and its
+ * lower half, then the last ones.  What has no address has the atom behind all others.
+ */
+struct address_table {
+	u32 count4, count6;
+	u64 ranges[]; /* count4, then 4 * count6 */
+};
+
 /* ---- Node: one per generation, shared by all operations, written by the loader (.bss, symbol `node`) -
  * header, then cgroup slots, then for each operation u32 heads[set] at an offset that its program knows,
  * then set blocks.

@@ -38,9 +38,9 @@ INLINE u64 widened(u64 value, u64 type)
 	}
 
 /* Single numbers. */
-STENCIL(int_lookup)(struct frame *f, u64 k, u64 table, u64 dimension, u64 type)
+INLINE u32 atom_of_point(u64 table, u64 value)
 {
-	u64 value = widened(f->args[k], type), at = table_offset(table), differ;
+	u64 at = table_offset(table), differ;
 	u32 count = ((struct int_table *)(tables + at))->count, base = unknown_zero();
 	at += offsetof(struct int_table, values);
 	HALVE(value, at, count, base)
@@ -48,20 +48,28 @@ STENCIL(int_lookup)(struct frame *f, u64 k, u64 table, u64 dimension, u64 type)
 	differ = (differ | -differ) >> 63;
 	OPAQUE(differ);
 	/* 0 if they differ or if there is no value. */
-	f->ids[dimension] = (base + 1) & (u32)(differ - 1) & -count;
+	return (base + 1) & (u32)(differ - 1) & -count;
+}
+STENCIL(int_lookup)(struct frame *f, u64 k, u64 table, u64 dimension, u64 type)
+{
+	f->ids[dimension] = atom_of_point(table, widened(f->args[k], type));
 	return 0;
 }
 
 /* Pieces with lengths: what lies before the first one is farther behind it than any piece is long. */
-STENCIL(interval_lookup)(struct frame *f, u64 k, u64 table, u64 dimension, u64 type)
+INLINE u32 atom_of_interval(u64 table, u64 value)
 {
-	u64 value = widened(f->args[k], type), at = table_offset(table);
+	u64 at = table_offset(table);
 	u32 count = ((struct int_table *)(tables + at))->count, base = unknown_zero(), all = count;
 	at += offsetof(struct int_table, values);
 	HALVE(value, at, count, base)
 	u64 behind = value - *(u64 *)at_tables(at + (u64)base * 8);
 	u64 size = *(u64 *)at_tables(at + (u64)(base + all) * 8);
-	f->ids[dimension] = (base + 1) & (u32)mask_if_not_above(behind, size);
+	return (base + 1) & (u32)mask_if_not_above(behind, size);
+}
+STENCIL(interval_lookup)(struct frame *f, u64 k, u64 table, u64 dimension, u64 type)
+{
+	f->ids[dimension] = atom_of_interval(table, widened(f->args[k], type));
 	return 0;
 }
 

@@ -95,6 +95,23 @@ struct linux_binprm {
 	struct file *file;
 } CORE;
 
+struct in6_addr { /* read as words, not by its members */
+	u64 words[2];
+};
+struct sock_common {
+	u32 skc_daddr, skc_rcv_saddr;
+	u16 skc_dport, skc_num, skc_family;
+	u8 skc_state;
+	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
+} CORE;
+struct sock {
+	struct sock_common __sk_common;
+	u16 sk_protocol;
+} CORE;
+struct socket {
+	struct sock *sk;
+} CORE;
+
 #define FIELD_OFFSET(type, field) __builtin_preserve_field_info(((type *)0)->field, 0)
 #define FIELD_EXISTS(type, field) __builtin_preserve_field_info(((type *)0)->field, 2)
 /* A name of up to 31 bytes stands inside its dentry. */

@@ -19,6 +19,7 @@
 #include "reader.h"
 #include "syscall.h"
 #include "int.h"
+#include "flow.h"
 #include "text.h"
 #include "string.h"
 #include "trie.h"

@@ -16,6 +16,25 @@ pub struct Pools<'a> {
 /// Together they make seven: one argument is compared with eight different masks at most.
 const MASKS: [i64; 3] = [1, 6, 64];
 
+/// Networks in each other, beside each other, and of both families.
+const NETWORKS: &[&str] = &[
+    "127.0.0.1",
+    "127.0.0.0/8",
+    "10.0.0.0/8",
+    "10.1.0.0/16",
+    "10.1.2.3",
+    "0.0.0.0/0",
+    "::1",
+    "fd00::/8",
+    "fd00:1::/32",
+    "::ffff:127.0.0.1",
+    "::/0",
+];
+pub const PORTS: &[u16] = &[0, 80, 443, 1023, 1024, 8443, 65535];
+const PROTOCOLS: &[&str] = &["IPPROTO_TCP", "IPPROTO_UDP", "17", "0:6"];
+const FAMILIES: &[&str] = &["AF_INET", "AF_INET6", "AF_UNIX", "2:10"];
+const STATES: &[&str] = &["TCP_ESTABLISHED", "TCP_CLOSE", "1:7"];
+
 /// Every type that is read as a number.
 pub fn integers() -> Vec<ArgType> {
     let reads = |ty: &ArgType| ty.reader(Projection::Whole) == Some(Reader::Register);
@@ -43,7 +62,7 @@ pub fn condition(
     let (op, kind) = operators[below(operators.len())];
     // A list that is allowed is long.
     let most = match kind {
-        MatchKind::Intervals | MatchKind::AnyBit => 3,
+        MatchKind::Intervals | MatchKind::AnyBit | MatchKind::AddressPrefix => 3,
         _ if op.is_negated() => 6,
         _ => 3,
     };
@@ -59,12 +78,24 @@ fn value(
     below: &mut impl FnMut(usize) -> usize,
 ) -> String {
     let texts = match kind {
+        MatchKind::Intervals if op.value_kind() == ValueKind::Port => {
+            let (a, b) = (PORTS[below(PORTS.len())], PORTS[below(PORTS.len())]);
+            return if a == b { a.to_string() } else { format!("{a}:{b}") };
+        }
         MatchKind::Intervals => {
+            let name =
+                |names: &[&str], below: &mut dyn FnMut(usize) -> usize| names[below(names.len())].to_string();
+            match op.value_kind() {
+                ValueKind::Protocol => return name(PROTOCOLS, below),
+                ValueKind::Family => return name(FAMILIES, below),
+                ValueKind::State => return name(STATES, below),
+                _ => {}
+            }
             let mut number = || {
                 let number = pools.numbers[below(pools.numbers.len())];
                 match ty.class() {
                     Some(Class::Int { signed: false, .. }) => number.max(0),
-                    Some(Class::Int { .. } | Class::Text | Class::Path) | None => number,
+                    Some(Class::Int { .. } | Class::Text | Class::Path | Class::Flow) | None => number,
                 }
             };
             return match op.value_kind() {
@@ -76,6 +107,7 @@ fn value(
             };
         }
         MatchKind::AnyBit => return MASKS[below(MASKS.len())].to_string(),
+        MatchKind::AddressPrefix => return NETWORKS[below(NETWORKS.len())].to_string(),
         MatchKind::Prefix => pools.prefixes,
         MatchKind::Suffix => pools.suffixes,
         _ => pools.texts,

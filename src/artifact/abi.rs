@@ -92,6 +92,7 @@ layout! {
     trie_node, 8 { ATOM = 0, LABEL_LEN = 4, FIRST = 5, COUNT = 6, LABEL = 8 }
     int_table, 8 { COUNT = 0, SIZES = 4, VALUES = 8 }
     mask_table, 8 { COUNT = 0, PAD = 4, MASKS = 8 }
+    address_table, 8 { COUNT4 = 0, COUNT6 = 4, RANGES = 8 }
     node_header, 80 {
         MAGIC = 0, ABI = 4, GENERATION = 8, LOW_LEVEL = 12, LOST = 16, UNSETTLED = 24, RENAME_LOCK = 32,
         MOUNT_LOCK = 40, RENAMES = 48, MOUNTS = 56, REPEATED = 64, ZERO = 72,

@@ -8,8 +8,11 @@
 //! Not here: which dimensions an event has, and what a value is that cannot be read (its atom is the last one).
 
 use std::fmt;
+use std::net::IpAddr;
 
-use super::abi::{self, Act, Word, edge, hash_node, int_table, mask_table, tables_header, trie_node};
+use super::abi::{
+    self, Act, Word, address_table, edge, hash_node, int_table, mask_table, tables_header, trie_node,
+};
 
 /// Bytes that no compiler wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +141,34 @@ impl<'a> Tables<'a> {
             atom |= u32::from(value & mask != 0) << i;
         }
         Ok(atom)
+    }
+
+    /// The atom of an address: of the piece that holds it.
+    pub fn address(&self, root: u32, address: IpAddr) -> Result<u32, Damaged> {
+        let at = place(root);
+        let [count4, count6] = [self.u32(at + address_table::COUNT4)?, self.u32(at + address_table::COUNT6)?];
+        let word = |i: u64| self.u64(at.saturating_add(address_table::RANGES).saturating_add(8 * i as usize));
+        let first6 = u64::from(count4);
+        let wide = |i: u64| Ok(u128::from(word(i)?) << 64 | u128::from(word(i + 1)?));
+        let (count, value) = match address {
+            IpAddr::V4(address) => (count4, u128::from(address.to_bits())),
+            IpAddr::V6(address) => (count6, address.to_bits()),
+        };
+        let ends = |i: u32| match address {
+            IpAddr::V4(_) => word(i.into()).map(|word| (u128::from(word >> 32), u128::from(word as u32))),
+            IpAddr::V6(_) => {
+                let first = first6 + 2 * u64::from(i);
+                Ok((wide(first)?, wide(first + 2 * u64::from(count6))?))
+            }
+        };
+        let (mut low, mut high) = (0, count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if ends(middle)?.0 <= value { low = middle + 1 } else { high = middle }
+        }
+        let Some(piece) = low.checked_sub(1) else { return Ok(0) };
+        let before = if address.is_ipv6() { count4 } else { 0 };
+        Ok(if value <= ends(piece)?.1 { before.saturating_add(low) } else { 0 })
     }
 
     fn edge_of(&self, reference: u32, component: &[u8]) -> Result<Option<Edge>, Damaged> {

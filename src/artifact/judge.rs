@@ -4,10 +4,13 @@
 //! emitted bytes can be compared with the policies' meaning without a kernel. Assumes an artifact that
 //! [`super::read`] accepted and a region that [`super::node`] built.
 
+use std::net::IpAddr;
+
 use super::abi::{self, Act, set_block};
 use super::digest::Files;
 use super::evaluate::{Damaged, Tables, decide, row_holds};
 use super::manifest::{Dimension, Manifest, Operation, Subject};
+use super::projection::Flow;
 
 /// An argument of the hooked call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +18,10 @@ pub enum Argument<'a> {
     /// The register as it is.
     Int(u64),
     Text(&'a [u8]),
+    /// A socket. Conditions compare parts of it.
+    Flow(Flow),
+    /// A part of one.
+    Address(IpAddr),
     Unreadable,
 }
 
@@ -74,13 +81,19 @@ fn argument<'a>(dimension: &Dimension, args: &[Argument<'a>]) -> Argument<'a> {
 }
 
 fn atom(tables: &Tables<'_>, dimension: &Dimension, argument: Argument<'_>) -> Result<u32, Damaged> {
+    let argument = match argument {
+        Argument::Flow(flow) => dimension.projection.of_flow(flow),
+        other => other,
+    };
     match argument {
         Argument::Unreadable => Ok(dimension.atoms + 1),
         Argument::Int(register) => {
             let value = dimension.integer.map_or(register, |integer| integer.of(register));
             dimension.family.atom(tables, dimension.root, Argument::Int(value))
         }
-        Argument::Text(_) => dimension.family.atom(tables, dimension.root, argument),
+        Argument::Text(_) | Argument::Flow(_) | Argument::Address(_) => {
+            dimension.family.atom(tables, dimension.root, argument)
+        }
     }
 }
 

@@ -13,6 +13,7 @@ pub mod json;
 pub mod judge;
 pub mod manifest;
 pub mod node;
+pub mod projection;
 pub mod provenance;
 pub mod read;
 pub mod scope;

@@ -20,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::digest::{Digest, FileRef};
+use super::projection::Projection;
 pub use super::table::Table;
 pub use check::ManifestError;
 pub use policies::*;
@@ -170,6 +171,9 @@ pub struct OperationArg {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Dimension {
     pub subject: Subject,
+    /// What of it is compared; left out: all of it.
+    #[serde(default, skip_serializing_if = "Projection::is_whole")]
+    pub projection: Projection,
     /// Of a number: how much of the register is compared. Policies may declare one argument with several types.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub integer: Option<Integer>,

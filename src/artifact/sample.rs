@@ -5,6 +5,7 @@ use super::digest::{Digest, FileKind, Files};
 use super::manifest::*;
 use super::node::layout::{OperationBlocks, layout};
 use super::node::sizing::Capacity;
+use super::projection::Projection;
 use super::scope_block::{Builder, DecisionList, ScopeBlock, ScopeBlocks};
 
 pub struct Sample {
@@ -21,6 +22,7 @@ pub fn allowlists(policies: u32, distinct: u32, listed: u32) -> Sample {
     let mut files = Files::default();
     let dimension = Dimension {
         subject: Subject::Argument(0),
+        projection: Projection::Whole,
         integer: None,
         family: Table::Path,
         atoms: distinct,

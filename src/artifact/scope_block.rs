@@ -58,6 +58,18 @@ pub struct DecisionList {
     pub words: Vec<u64>,
 }
 
+impl DecisionList {
+    /// What the lists of a process run in order of: of its policies, then of the hooks in each. Selectors of one
+    /// policy are counted over its hooks, so the number of any selector tells where the hook is.
+    pub fn order(&self) -> (u32, u8) {
+        let selector = |&word: &u64| match Word::decode(word) {
+            Some(Word::Act(act)) => Some(act.selector),
+            _ => None,
+        };
+        (self.rank, self.words.iter().find_map(selector).unwrap_or(0))
+    }
+}
+
 /// Writes the image of one operation.
 #[derive(Debug)]
 pub struct Builder {

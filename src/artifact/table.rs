@@ -23,11 +23,20 @@ pub enum Table {
     Intervals,
     /// Masks: atoms say which of them a number has a bit of.
     AnyBit,
+    /// Internet addresses of both kinds.
+    Address,
 }
 
 impl Table {
-    pub const ALL: &[Table] =
-        &[Table::Path, Table::Text, Table::Prefix, Table::Postfix, Table::Intervals, Table::AnyBit];
+    pub const ALL: &[Table] = &[
+        Table::Path,
+        Table::Text,
+        Table::Prefix,
+        Table::Postfix,
+        Table::Intervals,
+        Table::AnyBit,
+        Table::Address,
+    ];
 
     /// The test, as people say it.
     pub const fn name(self) -> &'static str {
@@ -37,6 +46,7 @@ impl Table {
             Table::Postfix => "postfix",
             Table::Intervals => "number",
             Table::AnyBit => "any bit",
+            Table::Address => "address",
         }
     }
 
@@ -44,7 +54,7 @@ impl Table {
     pub const fn holds_texts(self) -> bool {
         match self {
             Table::Path | Table::Text | Table::Prefix | Table::Postfix => true,
-            Table::Intervals | Table::AnyBit => false,
+            Table::Intervals | Table::AnyBit | Table::Address => false,
         }
     }
 
@@ -56,6 +66,7 @@ impl Table {
         match (self, argument) {
             (Table::Intervals, Argument::Int(value)) => tables.int(root, value),
             (Table::AnyBit, Argument::Int(value)) => tables.masks(root, value),
+            (Table::Address, Argument::Address(address)) => tables.address(root, address),
             (Table::Path, Argument::Text(text)) => tables.path(root, text),
             (Table::Text, Argument::Text(text)) => tables.text(root, text, TextMatch::Equal),
             (Table::Prefix | Table::Postfix, Argument::Text([])) => Ok(0),
@@ -65,9 +76,13 @@ impl Table {
             (Table::Postfix, Argument::Text(text)) => {
                 tables.text(root, &text[text.len() - text.len().min(127)..], TextMatch::Postfix)
             }
-            (Table::Intervals | Table::AnyBit, Argument::Text(_))
-            | (Table::Path | Table::Text | Table::Prefix | Table::Postfix, Argument::Int(_))
-            | (_, Argument::Unreadable) => {
+            (Table::Intervals | Table::AnyBit, Argument::Text(_) | Argument::Address(_))
+            | (
+                Table::Path | Table::Text | Table::Prefix | Table::Postfix,
+                Argument::Int(_) | Argument::Address(_),
+            )
+            | (Table::Address, Argument::Int(_) | Argument::Text(_))
+            | (_, Argument::Flow(_) | Argument::Unreadable) => {
                 Err(Damaged { at: 0, what: "an argument of another kind than its dimension" })
             }
         }

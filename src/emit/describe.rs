@@ -90,10 +90,18 @@ pub fn dimensions(program: &ir::Program, unit: &Unit, lowered: &LoweredUnit) -> 
         .iter()
         .zip(&lowered.dimensions)
         .map(|(dimension, lowered)| Dimension {
+            projection: dimension.projection,
             subject: Subject::Argument(u32::from(operation.subject(dimension.subject).param)),
             integer: match (lowered.lookup, operation.subject(dimension.subject).ty.class()) {
                 (Lookup::Register(_), Some(Class::Int { bytes, signed })) => Some(Integer { bytes, signed }),
-                (Lookup::Register(_) | Lookup::Walk | Lookup::Text(_), _) => None,
+                (
+                    Lookup::Register(_)
+                    | Lookup::Number(_)
+                    | Lookup::Address
+                    | Lookup::Walk
+                    | Lookup::Text(_),
+                    _,
+                ) => None,
             },
             family: lowered.table,
             atoms: lowered.count,

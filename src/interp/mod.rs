@@ -8,11 +8,21 @@ mod number;
 mod program;
 mod workload;
 
+<<<<<<< HEAD
 use self::document::{At, Condition, Document, Hook, Is, Selector};
 use crate::fold::ir::Attach;
 use crate::policy::{Identity, PolicySet, ShownAction, Source};
 use crate::source::Span;
+=======
+use std::net::IpAddr;
+
+use crate::diag::Diagnostics;
+use crate::fold::ir::{self, Attach};
+use crate::platform::Target;
+use crate::policy::{Condition, Identity, Mode, PolicySet, Selector, ShownAction, Source, Values};
+>>>>>>> main
 use crate::vocab::arg_type::Class;
+use crate::vocab::condition::{Flow, Projection};
 
 pub use program::run_plan;
 pub use workload::{Workload, applies};
@@ -34,7 +44,9 @@ pub enum Value {
     Int(u64),
     /// A string without its NUL, or the path that the task sees.
     Text(Vec<u8>),
-    /// A path or string that cannot be read.
+    /// A socket.
+    Flow(Flow),
+    /// What cannot be read.
     Unreadable,
 }
 
@@ -78,6 +90,7 @@ pub fn run(set: &PolicySet, event: &Event) -> Verdict {
     verdict
 }
 
+<<<<<<< HEAD
 fn judge(document: &Document<'_>, event: &Event, verdict: &mut Verdict) {
     for hook in &document.hooks {
         let is_for =
@@ -120,6 +133,61 @@ impl Event {
                 let arg = hook.args[position];
                 (arg.ty.class(), self.args.get(at.param(arg.index) as usize))
             }
+=======
+fn matches(
+    set: &PolicySet,
+    filter: &Condition,
+    enforces: bool,
+    value: (Option<Class>, Option<&Value>),
+) -> bool {
+    let (class, value) = value;
+    match value {
+        // A negated condition on what cannot be read holds where something is enforced: an allowlist
+        // must not let it through. Elsewhere it does not hold, as in Tetragon.
+        Some(Value::Unreadable) | None => filter.projection.is_whole() && filter.negated && enforces,
+        Some(Value::Flow(flow)) => {
+            part(filter.projection, *flow).is_some_and(|part| filter.negated != fits(&filter.values, part))
+        }
+        Some(value) => filter.negated != any_value(set, &filter.values, class, value),
+    }
+}
+
+/// A part of a socket.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Number(u64),
+    Address(IpAddr),
+}
+
+/// `None`: the socket has no such part, and no condition on it holds, negated or not.
+fn part(projection: Projection, flow: Flow) -> Option<Part> {
+    let number = |number: u16| Some(Part::Number(number.into()));
+    match projection {
+        Projection::SourcePort => number(flow.source_port),
+        Projection::DestinationPort => number(flow.destination_port),
+        Projection::Protocol => number(flow.protocol),
+        Projection::Family => number(flow.family),
+        Projection::State => number(flow.state.into()),
+        Projection::SourceAddress => flow.source_address.map(Part::Address),
+        Projection::DestinationAddress => flow.destination_address.map(Part::Address),
+        Projection::Whole | Projection::FileType | Projection::Gained => None,
+    }
+}
+
+fn fits(values: &Values, part: Part) -> bool {
+    match (values, part) {
+        (Values::Intervals(all), Part::Number(number)) => all.iter().any(|i| i.contains(number)),
+        // An address of the other family lies in no network.
+        (Values::Addresses(all), Part::Address(address)) => all.iter().any(|range| range.contains(address)),
+        _ => false,
+    }
+}
+
+fn any_value(set: &PolicySet, test: &Values, class: Option<Class>, value: &Value) -> bool {
+    match (test, value) {
+        (Values::Path(values) | Values::Text(values), Value::Text(text)) => {
+            values.iter().any(|&v| set.strings.get(v) == text)
+>>>>>>> main
         }
     }
 }
@@ -154,10 +222,21 @@ fn any_value(is: &Is<'_>, class: Option<Class>, value: &Value) -> bool {
             let bits = number::at_width(*register, class);
             intervals.iter().any(|interval| interval.contains(bits))
         }
+<<<<<<< HEAD
         (Is::AnyBit(mask), Value::Int(register)) => number::at_width(*register, class) & mask != 0,
         (Is::Never, _)
         | (Is::Path(_) | Is::Text(_) | Is::Prefix(_) | Is::Postfix(_), Value::Int(_))
         | (Is::Intervals(_) | Is::AnyBit(_), Value::Text(_))
         | (_, Value::Unreadable) => false,
+=======
+        (Values::AnyBit(masks), Value::Int(register)) => {
+            let value = at_width(class, *register);
+            masks.iter().any(|mask| value & mask != 0)
+        }
+        (Values::Path(_) | Values::Text(_) | Values::Prefix(_) | Values::Postfix(_), Value::Int(_))
+        | (Values::Intervals(_) | Values::AnyBit(_), Value::Text(_))
+        | (Values::Addresses(_), Value::Int(_) | Value::Text(_))
+        | (_, Value::Flow(_) | Value::Unreadable) => false,
+>>>>>>> main
     }
 }

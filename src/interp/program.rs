@@ -3,7 +3,11 @@
 //! What the passes and the plan did must not change the answer: the property tests compare this with
 //! [`super::run`] on the policies.
 
+<<<<<<< HEAD
 use super::{Event, Hit, Value, Verdict, applies, number};
+=======
+use super::{Event, Hit, Value, Verdict, any_value, applies, fits, part};
+>>>>>>> main
 use crate::fold::ir::{Operation, Predicate, Program};
 use crate::fold::plan::Plan;
 use crate::policy::{PolicySet, Values};
@@ -57,6 +61,10 @@ fn predicate_holds(set: &PolicySet, operation: &Operation, p: &Predicate, event:
     let subject = operation.subject(p.subject);
     let found = match event.args.get(subject.param as usize) {
         None | Some(Value::Unreadable) => return p.unreadable,
+        Some(Value::Flow(flow)) => match part(p.projection, *flow) {
+            Some(part) => fits(&p.values, part),
+            None => return p.unreadable,
+        },
         Some(value) => any_value(set, &p.values, subject.ty.class(), value),
     };
     found != p.negated

@@ -19,7 +19,7 @@ use crate::source::{SourceId, Span};
 use crate::vocab::arg_type::ArgType;
 use crate::vocab::condition::Projection;
 
-pub use values::{Interval, Values};
+pub use values::{AddressRange, Interval, Values};
 
 /// Every policy of a run, in order of [`Identity`], each identity once.
 #[derive(Clone, Debug, Default)]

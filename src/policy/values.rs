@@ -2,6 +2,7 @@
 //! compiled. The same type says what a condition, a predicate and a dimension compare with.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use indexmap::IndexSet;
 
@@ -23,6 +24,21 @@ pub enum Values {
     Intervals(Vec<Interval>),
     /// Ascending, each once, none 0. A condition has one at most: a bit of any of its masks is a bit of all together.
     AnyBit(Vec<u64>),
+    /// Ascending and apart from each other. What has no address fits none, and none of the others either.
+    Addresses(Vec<AddressRange>),
+}
+
+/// The addresses from `first` to `last`, both in it and both of one family; those of IPv4 come before those of IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressRange {
+    pub first: IpAddr,
+    pub last: IpAddr,
+}
+
+impl AddressRange {
+    pub fn contains(self, address: IpAddr) -> bool {
+        self.first <= address && address <= self.last
+    }
 }
 
 /// The numbers from `first` to `last`, both in it. A number is its bits at the width of its type, extended to 64 bits
@@ -68,6 +84,19 @@ impl Values {
         Values::AnyBit(if together == 0 { vec![] } else { vec![together] })
     }
 
+    /// In any order; what lies in another one is left out.
+    pub fn addresses(mut ranges: Vec<AddressRange>) -> Values {
+        ranges.sort_unstable_by_key(|range| (range.first, std::cmp::Reverse(range.last)));
+        let mut apart: Vec<AddressRange> = Vec::with_capacity(ranges.len());
+        for next in ranges {
+            // Networks lie in each other or are apart.
+            if apart.last().is_none_or(|last| !last.contains(next.last)) {
+                apart.push(next);
+            }
+        }
+        Values::Addresses(apart)
+    }
+
     /// What classifies a value for them.
     pub const fn table(&self) -> Table {
         match self {
@@ -77,6 +106,7 @@ impl Values {
             Values::Postfix(_) => Table::Postfix,
             Values::Intervals(_) => Table::Intervals,
             Values::AnyBit(_) => Table::AnyBit,
+            Values::Addresses(_) => Table::Address,
         }
     }
 
@@ -86,7 +116,7 @@ impl Values {
             Values::Path(texts) | Values::Text(texts) | Values::Prefix(texts) | Values::Postfix(texts) => {
                 Some(texts)
             }
-            Values::Intervals(_) | Values::AnyBit(_) => None,
+            Values::Intervals(_) | Values::AnyBit(_) | Values::Addresses(_) => None,
         }
     }
 
@@ -97,6 +127,7 @@ impl Values {
             }
             Values::Intervals(intervals) => intervals.len(),
             Values::AnyBit(masks) => masks.len(),
+            Values::Addresses(ranges) => ranges.len(),
         }
     }
 
@@ -135,14 +166,22 @@ impl Values {
                 let all: BTreeSet<u64> = masks.collect();
                 Values::AnyBit(all.into_iter().collect())
             }
+            Values::Addresses(_) => {
+                let ranges = parts.iter().flat_map(|part| match part {
+                    Values::Addresses(ranges) => ranges.clone(),
+                    _ => vec![],
+                });
+                let all: BTreeSet<AddressRange> = ranges.collect();
+                Values::Addresses(all.into_iter().collect())
+            }
         }
     }
 
     /// The condition as people read it: `begins with {/etc}`.
     pub fn to_text(&self, negated: bool, strings: &Strings) -> String {
         let verb = match (self.table(), negated) {
-            (Table::Path | Table::Text | Table::Intervals, false) => "in",
-            (Table::Path | Table::Text | Table::Intervals, true) => "not in",
+            (Table::Path | Table::Text | Table::Intervals | Table::Address, false) => "in",
+            (Table::Path | Table::Text | Table::Intervals | Table::Address, true) => "not in",
             (Table::Prefix, false) => "begins with",
             (Table::Prefix, true) => "does not begin with",
             (Table::Postfix, false) => "ends with",
@@ -157,6 +196,7 @@ impl Values {
             }
             Values::Intervals(intervals) => intervals.iter().map(Interval::to_string).collect(),
             Values::AnyBit(masks) => masks.iter().map(|mask| format!("{mask:#x}")).collect(),
+            Values::Addresses(ranges) => ranges.iter().map(AddressRange::to_string).collect(),
         };
         values.sort();
         format!("{verb} {{{}}}", values.join(", "))
@@ -168,6 +208,13 @@ impl std::fmt::Display for Interval {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (first, last) = (self.first as i64, self.last as i64);
         if first == last { write!(f, "{first}") } else { write!(f, "{first}:{last}") }
+    }
+}
+
+impl std::fmt::Display for AddressRange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (first, last) = (self.first, self.last);
+        if first == last { write!(f, "{first}") } else { write!(f, "{first}..{last}") }
     }
 }
 

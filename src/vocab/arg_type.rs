@@ -16,6 +16,8 @@ pub enum Class {
     Text,
     /// A path as the task sees it.
     Path,
+    /// A socket or an address of one, of which parts are compared.
+    Flow,
 }
 
 /// How a program gets at an argument: each has its stencils (`bpf-templates/reader.h`, `string.h`, `int.h`).
@@ -31,6 +33,12 @@ pub enum Reader {
     LinuxBinprm,
     /// `struct path *`.
     Path,
+    /// `struct sock *`, for parts of its flow.
+    Sock,
+    /// `struct socket *`, for its `struct sock`.
+    Socket,
+    /// `struct sockaddr *`, for the port and the address in it.
+    Sockaddr,
     /// Nothing is read.
     Nothing,
 }
@@ -118,11 +126,11 @@ vocabulary! {
     /// A packet: `struct sk_buff`.
     Skb { name: "skb", id: Some(5), filter_class: FilterClass::Skb, reads: None }
     /// A socket: `struct sock`.
-    Sock { name: "sock", id: Some(7), filter_class: FilterClass::Sock, reads: None }
+    Sock { name: "sock", id: Some(7), filter_class: FilterClass::Sock, reads: Some(Reader::Sock) }
     /// An address: `struct sockaddr`.
-    Sockaddr { name: "sockaddr", id: Some(40), filter_class: FilterClass::Sockaddr, reads: None }
+    Sockaddr { name: "sockaddr", id: Some(40), filter_class: FilterClass::Sockaddr, reads: Some(Reader::Sockaddr) }
     /// A socket: `struct socket`.
-    Socket { name: "socket", id: Some(41), filter_class: FilterClass::Sock, reads: None }
+    Socket { name: "socket", id: Some(41), filter_class: FilterClass::Sock, reads: Some(Reader::Socket) }
     /// The address of a UNIX socket: `struct sockaddr_un`.
     SockaddrUn { name: "sockaddr_un", id: Some(44), filter_class: FilterClass::SockaddrUn, reads: None }
     /// A text that ends with NUL.
@@ -195,9 +203,11 @@ impl ArgType {
             | Projection::DestinationAddress
             | Projection::Protocol
             | Projection::Family
-            | Projection::State
-            | Projection::FileType
-            | Projection::Gained => None,
+            | Projection::State => match self.reads() {
+                Some(reader @ (Reader::Sock | Reader::Socket | Reader::Sockaddr)) => Some(reader),
+                _ => None,
+            },
+            Projection::FileType | Projection::Gained => None,
         }
     }
 
@@ -207,11 +217,10 @@ impl ArgType {
             FilterClass::Int { bytes, signed } => Some(Class::Int { bytes, signed }),
             FilterClass::Text => Some(Class::Text),
             FilterClass::PathWithMode | FilterClass::Path => Some(Class::Path),
+            FilterClass::Sock | FilterClass::Sockaddr => Some(Class::Flow),
             FilterClass::CapSet
             | FilterClass::Buffer
-            | FilterClass::Sock
             | FilterClass::Skb
-            | FilterClass::Sockaddr
             | FilterClass::SockaddrUn
             | FilterClass::Opaque
             | FilterClass::Unknown => None,

@@ -15,6 +15,8 @@ pub enum Param {
     LinuxBinprm,
     File,
     Path,
+    Sock,
+    Socket,
     /// A scalar, or a pointer that no reader dereferences.
     Other,
 }
@@ -26,7 +28,7 @@ pub struct LsmHook {
     pub params: &'static [Param],
 }
 
-use Param::{File, LinuxBinprm, Other, Path};
+use Param::{File, LinuxBinprm, Other, Path, Socket};
 
 pub const LSM_HOOKS: &[LsmHook] = &[
     LsmHook { name: "bprm_check_security", params: &[LinuxBinprm] },
@@ -53,7 +55,15 @@ pub const LSM_HOOKS: &[LsmHook] = &[
     LsmHook { name: "path_truncate", params: &[Path] },
     LsmHook { name: "path_unlink", params: &[Path, Other] },
     LsmHook { name: "sb_mount", params: &[Other, Path, Other, Other, Other] },
+    LsmHook { name: "socket_accept", params: &[Socket, Socket] },
+    LsmHook { name: "socket_bind", params: &[Socket, Other, Other] },
+    LsmHook { name: "socket_connect", params: &[Socket, Other, Other] },
     LsmHook { name: "socket_create", params: &[Other, Other, Other, Other] },
+    LsmHook { name: "socket_listen", params: &[Socket, Other] },
+    LsmHook { name: "socket_post_create", params: &[Socket, Other, Other, Other, Other] },
+    LsmHook { name: "socket_recvmsg", params: &[Socket, Other, Other, Other] },
+    LsmHook { name: "socket_sendmsg", params: &[Socket, Other, Other] },
+    LsmHook { name: "socket_shutdown", params: &[Socket, Other] },
     LsmHook { name: "syslog", params: &[Other] },
     LsmHook { name: "task_kill", params: &[Other, Other, Other, Other] },
 ];

@@ -28,25 +28,8 @@
 use super::arg_type::FilterClass;
 use super::operator::Operator;
 
+pub use crate::artifact::projection::{Flow, Projection};
 pub use crate::artifact::table::Table;
-
-/// What of a source is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Projection {
-    /// All of it.
-    Whole,
-    SourcePort,
-    DestinationPort,
-    SourceAddress,
-    DestinationAddress,
-    Protocol,
-    Family,
-    State,
-    /// What kind of file it is.
-    FileType,
-    /// The capabilities of the second argument that the first one lacks.
-    Gained,
-}
 
 /// How a value is compared with those of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,7 +64,8 @@ impl MatchKind {
             MatchKind::Prefix => Some(Table::Prefix),
             MatchKind::Suffix => Some(Table::Postfix),
             MatchKind::AnyBit => Some(Table::AnyBit),
-            MatchKind::Substring | MatchKind::AddressPrefix | MatchKind::Computed => None,
+            MatchKind::AddressPrefix => Some(Table::Address),
+            MatchKind::Substring | MatchKind::Computed => None,
         }
     }
 }

@@ -146,6 +146,7 @@ fn family(table: Table) -> &'static str {
         Table::Postfix => "postfix",
         Table::Intervals => "int",
         Table::AnyBit => "any bit",
+        Table::Address => "address",
     }
 }
 
@@ -196,6 +197,7 @@ fn spell(dimension: &DecodedDimension, atom: u32) -> String {
             let has = v.iter().enumerate().filter(|(i, _)| atom >> i & 1 == 1);
             has.map(|(_, mask)| format!("{mask:#x}")).collect::<Vec<_>>().join(" and ")
         }
+        (Atoms::Addresses(v), Some(i)) => v.get(i).map_or("?".into(), ToString::to_string),
         (Atoms::Pieces(v), Some(i)) => v.get(i).map_or("?".into(), ToString::to_string),
     }
 }

@@ -96,8 +96,7 @@ fn acts() -> Vec<(Step, Vec<Wanted>)> {
         all.push((step, vec![called(&[(0, Some(&path))], &[(1, 7)]), probed]));
     }
     let step = Step::Open(Act { path: "secret".into(), file: Origin::Memfd, ..act("", vec![]) });
-    // To put its content in, and again to read it.
-    all.push((step, vec![opened(None), opened(None)]));
+    all.push((step, vec![opened(None)]));
     let (long, other) = ("l".repeat(4095), "o".repeat(300));
     for (from, to) in [
         ("/r/no", "/r/new"),

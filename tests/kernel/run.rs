@@ -44,7 +44,11 @@ pub fn trials(arguments: &Arguments) -> Result<Vec<Trial>, String> {
         exercised.map_err(Failed::from)
     }));
     trials.push(crate::load::cilium_trial());
+    // One kernel's trials and the next one's alternate: a thread that waits for a group's machine does not keep the
+    // other kernel's from starting.
+    let mut of_kernels: Vec<Vec<Trial>> = Vec::new();
     for series in vm::SERIES {
+        let mut trials = Vec::new();
         let mut groups: BTreeMap<(bool, Option<String>), Vec<Case>> = BTreeMap::new();
         for case in &cases {
             if wanted(arguments, &name(series, case)) {
@@ -68,6 +72,11 @@ pub fn trials(arguments: &Arguments) -> Result<Vec<Trial>, String> {
         trials.push(crate::load::trial(series));
         trials.push(crate::facts::trial(series));
         trials.extend(crate::sets::trials(series));
+        trials.reverse();
+        of_kernels.push(trials);
+    }
+    while of_kernels.iter().any(|left| !left.is_empty()) {
+        trials.extend(of_kernels.iter_mut().filter_map(Vec::pop));
     }
     Ok(trials)
 }

@@ -95,6 +95,11 @@ pub enum Step {
     Exec(Act),
     Open(Act),
     Syscall(Act),
+    /// A socket is connected: `path` is `1.2.3.4:80`, `[::1]:80` or a unix socket's, `name` `tcp` or `udp`, the first of `args`
+    /// where it is bound before.
+    Connect(Act),
+    /// A socket is bound to `path`, then listens.
+    Listen(Act),
     /// Processes that exec or open the same file again and again, in the background until they are joined.
     Storm(Storm),
     Join(Join),
@@ -329,7 +334,12 @@ impl Script {
         for shape in std::mem::take(&mut self.shapes) {
             self.steps.extend(shape.steps);
             self.steps.extend(self.each.iter().cloned().map(|mut step| {
-                if let Step::Exec(act) | Step::Open(act) | Step::Syscall(act) = &mut step {
+                if let Step::Exec(act)
+                | Step::Open(act)
+                | Step::Syscall(act)
+                | Step::Connect(act)
+                | Step::Listen(act) = &mut step
+                {
                     act.chroot = shape.act.chroot.clone();
                     act.pivot = shape.act.pivot.clone();
                     act.user_namespace = shape.act.user_namespace;
@@ -348,9 +358,11 @@ impl Step {
     /// Outcome and events that the step demands, if it is one that acts.
     pub fn expectation(&self) -> Option<(&str, Option<&[ExpectedEvent]>)> {
         match self {
-            Step::Exec(act) | Step::Open(act) | Step::Syscall(act) => {
-                Some((&act.expect, act.events.as_deref()))
-            }
+            Step::Exec(act)
+            | Step::Open(act)
+            | Step::Syscall(act)
+            | Step::Connect(act)
+            | Step::Listen(act) => Some((&act.expect, act.events.as_deref())),
             Step::Load(_)
             | Step::Reload(_)
             | Step::KillLoader(_)

@@ -167,6 +167,7 @@ fn arguments(event: &Event) -> Vec<Argument<'_>> {
             Value::Unreadable => Argument::Unreadable,
             Value::Text(text) => Argument::Text(text),
             Value::Int(register) => Argument::Int(*register),
+            Value::Flow(flow) => Argument::Flow(*flow),
         })
         .collect()
 }

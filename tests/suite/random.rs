@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use tetrafold::artifact::projection::Flow;
 use tetrafold::fold::ir::{Attach, Operation};
 use tetrafold::interp::{Event, Value, Workload};
 use tetrafold::vocab::arg_type::{ArgType, Class};
 use tetrafold::vocab::attach::{EQUIVALENTS, LSM_HOOKS, Param, lsm_hook};
 
-use crate::conditions::{Pools, condition, integers};
+use crate::conditions::{PORTS, Pools, condition, integers};
 
 /// splitmix64: small, and the same everywhere.
 pub struct Rng(u64);
@@ -86,6 +87,8 @@ fn hooks() -> Vec<HookKind> {
         Param::LinuxBinprm => Some(ArgType::LinuxBinprm),
         Param::File => Some(ArgType::File),
         Param::Path => Some(ArgType::Path),
+        Param::Sock => Some(ArgType::Sock),
+        Param::Socket => Some(ArgType::Socket),
         Param::Other => None,
     };
     let number = |args: Vec<Option<ArgType>>| (0..).zip(args).collect();
@@ -113,6 +116,8 @@ fn hooks() -> Vec<HookKind> {
         other("call: fd_install\n    syscall: false", &[(0, None), (1, Some(ArgType::File))]),
         other("call: sys_openat", &[(1, Some(ArgType::String)), (2, None), (0, None)]),
         other("call: \"list:calls\"", &[(1, Some(ArgType::String)), (2, None), (0, None)]),
+        other("call: tcp_connect\n    syscall: false", &[(0, Some(ArgType::Sock))]),
+        other("call: inet_csk_listen_start\n    syscall: false", &[(0, Some(ArgType::Sock)), (1, None)]),
         other("call: vfs_write\n    syscall: false", &[(0, Some(ArgType::File)), (2, None)]),
     ];
     lsm.chain(functions).chain(others).collect()
@@ -123,10 +128,7 @@ pub fn policies(rng: &mut Rng) -> String {
     let mut out = String::new();
     let all = hooks();
     // A few, so that policies meet.
-    let mut few: Vec<HookKind> = (0..6).map(|_| rng.pick(&all).clone()).collect();
-    // One policy names a function once: the order of two lists of one policy is that of their scopes.
-    few.sort_by(|a, b| a.yaml.cmp(&b.yaml));
-    few.dedup_by(|a, b| a.yaml == b.yaml);
+    let few: Vec<HookKind> = (0..6).map(|_| rng.pick(&all).clone()).collect();
     for p in 0..1 + rng.below(7) {
         policy(rng, &few, p, &mut out);
     }
@@ -264,11 +266,38 @@ pub fn event(rng: &mut Rng, operation: &Operation) -> Event {
             Some(Class::Text) if rng.chance(5) => Value::Text(vec![]),
             Some(Class::Text | Class::Path) if rng.chance(10) => Value::Unreadable,
             Some(Class::Text | Class::Path) => Value::Text(text(rng)),
+            Some(Class::Flow) if rng.chance(10) => Value::Unreadable,
+            Some(Class::Flow) => Value::Flow(flow(rng)),
         };
     }
     let points: Vec<Attach> = operation.attach.points().collect();
     let attach = points[rng.below(points.len())].clone();
     Event { attach, args, workload: place(rng) }
+}
+
+fn flow(rng: &mut Rng) -> Flow {
+    const OF4: &[&str] =
+        &["127.0.0.1", "127.0.0.2", "10.1.2.3", "10.1.2.4", "10.2.0.0", "192.168.0.1", "0.0.0.0"];
+    const OF6: &[&str] = &["::1", "::", "fd00:1::5", "fd00:2::", "::ffff:127.0.0.1", "fe80::1"];
+    let family = *rng.pick(&[2, 10, 1, 0]);
+    let mut address = || {
+        let text = match family {
+            2 => rng.pick(OF4),
+            10 => rng.pick(OF6),
+            _ => return None,
+        };
+        Some(text.parse().unwrap())
+    };
+    let (source_address, destination_address) = (address(), address());
+    Flow {
+        family,
+        protocol: *rng.pick(&[0, 6, 17, 262]),
+        state: *rng.pick(&[0, 1, 7, 10]),
+        source_port: *rng.pick(PORTS),
+        destination_port: *rng.pick(PORTS),
+        source_address,
+        destination_address,
+    }
 }
 
 fn int(rng: &mut Rng) -> u64 {

@@ -147,8 +147,8 @@ impl Sets {
             });
         }
         let mut lists: Vec<_> = blocks.iter().flat_map(|block| &block.lists).collect();
-        // Stable: a policy has one scope, so lists of one rank are already in the order of its hooks.
-        lists.sort_by_key(|list| list.rank);
+        // Hooks of one policy may be of several scopes (matchWorkloads), whose order says nothing.
+        lists.sort_by_cached_key(|list| list.order());
         let mut words = vec![];
         for &word in lists.iter().flat_map(|list| &list.words) {
             words.push(match Word::decode(word)? {

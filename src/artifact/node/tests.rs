@@ -11,6 +11,7 @@ use super::sizing::Capacity;
 use super::*;
 use crate::abi::{ACT_POST, Act, ROW_INVERT, ROW_LIST, Word, u32_at, u64_at};
 use crate::manifest::*;
+use crate::projection::Projection;
 use crate::sample::allowlists;
 use crate::scope_block::{Builder, DecisionList, RowRef, ScopeBlock};
 
@@ -159,6 +160,7 @@ fn fixture(policies: Vec<Lists>, pods: u32) -> Fixture {
 fn fixture_of(policies: Vec<Lists>, scopes: Vec<Scope>, capacity: Capacity) -> Fixture {
     let dimension = |d: usize, rows, merges_unreadable| Dimension {
         subject: Subject::Argument(d as u32),
+        projection: Projection::Whole,
         integer: None,
         family: Table::Path,
         atoms: ATOMS[d],
@@ -566,6 +568,21 @@ fn a_set_holds_as_many_scopes_as_there_are() {
     assert_eq!(fixture.acts(&mut bytes, &ids(&[0]), [0, 0]), everyone);
     let host: Vec<(u32, u8)> = everyone.into_iter().filter(|(policy, _)| policy % 2 == 0).collect();
     assert_eq!(fixture.acts(&mut bytes, &[], [0, 0]), host);
+}
+
+/// Its second hook has the first scope, as two `matchWorkloads` in the order of their keys may give.
+#[test]
+fn hooks_of_one_policy_run_in_their_order_whatever_their_scopes() {
+    let mut fixture = fixture(vec![vec![]; 2], 4);
+    let mut builder = Builder::new(0, 2);
+    for (scope, selector) in [(0, 1), (1, 0)] {
+        let act = Word::Act(Act { flags: ACT_POST, selector, value: 0, policy: 7 }).encode();
+        let lists = vec![DecisionList { rank: 0, words: vec![act, 0] }];
+        builder.scope(scope, &ScopeBlock { needs: 0, quiet: vec![None; 2], lists });
+    }
+    fixture.blocks = Arc::new([ScopeBlocks::read(&builder.finish(), 0, &ATOMS).unwrap()]);
+    let mut bytes = new(&fixture, &[workload(&[0], &[0, 1])]).unwrap().bytes().to_vec();
+    assert_eq!(fixture.acts(&mut bytes, &ids(&[0]), [0, 0]), [(7, 0), (7, 1)]);
 }
 
 /// As many rounds as a program's loop has: one more list, and what is behind it would be passed over in silence.

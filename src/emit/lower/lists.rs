@@ -88,7 +88,7 @@ pub fn atoms_of(predicate: &Predicate, numbering: &Numbering) -> AtomSet {
     if predicate.negated {
         set = set.complement();
     }
-    if predicate.values.table().holds_texts() {
+    if predicate.may_be_unreadable() {
         set.set(numbering.unreadable(), predicate.unreadable);
     }
     set

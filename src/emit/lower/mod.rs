@@ -19,7 +19,7 @@ use lists::ListCode;
 use numbering::Numbering;
 use tables::blob::{Blob, Region};
 use tables::trie::Direction;
-use tables::{TableError, automaton, intervals, masks, trie};
+use tables::{TableError, addresses, automaton, intervals, masks, trie};
 
 /// One operation, ready to be written.
 #[derive(Clone, Debug)]
@@ -45,6 +45,10 @@ pub struct LoweredDimension {
 pub enum Lookup {
     /// The stencil takes a register.
     Register(&'static str),
+    /// The stencil takes a number that another one read before.
+    Number(&'static str),
+    /// The stencil reads the address of a socket.
+    Address,
     /// From the leaf up, without a copy; leaves at the first unknown component, so that it cannot tell "other" from
     /// "cannot be read".
     Walk,
@@ -96,13 +100,23 @@ fn lower_dimension(
     let (lookup, root, numbering) = match &dimension.values {
         Values::Intervals(values) => {
             let pieces = intervals::pieces(values);
-            let name = if intervals::are_points(&pieces) { "int_lookup" } else { "interval_lookup" };
+            let lookup = match (dimension.projection.is_whole(), intervals::are_points(&pieces)) {
+                (true, true) => Lookup::Register("int_lookup"),
+                (true, false) => Lookup::Register("interval_lookup"),
+                (false, true) => Lookup::Number("number_lookup"),
+                (false, false) => Lookup::Number("number_interval_lookup"),
+            };
             let root = intervals::build(blob, &pieces)?;
-            (Lookup::Register(name), root, Numbering::of_pieces(pieces))
+            (lookup, root, Numbering::of_pieces(pieces))
         }
         Values::AnyBit(values) => {
             let root = masks::build(blob, values)?;
             (Lookup::Register("mask_lookup"), root, Numbering::of_masks(values.clone()))
+        }
+        Values::Addresses(values) => {
+            let pieces = addresses::pieces(values);
+            let root = addresses::build(blob, &pieces)?;
+            (Lookup::Address, root, Numbering::of_addresses(pieces))
         }
         Values::Path(values) => {
             let paths: Vec<&[u8]> = values.iter().map(text).collect();

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use super::tables;
-use crate::policy::{Interval, StrId, Values};
+use crate::policy::{AddressRange, Interval, StrId, Values};
 
 /// The atoms of one dimension: 0 is any other value, `1..=count` are values, then the one that cannot be read.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +12,8 @@ pub struct Numbering {
     pub count: u32,
     /// Atom `i + 1` is `pieces[i]`; ascending and apart from each other.
     pieces: Vec<Interval>,
+    /// The same of addresses.
+    addresses: Vec<AddressRange>,
     /// Bit `i` of an atom is `masks[i]`.
     masks: Vec<u64>,
     /// The values whose tests are true for an atom: of a prefix trie, a value holds for itself and for all
@@ -23,6 +25,11 @@ impl Numbering {
     /// No condition's interval ends inside a piece.
     pub fn of_pieces(pieces: Vec<Interval>) -> Numbering {
         Numbering { count: pieces.len() as u32, pieces, ..Numbering::default() }
+    }
+
+    /// As [`Numbering::of_pieces`].
+    pub fn of_addresses(addresses: Vec<AddressRange>) -> Numbering {
+        Numbering { count: addresses.len() as u32, addresses, ..Numbering::default() }
     }
 
     pub fn of_masks(masks: Vec<u64>) -> Numbering {
@@ -66,6 +73,9 @@ impl Numbering {
                 texts.iter().flat_map(|&text| self.atoms_under(text)).collect()
             }
             Values::Intervals(intervals) => intervals.iter().flat_map(|&i| self.atoms_within(i)).collect(),
+            Values::Addresses(ranges) => {
+                ranges.iter().flat_map(|&range| self.atoms_of_range(range)).collect()
+            }
             Values::AnyBit(masks) => {
                 let bits = self.masks.iter().enumerate().filter(|(_, mask)| masks.contains(mask));
                 let bits = bits.fold(0, |bits, (i, _)| bits | 1u32 << i);
@@ -77,6 +87,12 @@ impl Numbering {
     fn atoms_within(&self, interval: Interval) -> std::ops::Range<u32> {
         let from = self.pieces.partition_point(|piece| piece.first < interval.first);
         let to = self.pieces.partition_point(|piece| piece.first <= interval.last);
+        from as u32 + 1..to as u32 + 1
+    }
+
+    fn atoms_of_range(&self, range: AddressRange) -> std::ops::Range<u32> {
+        let from = self.addresses.partition_point(|piece| piece.first < range.first);
+        let to = self.addresses.partition_point(|piece| piece.first <= range.last);
         from as u32 + 1..to as u32 + 1
     }
 

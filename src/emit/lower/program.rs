@@ -16,6 +16,7 @@ use crate::fold::plan::Unit;
 use crate::platform::Arch;
 use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::attach::{self, Param};
+use crate::vocab::condition::Projection;
 
 /// Rows of operations whose dimensions name more values than this may be lists.
 pub const MAX_BITS_VALUES: u32 = 4094;
@@ -124,6 +125,10 @@ impl Body<'_> {
                 self.load_argument(param);
             }
         }
+        for subject in params.values().filter(|s| s.ty == ArgType::Socket) {
+            let name = if self.typed(*subject) { "sock_of_socket_typed" } else { "sock_of_socket_probed" };
+            self.step(name, &[i64::from(subject.param)], None);
+        }
         let paths: Vec<Subject> =
             params.into_values().filter(|s| matches!(s.ty.class(), Some(Class::Path))).collect();
         if !paths.is_empty() {
@@ -161,7 +166,7 @@ impl Body<'_> {
             (Param::File, false) => "overlay_of_file_probed",
             (Param::Path, true) => "overlay_of_path_typed",
             (Param::Path, false) => "overlay_of_path_probed",
-            (Param::LinuxBinprm | Param::Other, _) => return None,
+            (Param::LinuxBinprm | Param::Sock | Param::Socket | Param::Other, _) => return None,
         };
         Some((param, name))
     }
@@ -172,6 +177,8 @@ impl Body<'_> {
             ArgType::LinuxBinprm => Param::LinuxBinprm,
             ArgType::File => Param::File,
             ArgType::Path => Param::Path,
+            ArgType::Sock => Param::Sock,
+            ArgType::Socket => Param::Socket,
             _ => return false,
         };
         self.operation.attach.kind == AttachKind::Lsm
@@ -196,6 +203,15 @@ impl Body<'_> {
         match lowered.lookup {
             Lookup::Register(name) => {
                 self.step(name, &[param, root, d as i64, int_type(subject)], None);
+            }
+            Lookup::Number(name) => {
+                let read = number_of_flow(dimension.projection, subject.ty, self.typed(subject));
+                self.step(read, &[param, d as i64], None);
+                self.step(name, &[root, d as i64, unreadable], None);
+            }
+            Lookup::Address => {
+                let name = address_of_flow(dimension.projection, subject.ty, self.typed(subject));
+                self.step(name, &[param, root, d as i64, unreadable], None);
             }
             Lookup::Walk => {
                 let name = if self.typed(subject) { "walk_typed" } else { "walk_probed" };
@@ -319,11 +335,47 @@ fn reader(ty: ArgType, typed: bool) -> Option<&'static str> {
     })
 }
 
+/// The stencil that reads a number of a socket or of an address.
+fn number_of_flow(projection: Projection, ty: ArgType, typed: bool) -> &'static str {
+    match (projection, typed) {
+        (Projection::SourcePort, _) if ty == ArgType::Sockaddr => "sockaddr_port",
+        (Projection::Family, _) if ty == ArgType::Sockaddr => "sockaddr_family",
+        (Projection::SourcePort, true) => "flow_source_port_typed",
+        (Projection::SourcePort, false) => "flow_source_port_probed",
+        (Projection::DestinationPort, true) => "flow_destination_port_typed",
+        (Projection::DestinationPort, false) => "flow_destination_port_probed",
+        (Projection::Protocol, true) => "flow_protocol_typed",
+        (Projection::Protocol, false) => "flow_protocol_probed",
+        (Projection::Family, true) => "flow_family_typed",
+        (Projection::Family, false) => "flow_family_probed",
+        (Projection::State, true) => "flow_state_typed",
+        (Projection::State, false) => "flow_state_probed",
+        (
+            Projection::Whole
+            | Projection::SourceAddress
+            | Projection::DestinationAddress
+            | Projection::FileType
+            | Projection::Gained,
+            _,
+        ) => unreachable!("no number of a socket: {projection:?}"),
+    }
+}
+
+fn address_of_flow(projection: Projection, ty: ArgType, typed: bool) -> &'static str {
+    match (projection, typed) {
+        _ if ty == ArgType::Sockaddr => "sockaddr_address",
+        (Projection::SourceAddress, true) => "source_address_typed",
+        (Projection::SourceAddress, false) => "source_address_probed",
+        (_, true) => "destination_address_typed",
+        (_, false) => "destination_address_probed",
+    }
+}
+
 /// As stencil `int_lookup` takes it: bytes, and 0x10 for signed.
 fn int_type(subject: Subject) -> i64 {
     match subject.ty.class() {
         Some(Class::Int { bytes, signed }) => i64::from(bytes) | if signed { 0x10 } else { 0 },
-        Some(Class::Text | Class::Path) | None => 8,
+        Some(Class::Text | Class::Path | Class::Flow) | None => 8,
     }
 }
 

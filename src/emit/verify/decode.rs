@@ -10,7 +10,7 @@
 use std::fmt;
 
 use crate::artifact::abi::{self, tables_header};
-use crate::policy::Interval;
+use crate::policy::{AddressRange, Interval};
 
 mod automaton;
 mod code;
@@ -171,6 +171,11 @@ impl<'a> Tables<'a> {
     /// Every piece of a table of integers, in order of atom.
     pub fn pieces(&self, root: u32, expected: u32) -> Result<Vec<Interval>, DecodeError> {
         ints::pieces(self.bytes, root, expected)
+    }
+
+    /// Every piece of a table of addresses, in order of atom.
+    pub fn addresses(&self, root: u32, expected: u32) -> Result<Vec<AddressRange>, DecodeError> {
+        ints::addresses(self.bytes, root, expected)
     }
 
     /// Every mask of a table, in order of its bit in atoms.

@@ -6,11 +6,16 @@ use super::decode::{self, Step, Tables, Values};
 use super::runs::Runs;
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
+<<<<<<< HEAD
 use crate::artifact::manifest::{
     AttachKind, Dimension, Integer, LinkKind, Manifest, Operation, Program, ProgramType, Role, Subject, Table,
 };
+=======
+use crate::artifact::manifest::{AttachKind, Dimension, Integer, Manifest, Operation, Role, Subject, Table};
+use crate::artifact::projection::Projection;
+>>>>>>> main
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
-use crate::policy::Interval;
+use crate::policy::{AddressRange, Interval};
 
 /// Everything about one operation that decides verdicts.
 #[derive(Clone, Debug)]
@@ -37,6 +42,7 @@ impl DecodedOperation {
 pub struct DecodedDimension {
     pub subject: Subject,
     pub table: Table,
+    pub projection: Projection,
     pub integer: Option<Integer>,
     pub atoms: Atoms,
     pub merges_unreadable: bool,
@@ -50,6 +56,8 @@ pub enum Atoms {
     Pieces(Vec<Interval>),
     /// Bit `i` of an atom is mask `i`.
     Masks(Vec<u64>),
+    /// Ascending and apart from each other.
+    Addresses(Vec<AddressRange>),
 }
 
 impl Atoms {
@@ -58,6 +66,7 @@ impl Atoms {
             Atoms::Strings(v) => v.len() as u32,
             Atoms::Pieces(v) => v.len() as u32,
             Atoms::Masks(v) => (1 << v.len()) - 1,
+            Atoms::Addresses(v) => v.len() as u32,
         }
     }
 }
@@ -188,10 +197,16 @@ fn dimension(tables: &Tables<'_>, d: &Dimension) -> Result<DecodedDimension, Str
         Table::Postfix => tables.texts(d.root, d.atoms, true).map(Atoms::Strings),
         Table::Intervals => tables.pieces(d.root, d.atoms).map(Atoms::Pieces),
         Table::AnyBit => tables.masks(d.root, d.atoms).map(Atoms::Masks),
+        Table::Address => tables.addresses(d.root, d.atoms).map(Atoms::Addresses),
     };
     let atoms = atoms.map_err(|e| e.to_string())?;
+<<<<<<< HEAD
     let Dimension { subject, integer, merges_unreadable, .. } = *d;
     Ok(DecodedDimension { subject, table: d.family, integer, atoms, merges_unreadable })
+=======
+    let (table, projection, integer) = (d.family, d.projection, d.integer);
+    Ok(DecodedDimension { param: param as u8, table, projection, integer, atoms })
+>>>>>>> main
 }
 
 struct ScopeReader<'a> {

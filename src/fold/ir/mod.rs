@@ -214,7 +214,7 @@ fn intern_predicate(
     let predicate = Predicate {
         subject: subjects[arg],
         projection: condition.projection,
-        // A number can always be read.
+        // A number can always be read; what a socket lacks fits no condition.
         unreadable: negated && enforces && values.table().holds_texts(),
         values,
         negated,
@@ -249,12 +249,21 @@ impl Operation {
     }
 }
 
+impl Predicate {
+    /// Whether what it compares may be missing: a text that cannot be read, a part that a socket does not have.
+    pub fn may_be_unreadable(&self) -> bool {
+        self.values.table().holds_texts() || !self.projection.is_whole()
+    }
+}
+
 impl Subject {
     /// Whether both are the same number: `int` and `int32` are compared in one dimension.
     pub fn reads_as(self, other: Subject) -> bool {
         let is_same_number = match (self.ty.class(), other.ty.class()) {
             (Some(a @ Class::Int { .. }), Some(b)) => a == b,
-            (Some(Class::Text | Class::Path) | None, _) | (Some(Class::Int { .. }), None) => false,
+            (Some(Class::Text | Class::Path | Class::Flow) | None, _) | (Some(Class::Int { .. }), None) => {
+                false
+            }
         };
         self.param == other.param && (self.ty == other.ty || is_same_number)
     }

@@ -38,6 +38,7 @@ fn is_dead(rule: &Rule, operation: &Operation, strings: &Strings) -> bool {
                 intervals.iter().all(|interval| others().any(|q| rules_out_interval(q, *interval)))
             }
             Values::AnyBit(masks) => masks.is_empty(),
+            Values::Addresses(ranges) => ranges.is_empty(),
             Values::Path(texts) | Values::Text(texts) => {
                 texts.iter().all(|v| others().any(|q| rules_out_text(q, strings.get(*v), strings)))
             }
@@ -75,7 +76,11 @@ fn rules_out_text(q: &Predicate, value: &[u8], strings: &Strings) -> bool {
         Values::Postfix(values) if value.len() <= POSTFIX_BYTES => {
             !value.is_empty() && any(values, &|v| value.ends_with(v))
         }
-        Values::Prefix(_) | Values::Postfix(_) | Values::Intervals(_) | Values::AnyBit(_) => return false,
+        Values::Prefix(_)
+        | Values::Postfix(_)
+        | Values::Intervals(_)
+        | Values::AnyBit(_)
+        | Values::Addresses(_) => return false,
     };
     holds == q.negated
 }

@@ -145,6 +145,6 @@ fn same_reading(a: ArgType, b: ArgType) -> bool {
     match (a.class(), b.class()) {
         // The same register, of which each policy compares and shows what its own type says.
         (Some(Class::Int { .. }), Some(Class::Int { .. })) => true,
-        (Some(Class::Text | Class::Path | Class::Int { .. }) | None, _) => a == b,
+        (Some(Class::Text | Class::Path | Class::Flow | Class::Int { .. }) | None, _) => a == b,
     }
 }

@@ -101,17 +101,19 @@ fn dimensions(program: &Program, id: OperationId, scopes: &IndexMap<ScopeId, Vec
         .collect();
     out.sort_by_key(|d| {
         let subject = operation.subject(d.subject);
-        (reading_cost(d.table()), subject.param, subject.ty, d.projection, d.table())
+        (reading_cost(d.table(), d.projection), subject.param, subject.ty, d.projection, d.table())
     });
     out
 }
 
-/// Registers are free, a walk costs a few hundred instructions, text has to be built.
-fn reading_cost(table: Table) -> u8 {
+/// Registers are free, parts of a socket a read or two, a walk costs a few hundred instructions, text has to be built.
+fn reading_cost(table: Table, projection: Projection) -> u8 {
     match table {
-        Table::Intervals | Table::AnyBit => 0,
-        Table::Path => 1,
-        Table::Text | Table::Prefix | Table::Postfix => 2,
+        Table::Intervals | Table::AnyBit if projection.is_whole() => 0,
+        Table::Intervals | Table::AnyBit => 1,
+        Table::Address => 2,
+        Table::Path => 3,
+        Table::Text | Table::Prefix | Table::Postfix => 4,
     }
 }
 

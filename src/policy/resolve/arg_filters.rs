@@ -225,7 +225,11 @@ fn resolve_one<'v, 'c: 'v>(
     // Of a selector that stands alone, whole values can only stand twice, which their number tells.
     let is_plain = |count: usize| match &values {
         Values::Path(ids) | Values::Text(ids) => ids.len() == count,
-        Values::Prefix(_) | Values::Postfix(_) | Values::Intervals(_) | Values::AnyBit(_) => false,
+        Values::Prefix(_)
+        | Values::Postfix(_)
+        | Values::Intervals(_)
+        | Values::AnyBit(_)
+        | Values::Addresses(_) => false,
     };
     if let Given::Listed(list) = given
         && !(hook.has_one_selector && is_plain(list.items.len()))

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use super::{HookKind, TetragonHook, TetragonPolicy, ValueTable};
-use crate::policy::{Hook, HookCall, PolicySet, Scope, ScopeTerm, Selector, StrId, Values};
+use crate::policy::{
+    AddressRange, Condition, Hook, HookCall, PolicySet, Scope, ScopeTerm, Selector, StrId, Values,
+};
 
 /// One entry for each policy of the set, in its order.
 pub fn tetragon_policies(set: &PolicySet) -> Vec<TetragonPolicy> {
@@ -48,21 +50,32 @@ fn tetragon_hook(set: &PolicySet, hook: &Hook) -> TetragonHook {
         HookCall::Lsm { hook } => HookKind::Lsm { hook: hook.clone() },
     };
     let count = |values: &[StrId]| u32::try_from(values.len()).unwrap_or(u32::MAX);
-    let table = |values: &Values| match values {
+    let tables = |condition: &Condition| match &condition.values {
         Values::Path(values) | Values::Text(values) => {
             let length = |&value: &StrId| u32::try_from(set.strings.get(value).len()).unwrap_or(u32::MAX);
-            Some(ValueTable::Strings(values.iter().map(length).collect()))
+            vec![ValueTable::Strings(values.iter().map(length).collect())]
         }
-        Values::Prefix(values) => Some(ValueTable::Prefixes(count(values))),
-        Values::Postfix(values) => Some(ValueTable::Postfixes(count(values))),
+        Values::Prefix(values) => vec![ValueTable::Prefixes(count(values))],
+        Values::Postfix(values) => vec![ValueTable::Postfixes(count(values))],
+        Values::Addresses(ranges) => {
+            let (of4, of6): (Vec<&AddressRange>, _) = ranges.iter().partition(|range| range.first.is_ipv4());
+            let count = |ranges: &[&AddressRange]| u32::try_from(ranges.len()).unwrap_or(u32::MAX);
+            let table4 = (!of4.is_empty()).then(|| ValueTable::Addresses4(count(&of4)));
+            table4.into_iter().chain((!of6.is_empty()).then(|| ValueTable::Addresses6(count(&of6)))).collect()
+        }
+        // Each number of a range is an entry.
+        Values::Intervals(numbers) if !condition.projection.is_whole() => {
+            let entries = numbers.iter().fold(0, |sum: u64, i| sum.saturating_add(i.last - i.first + 1));
+            vec![ValueTable::Numbers(u32::try_from(entries).unwrap_or(u32::MAX))]
+        }
         // Up to four stand in the selector itself; more Tetragon refuses.
-        Values::Intervals(_) | Values::AnyBit(_) => None,
+        Values::Intervals(_) | Values::AnyBit(_) => vec![],
     };
     TetragonHook {
         kind,
         overrides: hook.selectors.iter().any(|s| s.actions.override_value.is_some()),
         selectors: u32::try_from(hook.selectors.len()).unwrap_or(u32::MAX),
-        tables: hook.selectors.iter().flat_map(|s| &s.conditions).filter_map(|c| table(&c.values)).collect(),
+        tables: hook.selectors.iter().flat_map(|s| &s.conditions).flat_map(tables).collect(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
 use super::surroundings::{Mounts, NO_PROGRAM, bind, cgroup_to_join, enter_directory_of, executable, mount};
-use super::uring;
+use super::{net, uring};
 use crate::script::{Act, Origin, Step, Value, Way};
 
 /// What the caller does for a step that acts: gets into place, then makes the call.
@@ -16,6 +16,8 @@ pub fn take(step: &Step) -> Result<String, String> {
         Step::Exec(act) => in_place(act).and_then(|()| exec(act)),
         Step::Open(act) => hold(act).and_then(|()| in_place(act)).and_then(|()| open(act)),
         Step::Syscall(act) => in_place(act).and_then(|()| syscall(act)),
+        Step::Connect(act) => in_place(act).and_then(|()| net::connect(act)),
+        Step::Listen(act) => in_place(act).and_then(|()| net::listen(act)),
         other => Err(format!("{other:?} is not a step that acts")),
     }
 }
@@ -117,7 +119,7 @@ impl Value {
     }
 }
 
-fn outcome(result: libc::c_long) -> String {
+pub fn outcome(result: libc::c_long) -> String {
     if result >= 0 {
         "ok".to_owned()
     } else {
@@ -198,7 +200,7 @@ fn close(fd: RawFd) {
     unsafe { libc::close(fd) };
 }
 
-fn checked(fd: RawFd) -> io::Result<RawFd> {
+pub fn checked(fd: RawFd) -> io::Result<RawFd> {
     if fd >= 0 { Ok(fd) } else { Err(io::Error::last_os_error()) }
 }
 
@@ -388,6 +390,7 @@ pub fn errno_name(errno: i32) -> String {
         libc::ENOMEM => "ENOMEM",
         libc::EACCES => "EACCES",
         libc::EFAULT => "EFAULT",
+        libc::ECONNREFUSED => "ECONNREFUSED",
         libc::EBUSY => "EBUSY",
         libc::EEXIST => "EEXIST",
         libc::ENOTDIR => "ENOTDIR",

@@ -14,11 +14,22 @@ use crate::script::{Join, Load, Move, Report, Script, Spawn, Step, Storm};
 use crate::storm;
 
 pub fn run_all(port: &Port, cases: &[(usize, Script)]) {
+    if let Err(why) = super::net::loopback_up() {
+        port.report(&Report::Failed { step: 0, why: format!("loopback: {why}") });
+    }
+    let files = around::Files::now();
     for (case, script) in cases {
         port.report(&Report::Begin { case: *case });
         let mut stage = Stage::new(port, *case);
         stage.play(script);
         stage.clear(script.steps.len());
+        let restored = files
+            .as_ref()
+            .map_err(ToString::to_string)
+            .and_then(|files| files.restore().map_err(|e| format!("removing its files: {e}")));
+        if let Err(why) = restored {
+            port.report(&Report::Failed { step: script.steps.len(), why });
+        }
         port.report(&Report::End { case: *case });
     }
 }
@@ -90,7 +101,11 @@ impl<'a> Stage<'a> {
             Step::Cgroup(path) => plain(around::cgroup(path).map(drop)),
             Step::Spawn(spawn) => self.spawn(spawn),
             Step::Move(to) => self.move_process(to),
-            Step::Exec(act) | Step::Open(act) | Step::Syscall(act) => match &act.by {
+            Step::Exec(act)
+            | Step::Open(act)
+            | Step::Syscall(act)
+            | Step::Connect(act)
+            | Step::Listen(act) => match &act.by {
                 Some(name) => self.act_by(number, name, step),
                 None => self.act_alone(number, step),
             },

@@ -6,6 +6,7 @@
 mod act;
 mod cases;
 mod loader;
+mod net;
 mod process;
 mod surroundings;
 mod uring;

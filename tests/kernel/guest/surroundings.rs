@@ -1,5 +1,6 @@
 //! What stands around an event: file systems, files, mounts and cgroups, made on demand and undone per case.
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs;
 use std::io;
@@ -108,9 +109,7 @@ impl Mounts {
 
     pub fn undo(&mut self) {
         for at in self.0.drain(..).rev() {
-            let at = CString::new(at).unwrap_or_default();
-            // SAFETY: a NUL-terminated string that outlives the call.
-            unsafe { libc::umount2(at.as_ptr(), libc::MNT_DETACH) };
+            unmount(&at);
         }
     }
 }
@@ -129,6 +128,66 @@ pub fn bind(pair: &Pair) -> io::Result<()> {
         }
     }
     mount(&pair.from, &pair.to, "none", libc::MS_BIND, "")
+}
+
+/// The files of the machine outside the kernel's own file systems, and what is mounted.
+pub struct Files {
+    all: BTreeSet<PathBuf>,
+    mounts: usize,
+}
+
+impl Files {
+    pub fn now() -> io::Result<Files> {
+        let mut all = BTreeSet::new();
+        let mut left = vec![PathBuf::from("/")];
+        while let Some(directory) = left.pop() {
+            for entry in own_entries(&directory)? {
+                if entry.file_type()?.is_dir() {
+                    left.push(entry.path());
+                }
+                all.insert(entry.path());
+            }
+        }
+        Ok(Files { all, mounts: mount_points()?.len() })
+    }
+
+    /// Removes all that came since.
+    pub fn restore(&self) -> io::Result<()> {
+        for at in mount_points()?.drain(self.mounts..).rev() {
+            unmount(&at);
+        }
+        let mut left = vec![PathBuf::from("/")];
+        while let Some(directory) = left.pop() {
+            for entry in own_entries(&directory)? {
+                let (path, is_directory) = (entry.path(), entry.file_type()?.is_dir());
+                match (self.all.contains(&path), is_directory) {
+                    (true, true) => left.push(path),
+                    (true, false) => {}
+                    (false, true) => fs::remove_dir_all(path)?,
+                    (false, false) => fs::remove_file(path)?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// In the order in which they were mounted.
+fn mount_points() -> io::Result<Vec<String>> {
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    Ok(mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(str::to_owned).collect())
+}
+
+fn unmount(at: &str) {
+    let at = CString::new(at).unwrap_or_default();
+    // SAFETY: a NUL-terminated string that outlives the call.
+    unsafe { libc::umount2(at.as_ptr(), libc::MNT_DETACH) };
+}
+
+fn own_entries(directory: &Path) -> io::Result<Vec<fs::DirEntry>> {
+    let of_the_kernel = |path: &Path| ["/proc", "/sys", "/dev"].iter().any(|own| path == Path::new(own));
+    let all: io::Result<Vec<fs::DirEntry>> = fs::read_dir(directory)?.collect();
+    Ok(all?.into_iter().filter(|entry| !of_the_kernel(&entry.path())).collect())
 }
 
 /// Text that no kernel takes for a program, so that an allowed `execve` gives ENOEXEC.

@@ -48,7 +48,7 @@ pub fn damaged(values: &Values, texts: &[StrId]) -> Vec<(String, Values)> {
                     all[i] = mask;
                     with(what, Values::AnyBit(all));
                 };
-                change("a bit more", mask | mask + 1);
+                change("a bit more", mask | (mask + 1));
                 change("a bit lost", mask & (mask - 1));
             }
         }

@@ -11,18 +11,25 @@ use crate::policy::Interval;
 
 /// Cuts intervals, in any order, so that each is made of whole pieces. Ascending and apart from each other.
 pub fn pieces(intervals: &[Interval]) -> Vec<Interval> {
-    let mut ends: Vec<(u128, i32)> = Vec::with_capacity(2 * intervals.len());
-    for interval in intervals {
-        ends.push((u128::from(interval.first), 1));
-        ends.push((u128::from(interval.last) + 1, -1));
+    let wide: Vec<(u128, u128)> = intervals.iter().map(|i| (i.first.into(), i.last.into())).collect();
+    cut(&wide).into_iter().map(|(first, last)| Interval { first: first as u64, last: last as u64 }).collect()
+}
+
+/// The same for numbers of any width, each interval as its first and last number.
+pub fn cut(intervals: &[(u128, u128)]) -> Vec<(u128, u128)> {
+    // Where something begins or ends; behind the last number of all nothing begins.
+    let mut ends: Vec<(Option<u128>, i32)> = Vec::with_capacity(2 * intervals.len());
+    for &(first, last) in intervals {
+        ends.push((Some(first), 1));
+        ends.push((last.checked_add(1), -1));
     }
-    ends.sort_unstable();
+    ends.sort_unstable_by_key(|&(at, change)| (at.is_none(), at, change));
     let (mut out, mut open) = (vec![], 0);
     for pair in ends.windows(2) {
         let [(from, change), (to, _)] = [pair[0], pair[1]];
         open += change;
-        if open > 0 && from < to {
-            out.push(Interval { first: from as u64, last: (to - 1) as u64 });
+        if let (Some(from), true) = (from, open > 0 && from != to) {
+            out.push((from, to.map_or(u128::MAX, |to| to - 1)));
         }
     }
     out

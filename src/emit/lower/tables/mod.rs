@@ -9,6 +9,7 @@
 
 use std::fmt;
 
+pub mod addresses;
 pub mod automaton;
 pub mod blob;
 pub mod intervals;

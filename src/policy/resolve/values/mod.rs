@@ -66,11 +66,18 @@ pub fn resolve(
         (MatchKind::AnyBit, _, FilterClass::Int { bytes, signed }) => {
             return int::masks(op, ty, bytes, signed, values, cx);
         }
+        (MatchKind::Intervals, ValueKind::Port, _) => return network::ports(values, cx),
+        (MatchKind::Intervals, ValueKind::Protocol, _) => {
+            return network::named(values, |known: Protocol| known.number(), cx);
+        }
+        (MatchKind::Intervals, ValueKind::Family, _) => {
+            return network::named(values, |known: Family| known.number(), cx);
+        }
+        (MatchKind::Intervals, ValueKind::State, _) => {
+            return network::named(values, |known: State| known.number(), cx);
+        }
+        (MatchKind::AddressPrefix, ..) => return network::addresses(values, cx),
         (MatchKind::Intervals | MatchKind::AnyBit, form, _) => match form {
-            ValueKind::Port => network::check_ports(values, cx),
-            ValueKind::Protocol => network::check_named::<Protocol>(values, cx),
-            ValueKind::Family => network::check_named::<Family>(values, cx),
-            ValueKind::State => network::check_named::<State>(values, cx),
             ValueKind::FileType => other::check_file_types(op.value, values, cx),
             ValueKind::Nothing => {
                 if let Some(value) = values.first() {
@@ -80,6 +87,7 @@ pub fn resolve(
                         value.span,
                     ));
                 }
+                return Ok(network::privileged_ports());
             }
             ValueKind::Typed
             | ValueKind::Above
@@ -90,6 +98,10 @@ pub fn resolve(
             | ValueKind::Prefix
             | ValueKind::Postfix
             | ValueKind::SubString
+            | ValueKind::Port
+            | ValueKind::Protocol
+            | ValueKind::Family
+            | ValueKind::State
             | ValueKind::Address
             | ValueKind::Expression => other::check_numbers(op.value, ty, values, cx),
         },
@@ -98,7 +110,6 @@ pub fn resolve(
             kernels::check_kfunc(kfunc, op.span, cx);
             other::check_substrings(op.value, ty, values, cx);
         }
-        (MatchKind::AddressPrefix, ..) => network::check_addresses(values, cx),
         // Does not depend on one argument; see `check_expression`.
         (MatchKind::Computed, ..) => {}
     }
