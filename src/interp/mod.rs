@@ -4,23 +4,17 @@
 //! section on meaning. Shares no code with the resolving, the rewrites, the plan or the lowering.
 
 pub mod document;
+mod network;
 mod number;
 mod program;
 mod workload;
 
-<<<<<<< HEAD
+use std::net::IpAddr;
+
 use self::document::{At, Condition, Document, Hook, Is, Selector};
 use crate::fold::ir::Attach;
 use crate::policy::{Identity, PolicySet, ShownAction, Source};
 use crate::source::Span;
-=======
-use std::net::IpAddr;
-
-use crate::diag::Diagnostics;
-use crate::fold::ir::{self, Attach};
-use crate::platform::Target;
-use crate::policy::{Condition, Identity, Mode, PolicySet, Selector, ShownAction, Source, Values};
->>>>>>> main
 use crate::vocab::arg_type::Class;
 use crate::vocab::condition::{Flow, Projection};
 
@@ -90,7 +84,6 @@ pub fn run(set: &PolicySet, event: &Event) -> Verdict {
     verdict
 }
 
-<<<<<<< HEAD
 fn judge(document: &Document<'_>, event: &Event, verdict: &mut Verdict) {
     for hook in &document.hooks {
         let is_for =
@@ -133,22 +126,26 @@ impl Event {
                 let arg = hook.args[position];
                 (arg.ty.class(), self.args.get(at.param(arg.index) as usize))
             }
-=======
+        }
+    }
+}
+
 fn matches(
-    set: &PolicySet,
-    filter: &Condition,
+    condition: &Condition<'_>,
     enforces: bool,
-    value: (Option<Class>, Option<&Value>),
+    (class, value): (Option<Class>, Option<&Value>),
 ) -> bool {
-    let (class, value) = value;
-    match value {
+    match (&condition.is, value) {
+        (Is::Never, _) => false,
         // A negated condition on what cannot be read holds where something is enforced: an allowlist
         // must not let it through. Elsewhere it does not hold, as in Tetragon.
-        Some(Value::Unreadable) | None => filter.projection.is_whole() && filter.negated && enforces,
-        Some(Value::Flow(flow)) => {
-            part(filter.projection, *flow).is_some_and(|part| filter.negated != fits(&filter.values, part))
+        (_, Some(Value::Unreadable) | None) => {
+            condition.projection.is_whole() && condition.negated && enforces
         }
-        Some(value) => filter.negated != any_value(set, &filter.values, class, value),
+        (is, Some(Value::Flow(flow))) => {
+            part(condition.projection, *flow).is_some_and(|part| condition.negated != fits(is, part))
+        }
+        (is, Some(value)) => condition.negated != any_value(is, class, value),
     }
 }
 
@@ -174,35 +171,12 @@ fn part(projection: Projection, flow: Flow) -> Option<Part> {
     }
 }
 
-fn fits(values: &Values, part: Part) -> bool {
-    match (values, part) {
-        (Values::Intervals(all), Part::Number(number)) => all.iter().any(|i| i.contains(number)),
+fn fits(is: &Is<'_>, part: Part) -> bool {
+    match (is, part) {
+        (Is::Intervals(all), Part::Number(number)) => all.iter().any(|i| i.contains(number)),
         // An address of the other family lies in no network.
-        (Values::Addresses(all), Part::Address(address)) => all.iter().any(|range| range.contains(address)),
-        _ => false,
-    }
-}
-
-fn any_value(set: &PolicySet, test: &Values, class: Option<Class>, value: &Value) -> bool {
-    match (test, value) {
-        (Values::Path(values) | Values::Text(values), Value::Text(text)) => {
-            values.iter().any(|&v| set.strings.get(v) == text)
->>>>>>> main
-        }
-    }
-}
-
-fn matches(
-    condition: &Condition<'_>,
-    enforces: bool,
-    (class, value): (Option<Class>, Option<&Value>),
-) -> bool {
-    match (&condition.is, value) {
-        (Is::Never, _) => false,
-        // A negated condition on what cannot be read holds where something is enforced: an allowlist
-        // must not let it through. Elsewhere it does not hold, as in Tetragon.
-        (_, Some(Value::Unreadable) | None) => condition.negated && enforces,
-        (is, Some(value)) => condition.negated != any_value(is, class, value),
+        (Is::Addresses(all), Part::Address(address)) => all.iter().any(|range| range.contains(address)),
+        (_, Part::Number(_) | Part::Address(_)) => false,
     }
 }
 
@@ -222,21 +196,11 @@ fn any_value(is: &Is<'_>, class: Option<Class>, value: &Value) -> bool {
             let bits = number::at_width(*register, class);
             intervals.iter().any(|interval| interval.contains(bits))
         }
-<<<<<<< HEAD
         (Is::AnyBit(mask), Value::Int(register)) => number::at_width(*register, class) & mask != 0,
         (Is::Never, _)
         | (Is::Path(_) | Is::Text(_) | Is::Prefix(_) | Is::Postfix(_), Value::Int(_))
         | (Is::Intervals(_) | Is::AnyBit(_), Value::Text(_))
-        | (_, Value::Unreadable) => false,
-=======
-        (Values::AnyBit(masks), Value::Int(register)) => {
-            let value = at_width(class, *register);
-            masks.iter().any(|mask| value & mask != 0)
-        }
-        (Values::Path(_) | Values::Text(_) | Values::Prefix(_) | Values::Postfix(_), Value::Int(_))
-        | (Values::Intervals(_) | Values::AnyBit(_), Value::Text(_))
-        | (Values::Addresses(_), Value::Int(_) | Value::Text(_))
+        | (Is::Addresses(_), Value::Int(_) | Value::Text(_))
         | (_, Value::Flow(_) | Value::Unreadable) => false,
->>>>>>> main
     }
 }

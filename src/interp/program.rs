@@ -3,11 +3,7 @@
 //! What the passes and the plan did must not change the answer: the property tests compare this with
 //! [`super::run`] on the policies.
 
-<<<<<<< HEAD
-use super::{Event, Hit, Value, Verdict, applies, number};
-=======
-use super::{Event, Hit, Value, Verdict, any_value, applies, fits, part};
->>>>>>> main
+use super::{Event, Hit, Part, Value, Verdict, applies, number, part};
 use crate::fold::ir::{Operation, Predicate, Program};
 use crate::fold::plan::Plan;
 use crate::policy::{PolicySet, Values};
@@ -70,6 +66,14 @@ fn predicate_holds(set: &PolicySet, operation: &Operation, p: &Predicate, event:
     found != p.negated
 }
 
+fn fits(values: &Values, part: Part) -> bool {
+    match (values, part) {
+        (Values::Intervals(all), Part::Number(number)) => all.iter().any(|i| i.contains(number)),
+        (Values::Addresses(all), Part::Address(address)) => all.iter().any(|range| range.contains(address)),
+        (_, Part::Number(_) | Part::Address(_)) => false,
+    }
+}
+
 fn any_value(set: &PolicySet, values: &Values, class: Option<Class>, value: &Value) -> bool {
     match (values, value) {
         (Values::Path(values) | Values::Text(values), Value::Text(text)) => {
@@ -91,6 +95,7 @@ fn any_value(set: &PolicySet, values: &Values, class: Option<Class>, value: &Val
         }
         (Values::Path(_) | Values::Text(_) | Values::Prefix(_) | Values::Postfix(_), Value::Int(_))
         | (Values::Intervals(_) | Values::AnyBit(_), Value::Text(_))
-        | (_, Value::Unreadable) => false,
+        | (Values::Addresses(_), Value::Int(_) | Value::Text(_))
+        | (_, Value::Flow(_) | Value::Unreadable) => false,
     }
 }

@@ -18,12 +18,15 @@ const ORDER: &[&str] = &[
 const ROOMS: &[(&str, &[&str])] =
     &[("policy", &["written", "overlap", "context", "expand", "resolve", "phases"])];
 
-<<<<<<< HEAD
 /// All that these may name, beside themselves.
 const OWN_LISTS: &[(&str, &[&str])] = &[
     // The meaning of documents shares only their types and the vocabulary with the compiler.
-    ("interp::document", &["interp::number", "vocab", "policy", "policy::written", "source"]),
+    (
+        "interp::document",
+        &["interp::number", "interp::network", "vocab", "policy", "policy::written", "source"],
+    ),
     ("interp::number", &["vocab", "policy"]),
+    ("interp::network", &["interp::number", "vocab", "policy"]),
     ("interp", &["vocab", "policy", "policy::written", "fold::ir", "fold::plan", "source"]),
     // The proof shares certificates with what it proves.
     (
@@ -35,15 +38,8 @@ const OWN_LISTS: &[(&str, &[&str])] = &[
 /// Modules to the right that a module may name.
 const EXTRA: &[(&str, &str)] = &[
     ("source", "diag"),
-    // Which tables there are is described once; the rest of the compiler knows it by `vocab::condition`.
-    ("vocab", "artifact"),
-=======
-/// Modules outside the order that a module of the order may name.
-const EXTRA: &[(&str, &[&str])] = &[
-    ("source", &["diag"]),
     // Which tables and parts of arguments there are is described once; the rest of the compiler knows it by `vocab::condition`.
-    ("vocab", &["artifact::table", "artifact::projection"]),
->>>>>>> main
+    ("vocab", "artifact"),
     // Limits that a program and the plan share are numbers of `abi.h`.
     ("fold", "artifact"),
     // The format of type information is described once.

@@ -4,13 +4,10 @@
 //! themselves spell. Sets of atoms are runs, so that the cost is linear in what is written down, and two sets are
 //! compared as a whole.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use indexmap::IndexMap;
 
 use super::claims::Claim;
 use super::read::{Atoms, DecodedAct, DecodedList, DecodedOperation, DecodedRule, DecodedScope, Row};
-<<<<<<< HEAD
 use super::runs::Runs;
 use super::spelling::Spelling;
 use super::{Difference, Mismatch};
@@ -18,17 +15,8 @@ use crate::artifact::manifest::{Integer, Subject, Table};
 use crate::interp::document::{Condition, Is, Selector};
 use crate::policy::Source;
 use crate::vocab::Vocabulary;
-=======
-use crate::artifact::manifest::Integer;
-use crate::fold::opt::Omission;
-use crate::policy::{
-    AddressRange, Condition, Hook, Interval, Mode, PolicySet, ScopeId, Selector, Source, StrId, Values,
-};
->>>>>>> main
 use crate::vocab::arg_type::{ArgType, Class};
-use crate::vocab::condition::Projection;
 
-<<<<<<< HEAD
 /// Compares every list of `operation` with its claim; the claims are those of one of its targets.
 pub fn compare(operation: &DecodedOperation, target: &str, claims: &[Claim<'_>], found: &mut Vec<Mismatch>) {
     let mut note = |claim: Option<&Claim<'_>>, (policies_say, artifact_says): Difference| {
@@ -60,167 +48,6 @@ pub fn compare(operation: &DecodedOperation, target: &str, claims: &[Claim<'_>],
                 Some(_) | None => {
                     let says = format!("a list of policy {} acts from selector {wanted}", list.rank);
                     note(None, (format!("no such list in scope {}", scope.scope), says));
-=======
-/// A difference between policies and artifact: always a fault of the compiler.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mismatch {
-    pub place: String,
-    pub policies_say: String,
-    pub artifact_says: String,
-}
-
-/// One hook of one policy and where the artifact claims to hold it.
-#[derive(Clone, Debug)]
-pub struct Claim<'a> {
-    pub policy: usize,
-    pub hook: &'a Hook,
-    /// Number that events give the first selector of the hook as it is written.
-    pub first_selector: u32,
-    /// Parameter of what is attached, by position in the hook's `args`.
-    pub params: Vec<u8>,
-    /// Selectors that were left out, and why that changes nothing.
-    pub omitted: Vec<(u8, Omission)>,
-}
-
-/// Which atom each value of the policies is, in one dimension, as the tables spell it.
-struct Spelling {
-    table: Table,
-    count: u32,
-    /// Each [`StrId`] with each atom for which a test for that value holds, ascending.
-    strings: Vec<(u32, u32)>,
-    /// Of atom i + 1.
-    pieces: Vec<Interval>,
-    /// Of bit i of an atom.
-    masks: Vec<u64>,
-    /// Of atom i + 1.
-    addresses: Vec<AddressRange>,
-}
-
-impl Spelling {
-    fn atoms_of(&self, StrId(value): StrId) -> impl Iterator<Item = u32> {
-        let from = self.strings.partition_point(|(other, _)| *other < value);
-        self.strings[from..].iter().take_while(move |(other, _)| *other == value).map(|(_, atom)| *atom)
-    }
-
-    /// The pieces that the interval is made of. Each number of it has to be in one, and no number beside it.
-    fn atoms_within(&self, interval: Interval) -> Result<std::ops::Range<u32>, Difference> {
-        let from = self.pieces.partition_point(|piece| piece.last < interval.first);
-        let to = self.pieces.partition_point(|piece| piece.first <= interval.last);
-        let mut wanted = Some(interval.first);
-        for piece in &self.pieces[from..to.max(from)] {
-            if wanted != Some(piece.first) || piece.last > interval.last {
-                return Err((format!("the numbers {interval}"), format!("a piece {piece}")));
-            }
-            wanted = piece.last.checked_add(1);
-        }
-        if wanted != interval.last.checked_add(1) {
-            return Err((format!("the numbers {interval}"), "no piece for some of them".to_string()));
-        }
-        Ok(from as u32 + 1..to as u32 + 1)
-    }
-
-    /// The same of addresses.
-    fn atoms_of_addresses(&self, range: AddressRange) -> Result<std::ops::Range<u32>, Difference> {
-        let from = self.addresses.partition_point(|piece| piece.last < range.first);
-        let to = self.addresses.partition_point(|piece| piece.first <= range.last);
-        let mut wanted = Some(range.first);
-        for piece in &self.addresses[from..to.max(from)] {
-            if wanted != Some(piece.first) || piece.last > range.last {
-                return Err((format!("the addresses {range}"), format!("a piece {piece}")));
-            }
-            wanted = behind(piece.last);
-        }
-        if wanted != behind(range.last) {
-            return Err((format!("the addresses {range}"), "no piece for some of them".to_string()));
-        }
-        Ok(from as u32 + 1..to as u32 + 1)
-    }
-}
-
-/// The next address of the same family.
-fn behind(address: IpAddr) -> Option<IpAddr> {
-    match address {
-        IpAddr::V4(address) => {
-            address.to_bits().checked_add(1).map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits)))
-        }
-        IpAddr::V6(address) => {
-            address.to_bits().checked_add(1).map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits)))
-        }
-    }
-}
-
-/// Compares every list of `operation` with its claim.
-pub fn compare(set: &PolicySet, operation: &DecodedOperation, claims: &[Claim<'_>]) -> Vec<Mismatch> {
-    let spellings: Vec<Spelling> =
-        operation.dimensions.iter().map(|d| spell(set, d.table, &d.atoms)).collect();
-    let mut found = vec![];
-    let mut at: IndexMap<(u32, u32, u32), (&DecodedScope, &DecodedList)> = IndexMap::new();
-    for scope in &operation.scopes {
-        for list in &scope.lists {
-            let place = (list.rank, list.first_selector, scope.scope);
-            if at.insert(place, (scope, list)).is_some() {
-                found.push(mismatch(
-                    set,
-                    operation,
-                    None,
-                    "a list stands once",
-                    format!("list {place:?} stands twice"),
-                ));
-            }
-        }
-    }
-    for claim in claims {
-        let ScopeId(scope) = claim.hook.scope.unwrap_or(set.policies[claim.policy].scope);
-        let here = at.swap_remove(&(claim.policy as u32, claim.first_selector, scope));
-        let checker = Checker { set, operation, spellings: &spellings, claim };
-        if let Err((say, art)) = checker.check(here) {
-            found.push(mismatch(set, operation, Some(claim), &say, art));
-        }
-    }
-    for (place, _) in at {
-        found.push(mismatch(set, operation, None, "no such list", format!("list {place:?} acts")));
-    }
-    found
-}
-
-fn mismatch(
-    set: &PolicySet,
-    operation: &DecodedOperation,
-    claim: Option<&Claim<'_>>,
-    say: &str,
-    art: String,
-) -> Mismatch {
-    let whose = claim.map_or(String::new(), |c| format!(", policy {}", set.policies[c.policy].identity.name));
-    Mismatch {
-        place: format!("{} {}{whose}", operation.kind, operation.target),
-        policies_say: say.to_string(),
-        artifact_says: art,
-    }
-}
-
-fn spell(set: &PolicySet, table: Table, atoms: &Atoms) -> Spelling {
-    let (strings, pieces, masks, addresses) = (vec![], vec![], vec![], vec![]);
-    let mut spelling = Spelling { table, count: atoms.count(), strings, pieces, masks, addresses };
-    match atoms {
-        Atoms::Pieces(pieces) => spelling.pieces.clone_from(pieces),
-        Atoms::Masks(masks) => spelling.masks.clone_from(masks),
-        Atoms::Addresses(pieces) => spelling.addresses.clone_from(pieces),
-        Atoms::Strings(values) => {
-            for (i, bytes) in values.iter().enumerate() {
-                let atom = i as u32 + 1;
-                match table {
-                    Table::Path | Table::Text | Table::Intervals | Table::AnyBit | Table::Address => {
-                        if let Some(StrId(s)) = set.strings.find(bytes) {
-                            spelling.strings.push((s, atom));
-                        }
-                    }
-                    Table::Prefix => each_known(set, (0..=bytes.len()).map(|n| &bytes[..n]), |s| {
-                        spelling.strings.push((s, atom));
-                    }),
-                    Table::Postfix => each_known(set, (0..=bytes.len()).map(|n| &bytes[n..]), |s| {
-                        spelling.strings.push((s, atom));
-                    }),
->>>>>>> main
                 }
             }
         }
@@ -347,7 +174,6 @@ impl Checker<'_> {
         Ok(())
     }
 
-<<<<<<< HEAD
     /// What a condition is about: where it is read, and how.
     ///
     /// To add a source: its arm.
@@ -365,109 +191,30 @@ impl Checker<'_> {
         let integer = reading.integer();
         let is_it = |s: &Spelling<'_>| {
             let of = s.dimension;
-            of.subject == subject && Some(of.table) == condition.is.table() && of.integer == integer
-=======
-    /// Parameter of what is attached, and how the policy reads it: as a number, or by its type.
-    fn subject(&self, filter: &Condition) -> (u8, Result<Integer, ArgType>) {
-        let Source::Argument(arg) = filter.source;
-        let ty = self.claim.hook.args[arg].ty;
-        let reading = match ty.class() {
-            Some(Class::Int { bytes, signed }) => Ok(Integer { bytes, signed }),
-            Some(Class::Text | Class::Path | Class::Flow) | None => Err(ty),
->>>>>>> main
+            (of.subject, of.projection, of.integer) == (subject, condition.projection, integer)
+                && Some(of.table) == condition.is.table()
         };
-        // No dimension says what of its subject it is about: it is the whole.
-        let found =
-            self.spellings.iter().position(is_it).filter(|_| condition.projection == Projection::Whole);
+        let found = self.spellings.iter().position(is_it);
         found.ok_or_else(|| {
-            (format!("a {:?} test on {subject:?}", condition.is.table()), "no such dimension".to_string())
+            (
+                format!("a {:?} test on {subject:?}, {:?}", condition.is.table(), condition.projection),
+                "no such dimension".to_string(),
+            )
         })
     }
 
-<<<<<<< HEAD
     fn atoms(&self, d: usize, condition: &Condition<'_>, enforces: bool) -> Result<Runs, Difference> {
         let spelling = &self.spellings[d];
         let described = spelling.described(&condition.is)?;
         let top = spelling.top();
         let holds = if condition.negated { described.complement(top) } else { described };
-        // An allowlist must not let through what cannot be read.
-        let is_in = condition.negated && enforces;
-        Ok(if spelling.dimension.table.holds_texts() { holds.with(top, is_in) } else { holds })
-=======
-    fn dimension(&self, filter: &Condition) -> Result<usize, Difference> {
-        let table = filter.values.table();
-        let (param, reading) = self.subject(filter);
-        let integer = reading.ok();
-        self.operation
-            .dimensions
-            .iter()
-            .position(|d| {
-                d.param == param
-                    && d.table == table
-                    && d.projection == filter.projection
-                    && d.integer == integer
-            })
-            .ok_or_else(|| (format!("a {table:?} test on argument {param}"), "no such dimension".to_string()))
-    }
-
-    /// Every atom that a filter or a row names, the two special ones, and one that nobody names.
-    fn witnesses(&self, d: usize, named: impl Iterator<Item = u32>, rows: &[&Row]) -> Vec<u32> {
-        let s = &self.spellings[d];
-        let mut out: Vec<u32> = vec![0];
-        if s.table.holds_texts() || !self.operation.dimensions[d].projection.is_whole() {
-            out.push(s.count + 1);
+        let is_text = spelling.dimension.table.holds_texts();
+        if !is_text && condition.projection.is_whole() {
+            return Ok(holds);
         }
-        out.extend(named);
-        out.extend(rows.iter().flat_map(|r| r.ids.iter().copied()).filter(|&a| a <= s.count));
-        out.sort_unstable();
-        out.dedup();
-        let unnamed = (0..=s.count).find(|a| out.binary_search(a).is_err());
-        out.extend(unnamed);
-        out
-    }
-
-    /// The atoms for which some value of `filter` holds, ascending.
-    fn named(&self, d: usize, filter: &Condition) -> Result<Vec<u32>, Difference> {
-        let s = &self.spellings[d];
-        let mut out: Vec<u32> = vec![];
-        match &filter.values {
-            Values::Intervals(intervals) => {
-                for interval in intervals {
-                    out.extend(s.atoms_within(*interval)?);
-                }
-            }
-            Values::AnyBit(masks) => {
-                for mask in masks {
-                    let bit = s.masks.iter().position(|m| m == mask);
-                    let bit =
-                        bit.ok_or_else(|| (format!("the mask {mask:#x}"), "no such mask".to_string()))?;
-                    out.extend((1..=s.count).filter(|atom| atom >> bit & 1 == 1));
-                }
-            }
-            Values::Addresses(ranges) => {
-                for range in ranges {
-                    out.extend(s.atoms_of_addresses(*range)?);
-                }
-            }
-            Values::Path(values)
-            | Values::Text(values)
-            | Values::Prefix(values)
-            | Values::Postfix(values) => {
-                out.extend(values.iter().flat_map(|v| s.atoms_of(*v)));
-            }
-        }
-        out.sort_unstable();
-        Ok(out)
-    }
-
-    fn holds(&self, d: usize, filter: &Condition, named: &[u32], enforces: bool, atom: u32) -> bool {
-        let s = &self.spellings[d];
-        if atom == s.count + 1 {
-            // What a socket lacks fits no condition.
-            return s.table.holds_texts() && filter.negated && enforces;
-        }
-        named.binary_search(&atom).is_ok() != filter.negated
->>>>>>> main
+        // An allowlist must not let through what cannot be read. What a socket lacks fits no condition.
+        let is_in = is_text && condition.negated && enforces;
+        Ok(holds.with(top, is_in))
     }
 
     /// An atom is quiet only if, whatever the other dimensions hold, no rule that acts can decide.
@@ -495,77 +242,6 @@ impl Checker<'_> {
         Ok(())
     }
 
-<<<<<<< HEAD
-=======
-    /// Whether the values of one filter are all contradicted by other filters on the same argument. A value that
-    /// cannot be read passes no filter that is not negated, so it needs no answer.
-    fn excludes_itself(&self, selector: &Selector) -> bool {
-        let subject = |f: &Condition| (self.subject(f), f.projection);
-        selector.conditions.iter().enumerate().filter(|(_, f)| !f.negated).any(|(i, f)| {
-            let others: Vec<&Condition> = selector
-                .conditions
-                .iter()
-                .enumerate()
-                .filter(|(j, g)| *j != i && subject(g) == subject(f))
-                .map(|(_, g)| g)
-                .collect();
-            match &f.values {
-                Values::Intervals(values) => values.iter().all(|v| others.iter().any(|g| apart(*v, g))),
-                Values::AnyBit(masks) => masks.is_empty(),
-                // Never left out.
-                Values::Addresses(_) => false,
-                Values::Path(values)
-                | Values::Text(values)
-                | Values::Prefix(values)
-                | Values::Postfix(values) => values
-                    .iter()
-                    .all(|v| others.iter().any(|g| self.contradict(&f.values, self.set.strings.get(*v), g))),
-            }
-        })
-    }
-
-    /// Whether no text that passes `test` for the one value `v` passes `g`.
-    fn contradict(&self, test: &Values, v: &[u8], g: &Condition) -> bool {
-        use Values::{Path, Postfix, Prefix, Text};
-        let some = |values: &[StrId], relation: &dyn Fn(&[u8]) -> bool| {
-            values.iter().any(|w| relation(self.set.strings.get(*w)))
-        };
-        match (test, &g.values) {
-            (Path(_) | Text(_), Path(w) | Text(w)) => some(w, &|w| w == v) == g.negated,
-            (Path(_) | Text(_), Prefix(w)) if (1..256).contains(&v.len()) => {
-                some(w, &|w| v.starts_with(w)) == g.negated
-            }
-            (Path(_) | Text(_), Postfix(w)) if (1..128).contains(&v.len()) => {
-                some(w, &|w| v.ends_with(w)) == g.negated
-            }
-            // An empty text has neither beginning nor end.
-            (Path(_) | Text(_), Prefix(_) | Postfix(_)) => v.is_empty() && !g.negated,
-            (Prefix(_), Prefix(w)) if g.negated => some(w, &|w| v.starts_with(w)),
-            (Prefix(_), Prefix(w)) => !some(w, &|w| v.starts_with(w) || w.starts_with(v)),
-            (Postfix(_), Postfix(w)) if g.negated => some(w, &|w| v.ends_with(w)),
-            (Postfix(_), Postfix(w)) => !some(w, &|w| v.ends_with(w) || w.ends_with(v)),
-            (Prefix(_), Path(_) | Text(_) | Postfix(_))
-            | (Postfix(_), Path(_) | Text(_) | Prefix(_))
-            | (Values::Intervals(_) | Values::AnyBit(_) | Values::Addresses(_), _)
-            | (_, Values::Intervals(_) | Values::AnyBit(_) | Values::Addresses(_)) => false,
-        }
-    }
-
-    /// Whether `selector` has a filter that means the same as `wanted` means in `whose`.
-    fn has_filter(&self, selector: &Selector, wanted: &Condition, whose: &Selector) -> bool {
-        let same_answer_if_unreadable = !wanted.negated
-            || !wanted.values.table().holds_texts()
-            || selector.actions.enforces() == whose.actions.enforces();
-        let subject = |f: &Condition| (self.subject(f), f.projection);
-        selector.conditions.iter().any(|f| {
-            subject(f) == subject(wanted)
-                && f.negated == wanted.negated
-                && f.values == wanted.values
-                && same_answer_if_unreadable
-        })
-    }
-
->>>>>>> main
     fn atom_text(&self, d: usize, atom: u32) -> String {
         if atom == 0 {
             return "any other value".to_string();
@@ -592,7 +268,7 @@ impl Reading {
     fn of(ty: ArgType) -> Reading {
         match ty.class() {
             Some(Class::Int { bytes, signed }) => Reading::Number(Integer { bytes, signed }),
-            Some(Class::Text | Class::Path) | None => Reading::As(ty),
+            Some(Class::Text | Class::Path | Class::Flow) | None => Reading::As(ty),
         }
     }
 

@@ -51,6 +51,7 @@ impl Checker<'_> {
             match &c.is {
                 Is::Never | Is::AnyBit(0) => true,
                 Is::AnyBit(_) => false,
+                Is::Addresses(ranges) => ranges.is_empty(),
                 Is::Intervals(intervals) => {
                     let left = others.iter().fold(intervals.clone(), |left, g| match &g.is {
                         Is::Intervals(of_g) if g.negated => without(&left, of_g),
@@ -61,7 +62,8 @@ impl Checker<'_> {
                         | Is::Text(_)
                         | Is::Prefix(_)
                         | Is::Postfix(_)
-                        | Is::AnyBit(_) => left,
+                        | Is::AnyBit(_)
+                        | Is::Addresses(_) => left,
                     });
                     left.is_empty()
                 }
@@ -108,7 +110,13 @@ fn contradict(is: &Is<'_>, v: &[u8], g: &Condition<'_>) -> bool {
         (Is::Postfix(_), Is::Postfix(w)) => !some(w, &|w| v.ends_with(w) || w.ends_with(v)),
         (
             _,
-            Is::Path(_) | Is::Text(_) | Is::Prefix(_) | Is::Postfix(_) | Is::Intervals(_) | Is::AnyBit(_),
+            Is::Path(_)
+            | Is::Text(_)
+            | Is::Prefix(_)
+            | Is::Postfix(_)
+            | Is::Intervals(_)
+            | Is::AnyBit(_)
+            | Is::Addresses(_),
         ) => false,
     }
 }
@@ -151,6 +159,7 @@ fn same_values(a: &Is<'_>, b: &Is<'_>) -> bool {
         && match (a, b) {
             (Is::Intervals(a), Is::Intervals(b)) => a == b,
             (Is::AnyBit(a), Is::AnyBit(b)) => a == b,
+            (Is::Addresses(a), Is::Addresses(b)) => a == b,
             (Is::Never, Is::Never) => true,
             (a, b) => match (a.texts(), b.texts()) {
                 (Some(a), Some(b)) => a == b || sorted(a) == sorted(b),

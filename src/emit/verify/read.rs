@@ -6,14 +6,10 @@ use super::decode::{self, Step, Tables, Values};
 use super::runs::Runs;
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
-<<<<<<< HEAD
 use crate::artifact::manifest::{
     AttachKind, Dimension, Integer, LinkKind, Manifest, Operation, Program, ProgramType, Role, Subject, Table,
 };
-=======
-use crate::artifact::manifest::{AttachKind, Dimension, Integer, Manifest, Operation, Role, Subject, Table};
 use crate::artifact::projection::Projection;
->>>>>>> main
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
 use crate::policy::{AddressRange, Interval};
 
@@ -200,13 +196,8 @@ fn dimension(tables: &Tables<'_>, d: &Dimension) -> Result<DecodedDimension, Str
         Table::Address => tables.addresses(d.root, d.atoms).map(Atoms::Addresses),
     };
     let atoms = atoms.map_err(|e| e.to_string())?;
-<<<<<<< HEAD
-    let Dimension { subject, integer, merges_unreadable, .. } = *d;
-    Ok(DecodedDimension { subject, table: d.family, integer, atoms, merges_unreadable })
-=======
-    let (table, projection, integer) = (d.family, d.projection, d.integer);
-    Ok(DecodedDimension { param: param as u8, table, projection, integer, atoms })
->>>>>>> main
+    let Dimension { subject, projection, family: table, integer, merges_unreadable, .. } = *d;
+    Ok(DecodedDimension { subject, projection, table, integer, atoms, merges_unreadable })
 }
 
 struct ScopeReader<'a> {

@@ -1,5 +1,7 @@
 //! Which atoms the values of a condition are, as the tables of a dimension spell them.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use rustc_hash::FxHashMap;
 
 use super::Difference;
@@ -8,7 +10,7 @@ use super::runs::Runs;
 use crate::artifact::abi::{COMPONENT_MAX, TEXT_MAX};
 use crate::artifact::manifest::Table;
 use crate::interp::document::Is;
-use crate::policy::Interval;
+use crate::policy::{AddressRange, Interval};
 
 /// Which atom each value is, in one dimension, as the tables spell it.
 pub struct Spelling<'a> {
@@ -29,14 +31,14 @@ impl<'a> Spelling<'a> {
                 sorted.sort_by(|(a, _), (b, _)| compare_ends(table, a, b));
             }
             (Atoms::Strings(values), _) => atoms = values.iter().zip(1..).collect(),
-            (Atoms::Pieces(_) | Atoms::Masks(_), _) => {}
+            (Atoms::Pieces(_) | Atoms::Masks(_) | Atoms::Addresses(_), _) => {}
         }
         Spelling { dimension, count: dimension.atoms.count(), atoms, sorted }
     }
 
-    /// The last atom: one above the values, which cannot be read, but of numbers, which always can.
+    /// The last atom: one above the values, which cannot be read, but of whole numbers, which always can.
     pub fn top(&self) -> u32 {
-        self.count + u32::from(self.dimension.table.holds_texts())
+        self.count + u32::from(self.dimension.table.holds_texts() || !self.dimension.projection.is_whole())
     }
 
     /// The atoms for which a condition holds, readable ones. An error is a value that no atom stands for.
@@ -77,6 +79,11 @@ impl<'a> Spelling<'a> {
                     runs.push(self.pieces_of(*interval)?);
                 }
             }
+            Is::Addresses(ranges) => {
+                for range in ranges {
+                    runs.push(self.pieces_of_range(*range)?);
+                }
+            }
             Is::AnyBit(0) => {}
             Is::AnyBit(mask) => {
                 let Atoms::Masks(masks) = &self.dimension.atoms else { return Err(self.missing("a mask")) };
@@ -107,9 +114,35 @@ impl<'a> Spelling<'a> {
         Ok((from as u32 + 1, to as u32))
     }
 
+    /// The same of addresses.
+    fn pieces_of_range(&self, range: AddressRange) -> Result<(u32, u32), Difference> {
+        let Atoms::Addresses(pieces) = &self.dimension.atoms else { return Err(self.missing("an address")) };
+        let from = pieces.partition_point(|piece| piece.last < range.first);
+        let to = pieces.partition_point(|piece| piece.first <= range.last);
+        let mut wanted = Some(range.first);
+        for piece in &pieces[from..to.max(from)] {
+            if wanted != Some(piece.first) || piece.last > range.last {
+                return Err((format!("the addresses {range}"), format!("a piece {piece}")));
+            }
+            wanted = behind(piece.last);
+        }
+        if from >= to || wanted != behind(range.last) {
+            return Err(self.missing(&range.to_string()));
+        }
+        Ok((from as u32 + 1, to as u32))
+    }
+
     fn missing(&self, value: &str) -> Difference {
         let DecodedDimension { subject, table, .. } = self.dimension;
         (format!("{subject:?} is compared with `{value}`"), format!("no {} holds it", table.name()))
+    }
+}
+
+/// The next address of the same family.
+fn behind(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(at) => at.to_bits().checked_add(1).map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits))),
+        IpAddr::V6(at) => at.to_bits().checked_add(1).map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits))),
     }
 }
 

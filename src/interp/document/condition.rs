@@ -6,11 +6,13 @@
 //! (`interp`), and where an artifact reads it (`emit::verify::compare::Checker::subject`).
 
 use super::{Arg, Reader, Unread, unread};
+use crate::interp::network;
 use crate::interp::number::{self, View};
 use crate::policy::written::{self, ArgOf, Filter};
-use crate::policy::{Interval, Source};
+use crate::policy::{AddressRange, Interval, Source};
 use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::condition::{Projection, Table, Verdict, compare};
+use crate::vocab::network::{Family, Protocol, State};
 use crate::vocab::operator::Operator;
 
 pub struct Condition<'w> {
@@ -34,6 +36,8 @@ pub enum Is<'w> {
     Intervals(Vec<Interval>),
     /// One of these bits.
     AnyBit(u64),
+    /// Ascending and apart from each other.
+    Addresses(Vec<AddressRange>),
 }
 
 impl<'w> Is<'w> {
@@ -47,6 +51,7 @@ impl<'w> Is<'w> {
             Is::Postfix(_) => Some(Table::Postfix),
             Is::Intervals(_) => Some(Table::Intervals),
             Is::AnyBit(_) => Some(Table::AnyBit),
+            Is::Addresses(_) => Some(Table::Address),
         }
     }
 
@@ -54,7 +59,7 @@ impl<'w> Is<'w> {
     pub fn texts(&self) -> Option<&[&'w [u8]]> {
         match self {
             Is::Path(texts) | Is::Text(texts) | Is::Prefix(texts) | Is::Postfix(texts) => Some(texts),
-            Is::Never | Is::Intervals(_) | Is::AnyBit(_) => None,
+            Is::Never | Is::Intervals(_) | Is::AnyBit(_) | Is::Addresses(_) => None,
         }
     }
 }
@@ -98,22 +103,22 @@ impl<'w> Reader<'w> {
             Operator::InMap => (false, self.keys(ty, filter)?),
             Operator::NotInMap => (true, self.keys(ty, filter)?),
             Operator::Mask => (false, self.bits(ty, filter)?),
-            Operator::SPort
-            | Operator::NotSPort
-            | Operator::SPortPriv
-            | Operator::NotSPortPriv
-            | Operator::DPort
-            | Operator::NotDPort
-            | Operator::DPortPriv
-            | Operator::NotDPortPriv
-            | Operator::SAddr
-            | Operator::NotSAddr
-            | Operator::DAddr
-            | Operator::NotDAddr
-            | Operator::Protocol
-            | Operator::Family
-            | Operator::State
-            | Operator::CapabilitiesGained
+            Operator::SPort | Operator::DPort => (false, self.network(filter, network::numbers)?),
+            Operator::NotSPort | Operator::NotDPort => (true, self.network(filter, network::numbers)?),
+            Operator::SPortPriv | Operator::DPortPriv => (false, privileged()),
+            Operator::NotSPortPriv | Operator::NotDPortPriv => (true, privileged()),
+            Operator::SAddr | Operator::DAddr => (false, self.addresses(filter)?),
+            Operator::NotSAddr | Operator::NotDAddr => (true, self.addresses(filter)?),
+            Operator::Protocol => {
+                (false, self.network(filter, |text| network::named(text, |known: Protocol| known.number()))?)
+            }
+            Operator::Family => {
+                (false, self.network(filter, |text| network::named(text, |known: Family| known.number()))?)
+            }
+            Operator::State => {
+                (false, self.network(filter, |text| network::named(text, |known: State| known.number()))?)
+            }
+            Operator::CapabilitiesGained
             | Operator::SubString
             | Operator::SubStringIgnCase
             | Operator::CelExpr
@@ -121,7 +126,7 @@ impl<'w> Reader<'w> {
             | Operator::NotFileType => return unread(format!("operator `{}`", filter.operator)),
         };
         // The words and the table of conditions must agree on how it is compared.
-        if is.table() != kind.table() || projection != Projection::Whole {
+        if is.table() != kind.table() || projection != part(filter.operator) {
             return unread(format!("`{}` on `{ty}` as {kind:?} of {projection:?}", filter.operator));
         }
         Ok(Condition { source, projection, negated, is })
@@ -141,7 +146,7 @@ impl<'w> Reader<'w> {
                 paths.retain(|path| !path.is_empty());
                 Ok(Is::Path(paths))
             }
-            None => unread(format!("`{}` on `{ty}`", filter.operator)),
+            Some(Class::Flow) | None => unread(format!("`{}` on `{ty}`", filter.operator)),
         }
     }
 
@@ -200,6 +205,30 @@ impl<'w> Reader<'w> {
         Ok(Is::AnyBit(number::widen(all, bytes, false)))
     }
 
+    fn network(
+        &self,
+        filter: &'w written::ArgFilter,
+        read: impl Fn(&str) -> Option<Vec<Interval>>,
+    ) -> Result<Is<'w>, Unread> {
+        let mut found = vec![];
+        for &value in &filter.values {
+            let text = self.written.text(value);
+            let Some(intervals) = read(text) else { return unread(format!("`{text}`")) };
+            found.extend(intervals);
+        }
+        Ok(Is::Intervals(number::joined(found)))
+    }
+
+    fn addresses(&self, filter: &'w written::ArgFilter) -> Result<Is<'w>, Unread> {
+        let mut found = vec![];
+        for &value in &filter.values {
+            let text = self.written.text(value);
+            let Some(range) = network::network(text) else { return unread(format!("address `{text}`")) };
+            found.push(range);
+        }
+        Ok(Is::Addresses(network::apart(found)))
+    }
+
     /// With a sign for `int`, `int32` and `int64` alone (semantics 5.2).
     fn ordered(&self, ty: ArgType, filter: &'w written::ArgFilter) -> Result<View, Unread> {
         let Some(Class::Int { bytes, signed }) = ty.class() else {
@@ -225,5 +254,47 @@ impl<'w> Reader<'w> {
         let trim = |text: &'w str| if trims { text.trim_end_matches('\0') } else { text };
         let texts = filter.values.iter().map(|&value| trim(self.written.text(value)).as_bytes());
         texts.filter(|text| !text.contains(&0)).collect()
+    }
+}
+
+/// Ports below 1024, whatever the values are.
+fn privileged() -> Is<'static> {
+    Is::Intervals(vec![Interval { first: 0, last: 1023 }])
+}
+
+/// What of an argument an operator looks at.
+fn part(operator: Operator) -> Projection {
+    match operator {
+        Operator::SPort | Operator::NotSPort | Operator::SPortPriv | Operator::NotSPortPriv => {
+            Projection::SourcePort
+        }
+        Operator::DPort | Operator::NotDPort | Operator::DPortPriv | Operator::NotDPortPriv => {
+            Projection::DestinationPort
+        }
+        Operator::SAddr | Operator::NotSAddr => Projection::SourceAddress,
+        Operator::DAddr | Operator::NotDAddr => Projection::DestinationAddress,
+        Operator::Protocol => Projection::Protocol,
+        Operator::Family => Projection::Family,
+        Operator::State => Projection::State,
+        Operator::CapabilitiesGained => Projection::Gained,
+        Operator::FileType | Operator::NotFileType => Projection::FileType,
+        Operator::Equal
+        | Operator::NotEqual
+        | Operator::Prefix
+        | Operator::NotPrefix
+        | Operator::Postfix
+        | Operator::NotPostfix
+        | Operator::GreaterThan
+        | Operator::LessThan
+        | Operator::Gt
+        | Operator::Lt
+        | Operator::Mask
+        | Operator::InMap
+        | Operator::NotInMap
+        | Operator::InRange
+        | Operator::NotInRange
+        | Operator::SubString
+        | Operator::SubStringIgnCase
+        | Operator::CelExpr => Projection::Whole,
     }
 }

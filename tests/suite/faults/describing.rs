@@ -2,6 +2,7 @@
 
 use tetrafold::artifact::digest::{FileKind, FileRef, Files};
 use tetrafold::artifact::manifest::{Action, AttachKind, Integer, Manifest, Mode, ScopeTerm, Subject, Table};
+use tetrafold::artifact::projection::Projection;
 use tetrafold::emit::assemble::Built;
 
 use super::{Honest, Tally, policies};
@@ -77,6 +78,13 @@ fn damaged(manifest: &Manifest) -> Vec<(String, Manifest)> {
                 if family != dimension.family {
                     with(of(format!("dimension {d} as {family:?}")), &|m| {
                         m.operations[o].dimensions[d].family = family;
+                    });
+                }
+            }
+            for projection in [Projection::Whole, Projection::SourcePort, Projection::DestinationPort] {
+                if projection != dimension.projection {
+                    with(of(format!("dimension {d} of {projection:?}")), &|m| {
+                        m.operations[o].dimensions[d].projection = projection;
                     });
                 }
             }

@@ -179,7 +179,7 @@ pub fn of_every_operator() -> Vec<String> {
 }
 
 /// One of each class of types that is read.
-const TYPES: [ArgType; 3] = [ArgType::File, ArgType::Int, ArgType::String];
+const TYPES: [ArgType; 4] = [ArgType::File, ArgType::Int, ArgType::String, ArgType::Sock];
 
 /// As the table of conditions has it.
 fn is_compiled(op: Operator, ty: ArgType) -> bool {
@@ -205,6 +205,12 @@ fn values(op: Operator, ty: ArgType) -> &'static str {
         (ValueKind::Above | ValueKind::Below, _) => r#"["5", "7"]"#,
         (ValueKind::Bits, _) => r#"["6"]"#,
         (ValueKind::Range | ValueKind::Set, _) => r#"["5:7", "9:9"]"#,
+        (ValueKind::Port, _) => r#"["80", "8000:9000"]"#,
+        (ValueKind::Address, _) => r#"["10.0.0.0/8", "::1"]"#,
+        (ValueKind::Protocol, _) => r#"["IPPROTO_TCP", "17"]"#,
+        (ValueKind::Family, _) => r#"["AF_INET", "10"]"#,
+        (ValueKind::State, _) => r#"["TCP_LISTEN", "1:2"]"#,
+        (ValueKind::Nothing, _) => "[]",
         (kind, class) => panic!("{op} ({kind:?}) is compiled on {class:?}: give it values"),
     }
 }

@@ -1,6 +1,8 @@
 //! Values that are one fault away: one lost, one more, an interval that is wider or narrower.
 
-use tetrafold::policy::{Interval, StrId, Values};
+use std::net::{IpAddr, Ipv4Addr};
+
+use tetrafold::policy::{AddressRange, Interval, StrId, Values};
 
 /// `texts` are those of the set.
 pub fn damaged(values: &Values, texts: &[StrId]) -> Vec<(String, Values)> {
@@ -41,6 +43,18 @@ pub fn damaged(values: &Values, texts: &[StrId]) -> Vec<(String, Values)> {
                 }
             }
         }
+        Values::Addresses(own) => {
+            let address = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1));
+            let more = own.iter().copied().chain([AddressRange { first: address, last: address }]);
+            with("one value more", Values::addresses(more.collect()));
+            for i in 0..own.len() {
+                let mut narrower = own.clone();
+                narrower[i].last = narrower[i].first;
+                if narrower != *own {
+                    with("narrowed", Values::Addresses(narrower));
+                }
+            }
+        }
         Values::AnyBit(own) => {
             for (i, mask) in own.iter().enumerate() {
                 let mut change = |what: &str, mask: u64| {
@@ -63,6 +77,7 @@ pub fn remove(values: &mut Values, at: usize) {
         }
         Values::Intervals(all) => _ = all.remove(at),
         Values::AnyBit(all) => _ = all.remove(at),
+        Values::Addresses(all) => _ = all.remove(at),
     }
 }
 
