@@ -72,6 +72,7 @@ const CIRCLES_OF_ARTIFACT: &[&[&str]] = &[
         "node::cgroups",
         "node::rows",
         "node::sets",
+        "projection",
         "scope_block",
         "table",
     ],
