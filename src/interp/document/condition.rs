@@ -1,7 +1,7 @@
 //! What an operator asks of an argument, read from its words.
 //!
 //! To add an operator: its arm in [`Reader::of_argument`]. To add a match kind: a variant of [`Is`], and what it says of
-//! a value (`interp`) and of the values in a table (`emit::verify::compare::Spelling::described`). To add a source: a
+//! a value (`interp`) and of the values in a table (`emit::verify::spelling`). To add a source: a
 //! variant of [`Source`], its words in [`written::Filter`], an arm in [`Reader::condition`], what an event holds of it
 //! (`interp`), and where an artifact reads it (`emit::verify::compare::Checker::subject`).
 

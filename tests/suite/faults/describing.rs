@@ -67,7 +67,7 @@ fn damaged(manifest: &Manifest) -> Vec<(String, Manifest)> {
         }
         for a in 0..operation.args.len() {
             with(of(format!("argument {a} moved")), &|m| m.operations[o].args[a].index += 1);
-            with(of(format!("argument {a} retyped")), &|m| m.operations[o].args[a].ty = "sock".into());
+            with(of(format!("argument {a} retyped")), &|m| m.operations[o].args[a].ty = "cred".into());
         }
         for (d, dimension) in operation.dimensions.iter().enumerate() {
             with(of(format!("dimension {d} moved")), &|m| {
