@@ -114,7 +114,7 @@ struct node_header {
 	u64 zero;            /* stays 0; the verifier does not know it (region.h) */
 };
 #define NODE_MAGIC 0x444f4e46 /* "FNOD" */
-#define NODE_ABI 2
+#define NODE_ABI 3
 
 /*
  * Cgroups: open addressing, slot = id * CGROUP_HASH >> (64 - log2(slots)), at most 8 probes, no wrap
@@ -150,37 +150,63 @@ struct set_block {
  * Decision lists of all policies of a set, one behind the other, in order of policy identity, as words:
  *   TEST: op | dimension << 8 | skip << 16 | row << 32: if the dimension's atom is not in the row, the next
  *         `skip` words are passed over
- *   ACT:  op | flags << 4 ... see below; followed by one word that counts how often it was reached
+ *   ACT:  op | flags | value << 16 | record << 32; followed by one word that counts how often it was reached
  *   SKIP: op | skip << 16: passes over `skip` words
  *   END
  */
 enum { WORD_END = 0, WORD_TEST = 1, WORD_ACT = 2, WORD_SKIP = 3 };
-/* ACT: op:4 | flags:4 | selector:8 | value:16 (signed, what the hook returns) | policy:32 */
+/*
+ * ACT: op:4 | flags:12 | value:16 (signed, what the hook returns) | record:32.  The number of the action record says of
+ * which selector of which policy the word is; the manifest has it (`policies[].hooks[].selectors[].record`).
+ */
 #define ACT_POST 0x10u
 #define ACT_OVERRIDE 0x20u /* the value is returned (not set in monitor mode) */
 #define ACT_SIGKILL 0x40u  /* (not set in monitor mode) */
 
-/* ---- Events: one ring buffer record per event ------------------------------------------------------- */
+/* ---- Events ------------------------------------------------------------------------------------------
+ * One call is one EVENT_POLICY record.  Values that do not fit into it come before it in EVENT_PARTs with the same key
+ * and thread.  A record is its header, then values, then ACT words, with nothing between them and nothing aligned.  A
+ * value says what it is; which ones an operation sends, in this order, is in the manifest (`operations[].values`).  A
+ * reader can pass over what it does not know.
+ */
+#define EVENT_ABI 3
 #define EVENT_ARGS 5
-#define EVENT_ENTRIES 32
+#define EVENT_ENTRIES 32 /* so many ACT words always find room */
 struct event {
-	u16 kind;  /* EVENT_POLICY, or EVENT_TEXT: a further text argument of the policy event with the same key, sent before it */
-	u8 arg;    /* which argument the text is; 0xff = there is no text */
-	u8 flags;  /* EVENT_UNREADABLE */
+	u8 kind;
+	u8 abi;    /* EVENT_ABI: a ring may hold records of programs of another version */
+	u8 values; /* number of values */
+	u8 acts;   /* number of u64 ACT words behind the values */
 	u32 generation;
 	u32 operation; /* number of the operation in the manifest */
-	u16 text_len;  /* bytes of the text, directly behind this header */
-	u16 entries;   /* number of u64 ACT words, directly behind the text */
-	u64 key;       /* ktime; joins the records of one event */
+	u32 point;     /* position of the hooked function among the targets of the operation */
+	u64 key;       /* ktime; joins the records of one call */
 	u64 cgroup;
 	u32 pid, tid;
-	u32 point;     /* position of the hooked function among the targets of the operation */
-	u32 pad;
-	u64 args[EVENT_ARGS]; /* integer arguments, each extended by its type to 64 bits; 0 for others */
 };
 #define EVENT_POLICY 1
-#define EVENT_TEXT 2
-#define EVENT_UNREADABLE 1 /* the text could not be read (memfd, unlinked, longer than 4096 bytes, disconnected) and is empty here */
+#define EVENT_PART 2
+
+struct value {
+	u8 source; /* VALUE_ARGUMENT: argument `index` of the hooked function */
+	u8 index;
+	u8 form;
+	u8 flags;
+	u32 len; /* of the bytes that follow */
+};
+#define VALUE_ARGUMENT 1
+#define VALUE_UNSIGNED 1 /* an integer, extended by its type to 8 bytes */
+#define VALUE_SIGNED 2
+#define VALUE_TEXT 3       /* a path, or a string without its NUL */
+#define VALUE_SOCKET 4     /* struct value_socket */
+#define VALUE_UNREADABLE 1 /* a flag: a memfd, unlinked, longer than 4096 bytes, disconnected, not mapped; its bytes, if it has any, say nothing */
+/* A socket, or an address: as that of the source. Numbers in host order; an address of IPv4 has its first four bytes. */
+struct value_socket {
+	u8 family, state;
+	u16 protocol, source_port, destination_port;
+	u64 source[2], destination[2];
+};
+#define EVENT_TAIL 64      /* words of a record behind its text: values of a fixed length, then ACT words */
 #define TEXT_MAX 4096
 #define TEXT_ROOM 512 /* a slot of scratch memory ends so far behind its last text (event.h) */
 

@@ -17,14 +17,14 @@ INLINE void act(struct frame *f, u64 word, u64 *counter)
 		count_lost();
 		return;
 	}
-	u64 n = slot->entries;
-	if (n >= EVENT_ENTRIES) {
+	u64 n = slot->words;
+	if (n >= EVENT_TAIL) {
 		count_lost();
 		return;
 	}
-	n &= EVENT_ENTRIES - 1;
-	slot->texts[0].entries[n] = word;
-	slot->entries = n + 1;
+	n &= EVENT_TAIL - 1;
+	slot->texts[0].tail[n] = word;
+	slot->words = n + 1;
 }
 
 #define ACT_ROUND(f, IN) do { \

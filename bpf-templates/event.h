@@ -5,7 +5,7 @@
 #define NO_TEXT 0xff
 
 /*
- * A record is sent from where its text lies: the header in front of the text's first byte, the entries behind its last
+ * A record is sent from where its text lies: the headers in front of the text's first byte, the tail behind its last
  * one.  No byte is sent that this event did not write.
  *
  * The record begins the earlier the longer it is.  The verifier knows of no such relation: it adds the latest beginning
@@ -42,106 +42,106 @@ INLINE u64 length_of(struct text *text)
 	return len;
 }
 
-INLINE struct event *record_of(struct text *text, u64 len)
-{
-	u64 at = TEXT_MAX - len;
-	OPAQUE(at);
-	return (void *)text + offsetof(struct text, bytes) - sizeof(struct event) + at;
-}
-
-INLINE void header(struct event *e, struct frame *f, u32 kind, u32 arg, u32 flags, u64 operation, u64 len, u64 entries)
+INLINE void header(struct event *e, struct frame *f, u32 kind, u32 values, u32 acts, u64 operation, u64 point)
 {
 	u64 id = get_current_pid_tgid();
 	e->kind = kind;
-	e->arg = arg;
-	e->flags = flags;
+	e->abi = EVENT_ABI;
+	e->values = values;
+	e->acts = acts;
 	e->generation = ((struct node_header *)node)->generation;
 	e->operation = operation;
-	e->text_len = len;
-	e->entries = entries;
+	e->point = point;
 	e->key = f->key;
 	e->cgroup = get_current_cgroup_id();
 	e->pid = id >> 32;
 	e->tid = id;
-	e->point = 0;
-	e->pad = 0;
+}
+
+INLINE void value_header(struct value *v, u64 index, u64 form, u64 flags, u64 len)
+{
+	*(u32 *)v = VALUE_ARGUMENT | index << 8 | form << 16 | flags << 24;
+	v->len = len;
+}
+
+/* Leaves if no policy wants an event.  What comes behind it finds the slot. */
+STENCIL(if_posted)(struct frame *f, u64 values)
+{
+	struct slot *slot = f->slot;
+	if (!slot || slot->words <= values)
+		return 1;
+	f->key = ktime_get_ns();
+	return 0;
+}
+
+/* An integer argument, its type as int_lookup takes it, at `place` in the tail. */
+STENCIL(value_integer)(struct frame *f, u64 k, u64 place, u64 type)
+{
+	struct slot *slot = f->slot;
+	if (!slot)
+		return 0;
+	u64 *at = slot->texts[0].tail + place;
+	value_header((void *)at, k, type & INT_SIGNED ? VALUE_SIGNED : VALUE_UNSIGNED, 0, 8);
+	at[1] = widened(f->args[k], type);
+	return 0;
+}
+
+/* A record of `values` values, with text `number` unless `arg` is NO_TEXT, and with `words` words of the tail. */
+INLINE u64 send(struct frame *f, struct text *text, u64 kind, u64 operation, u64 number, u64 arg, u64 values, u64 words,
+		u64 acts, u64 point)
+{
+	struct event *e = (void *)text + offsetof(struct text, tail) - sizeof(*e);
+	u64 size = sizeof(*e) + words * 8;
+	if (arg != NO_TEXT) {
+		u64 len = 0, flags = VALUE_UNREADABLE;
+		if (!(f->unreadable >> number & 1)) {
+			len = length_of(text);
+			flags = 0;
+		}
+		u64 at = TEXT_MAX - len;
+		OPAQUE(at);
+		e = (void *)text + offsetof(struct text, event) + at;
+		value_header((void *)(e + 1), arg, VALUE_TEXT, flags, len);
+		size += sizeof(struct value) + len;
+	}
+	header(e, f, kind, values, acts, operation, point);
+	if (ringbuf_output(&events, e, size, 0))
+		count_lost();
+	return 0;
 }
 
 /* A further text; comes before `post`. */
 STENCIL(post_text)(struct frame *f, u64 operation, u64 arg, u64 number)
 {
 	struct slot *slot = f->slot;
-	struct text *text = text_of(f, number);
-	if (!text || !slot->entries)
+	if (!slot)
 		return 0;
-	if (!f->key)
-		f->key = ktime_get_ns();
-	u64 len = 0, flags = EVENT_UNREADABLE;
-	if (!(f->unreadable >> number & 1)) {
-		len = length_of(text);
-		flags = 0;
-	}
-	struct event *e = record_of(text, len);
-	header(e, f, EVENT_TEXT, arg, flags, operation, len, 0);
-	__builtin_memset(e->args, 0, sizeof(e->args));
-	if (ringbuf_output(&events, e, sizeof(*e) + len, 0))
-		count_lost();
-	return 0;
+	struct text *text = (void *)slot->texts + number * sizeof(struct text);
+	return send(f, text, EVENT_PART, operation, number, arg, 1, 0, 0, 0);
 }
 
-/*
- * The event, if a policy wants one.  `arg`: of the text, NO_TEXT if there is none; `integers`: the type of args[k] as
- * int_lookup takes it, in the INTEGER_BITS bits from k * INTEGER_BITS on, 0 if it is none.
- */
-#define INTEGER_BITS 6
-INLINE u64 send(struct frame *f, u64 operation, u64 arg, u64 integers, u64 is_of_several)
+INLINE u64 post_policy(struct frame *f, u64 operation, u64 arg, u64 values, u64 tail, u64 point)
 {
 	struct slot *slot = f->slot;
 	if (!slot)
 		return 0;
-	u64 entries = slot->entries;
-	if (!entries)
-		return 0;
-	if (!f->key)
-		f->key = ktime_get_ns();
-	u64 len = 0, flags = 0;
-	if (arg != NO_TEXT) {
-		flags = EVENT_UNREADABLE;
-		if (!(f->unreadable & 1)) {
-			len = length_of(&slot->texts[0]);
-			flags = 0;
-		}
-	}
-	struct event *e = record_of(&slot->texts[0], len);
-	OPAQUE(entries);
-	entries &= 2 * EVENT_ENTRIES - 1;
-	if (entries > EVENT_ENTRIES)
-		entries = EVENT_ENTRIES;
-	header(e, f, EVENT_POLICY, arg, flags, operation, len, entries);
-	if (is_of_several)
-		e->point = get_attach_cookie((void *)f->ctx);
-#pragma clang loop unroll(full)
-	for (int k = 0; k < EVENT_ARGS; k++) {
-		u64 value = 0, type = integers >> k * INTEGER_BITS;
-		if (type & 15) {
-			value = widened(f->args[k], type);
-			OPAQUE(value);
-		}
-		e->args[k] = value;
-	}
-	if (ringbuf_output(&events, e, sizeof(*e) + len + entries * 8, 0))
-		count_lost();
-	return 0;
+	u64 words = slot->words;
+	OPAQUE(words);
+	words &= 2 * EVENT_TAIL - 1;
+	if (words > EVENT_TAIL)
+		words = EVENT_TAIL;
+	return send(f, slot->texts, EVENT_POLICY, operation, 0, arg, values, words, words - tail, point);
 }
 
-STENCIL(post)(struct frame *f, u64 operation, u64 arg, u64 integers)
+/* The event.  `arg`: of the text, NO_TEXT if there is none; `values`: how many there are; `tail`: words of those behind it. */
+STENCIL(post)(struct frame *f, u64 operation, u64 arg, u64 values, u64 tail)
 {
-	return send(f, operation, arg, integers, 0);
+	return post_policy(f, operation, arg, values, tail, 0);
 }
 /* At one of several functions: each is attached with its number as cookie, which the stub's tail call leaves alone. */
-STENCIL(post_of_several)(struct frame *f, u64 operation, u64 arg, u64 integers)
+STENCIL(post_of_several)(struct frame *f, u64 operation, u64 arg, u64 values, u64 tail)
 {
-	return send(f, operation, arg, integers, 1);
+	return post_policy(f, operation, arg, values, tail, get_attach_cookie((void *)f->ctx));
 }
 
 STENCIL(kill)(struct frame *f)

@@ -23,18 +23,19 @@ struct frame {
 #define TEXT_READ 16
 
 /*
- * One text.  It ends at the end of `bytes`, so that a path can be built from its last component on, and an event can
- * be sent from where it lies: the header is written in front of the text, the entries stand behind it.
+ * One text.  It ends at the end of `bytes`, so that a path can be built from its last component on, and a record can be
+ * sent from where it lies: its head is written in front of the text, and `tail` is behind it.
  */
 struct text {
 	u32 len, pad;
-	struct event head;
+	struct event event;
+	struct value value; /* of the text */
 	u8 bytes[TEXT_MAX];
-	u64 entries[EVENT_ENTRIES]; /* of the first text only; of the others room for stores of whole words */
+	u64 tail[EVENT_TAIL]; /* of the first text only; of the others room for stores of whole words */
 };
 
 struct slot {
 	u64 busy;
-	u32 entries, pad;
+	u32 words, pad; /* words of the tail: those of its values, and of the ACT words so far */
 	struct text texts[]; /* then TEXT_ROOM bytes */
 };

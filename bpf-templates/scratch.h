@@ -7,9 +7,9 @@
 
 /*
  * The first free one of `slots`.  Without a free one the event goes on: unless texts decide, its verdict needs no slot,
- * and what it would report is counted as lost.
+ * and what it would report is counted as lost.  `values`: words of an event's values in the tail.
  */
-STENCIL(claim)(struct frame *f, u64 slots)
+STENCIL(claim)(struct frame *f, u64 slots, u64 values)
 {
 	f->slot = NULL;
 	f->key = 0;
@@ -22,7 +22,7 @@ STENCIL(claim)(struct frame *f, u64 slots)
 			break;
 		if (__sync_lock_test_and_set(&slot->busy, 1))
 			continue;
-		slot->entries = 0;
+		slot->words = values;
 		f->slot = slot;
 		break;
 	}
@@ -51,7 +51,7 @@ static long wait_round(u64 round, struct wait *w)
  * Where texts decide what is denied, a task without a slot must not go on.  One that holds a slot was preempted, so
  * this one can be preempted too, and then the other gives its slot back.  Only for programs that run as the task.
  */
-STENCIL(wait_for_slot)(struct frame *f)
+STENCIL(wait_for_slot)(struct frame *f, u64 values)
 {
 	if (f->slot)
 		return 0;
@@ -62,7 +62,7 @@ STENCIL(wait_for_slot)(struct frame *f)
 	struct slot *slot = map_lookup_elem(&scratch, &number);
 	if (!found || !slot)
 		return 1;
-	slot->entries = 0;
+	slot->words = values;
 	f->slot = slot;
 	return 0;
 }

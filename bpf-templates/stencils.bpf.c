@@ -25,5 +25,6 @@
 #include "trie.h"
 #include "act.h"
 #include "event.h"
+#include "flow_value.h"
 
 char license_[] SEC("license") = "Dual BSD/GPL";

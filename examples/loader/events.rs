@@ -1,50 +1,55 @@
 //! Ring buffer records to lines of JSON: one a policy that acted.
 //!
-//! A record holds what the policies have in common, then one word a policy. Texts beyond the first come in records of
-//! their own before it, joined by key and thread. Layout: `bpf-templates/abi.h`, read through
-//! [`tetrafold::artifact::abi`]. A record that cannot be understood is printed as such, not dropped.
+//! A record holds what the policies have in common, the values that they declare, then one word a policy. Further values
+//! come in records of their own before it, joined by key and thread. Layout: [`tetrafold::artifact::event`]. A record
+//! that cannot be understood is printed as such, not dropped.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 
 use serde_json::{Value, json};
-use tetrafold::artifact::abi::{self, Word, u8_at, u16_at, u32_at, u64_at};
+use tetrafold::artifact::abi::{self, Word};
+use tetrafold::artifact::event::{Content, RawValue, Record};
 use tetrafold::artifact::manifest::{Manifest, Operation, Policy, PolicyArg, PolicyHook};
+use tetrafold::artifact::projection::Flow;
 use tetrafold::vocab::Vocabulary;
-use tetrafold::vocab::arg_type::ArgType;
+use tetrafold::vocab::arg_type::{ArgType, Class};
+use tetrafold::vocab::network::{Family, Protocol, State};
 
 use crate::say;
 
-/// Text records that wait for the record they belong to. Those that never find it, because it was lost, are forgotten.
+/// Keys whose values wait for the record they belong to. Those that never find it, because it was lost, are forgotten.
 const WAITING: usize = 64;
 
 pub struct Printer {
     generation: u32,
     /// What each operation is attached to: `kprobe:__x64_sys_openat`, by the position in the manifest.
     operations: BTreeMap<u32, Vec<String>>,
-    policies: BTreeMap<u32, Policy>,
-    /// (key, thread) to (argument, text).
-    texts: BTreeMap<(u64, u32), Vec<Text>>,
+    /// By the number of their action record.
+    selectors: BTreeMap<u32, Selector>,
+    /// By key and thread.
+    parts: BTreeMap<(u64, u32), Vec<Argument>>,
 }
 
-struct Text {
-    arg: u8,
-    /// None: it could not be read.
-    value: Option<String>,
+struct Selector {
+    policy: Rc<Policy>,
+    /// Positions in the policy and in its hook.
+    hook: usize,
+    selector: usize,
 }
 
-/// The common part of a record.
-struct Record {
-    kind: u32,
-    generation: u32,
-    operation: u32,
-    point: u32,
-    key: u64,
-    cgroup: u64,
-    pid: u32,
-    tid: u32,
-    args: Vec<u64>,
-    text: Option<Text>,
-    words: Vec<u64>,
+/// What a record holds of an argument.
+struct Argument {
+    index: u32,
+    content: Shown,
+}
+
+enum Shown {
+    Integer(u64),
+    Text(String),
+    Socket(Flow),
+    Unreadable,
 }
 
 impl Printer {
@@ -52,38 +57,36 @@ impl Printer {
         Printer {
             generation,
             operations: manifest.operations.iter().map(|o| (o.number, hooks(o))).collect(),
-            policies: manifest.policies.iter().map(|p| (p.number, p.clone())).collect(),
-            texts: BTreeMap::new(),
+            selectors: manifest.policies.iter().flat_map(selectors).collect(),
+            parts: BTreeMap::new(),
         }
     }
 
     pub fn print(&mut self, bytes: &[u8]) {
-        let Some(record) = read(bytes) else {
+        let Some(record) = Record::read(bytes) else {
             return say(&json!({"unreadableRecord": bytes.len()}).to_string());
         };
-        let place = (record.key, record.tid);
-        if record.kind == abi::EVENT_TEXT {
-            if self.texts.len() >= WAITING {
-                self.texts.pop_first();
+        let (place, values) = ((record.key, record.tid), record.values.iter().filter_map(argument));
+        if record.kind == abi::EVENT_PART {
+            if self.parts.len() >= WAITING {
+                self.parts.pop_first();
             }
-            self.texts.entry(place).or_default().extend(record.text);
+            self.parts.entry(place).or_default().extend(values);
             return;
         }
-        let mut record = record;
-        let mut texts = self.texts.remove(&place).unwrap_or_default();
-        texts.extend(record.text.take());
+        let mut all = self.parts.remove(&place).unwrap_or_default();
+        all.extend(values);
         for word in &record.words {
-            say(&self.line(&record, &texts, *word).to_string());
+            say(&self.line(&record, &all, *word).to_string());
         }
     }
 
-    fn line(&self, record: &Record, texts: &[Text], word: u64) -> Value {
+    fn line(&self, record: &Record<'_>, values: &[Argument], word: u64) -> Value {
         let Some(Word::Act(act)) = Word::decode(word) else { return json!({ "unreadableWord": word }) };
         let hook = self.operations.get(&record.operation).and_then(|all| all.get(record.point as usize));
-        let found = self.policies.get(&act.policy).and_then(|policy| {
-            // Of the parts of one hook each says the same of a selector.
-            let of_operation = policy.hooks.iter().filter(|hook| hook.operation == record.operation);
-            of_operation.filter_map(|hook| Some((policy, hook, hook.selector(act.selector.into())?))).next()
+        let found = self.selectors.get(&act.record).map(|found| {
+            let written = &found.policy.hooks[found.hook];
+            (&found.policy, written, &written.selectors[found.selector])
         });
         let common = json!({
             "pid": record.pid,
@@ -99,13 +102,13 @@ impl Printer {
                 "hook": hook,
                 "selector": selector.number,
                 "action": selector.action,
-                "args": args(written, record, texts),
+                "args": args(written, values),
                 "source": selector.source,
                 "message": written.message,
                 "tags": written.tags,
             }),
             // Not of this artifact: numbers are all that can be said.
-            _ => json!({"policyNumber": act.policy, "operation": record.operation, "selector": act.selector}),
+            _ => json!({"actionRecord": act.record, "operation": record.operation}),
         };
         if let (Value::Object(line), Value::Object(common)) = (&mut line, common) {
             line.extend(common);
@@ -114,47 +117,76 @@ impl Printer {
     }
 }
 
+/// Of the parts of one hook each says the same of a selector.
+fn selectors(policy: &Policy) -> Vec<(u32, Selector)> {
+    let policy = Rc::new(policy.clone());
+    let mut all = vec![];
+    for (hook, written) in policy.hooks.iter().enumerate() {
+        for (selector, of) in written.selectors.iter().enumerate() {
+            all.push((of.record, Selector { policy: policy.clone(), hook, selector }));
+        }
+    }
+    all
+}
+
 fn hooks(operation: &Operation) -> Vec<String> {
     let kind = operation.name.split(':').next().unwrap_or_default();
     operation.attach.targets.iter().map(|target| format!("{kind}:{target}")).collect()
 }
 
-/// The arguments that the policy lists, in its order. One that could not be read is null.
-fn args(hook: &PolicyHook, record: &Record, texts: &[Text]) -> Vec<Value> {
-    let value = |arg: &PolicyArg| match texts.iter().find(|text| u32::from(text.arg) == arg.index) {
-        Some(text) => json!(text.value),
-        None => {
-            let register = record.args.get(arg.index as usize).copied().unwrap_or(0);
-            json!(ArgType::parse(&arg.ty).and_then(|ty| ty.shown(register)))
-        }
+/// `None`: of a source or form that this loader does not know.
+fn argument(value: &RawValue<'_>) -> Option<Argument> {
+    let content = match value.content()? {
+        Content::Integer(number) => Shown::Integer(number),
+        Content::Text(text) => Shown::Text(String::from_utf8_lossy(text).into_owned()),
+        Content::Socket(flow) => Shown::Socket(flow),
+        Content::Unreadable => Shown::Unreadable,
     };
-    hook.args.iter().map(value).collect()
+    (value.source == abi::VALUE_ARGUMENT).then_some(Argument { index: value.index.into(), content })
 }
 
-fn read(bytes: &[u8]) -> Option<Record> {
-    use abi::event as at;
-    let flags = u32::from(u8_at(bytes, at::FLAGS)?);
-    let behind = at::SIZE.checked_add(usize::from(u16_at(bytes, at::TEXT_LEN)?))?;
-    let text = match u8_at(bytes, at::ARG)? {
-        0xff => None,
-        arg if flags & abi::EVENT_UNREADABLE != 0 => Some(Text { arg, value: None }),
-        arg => {
-            let text = bytes.get(at::SIZE..behind)?;
-            Some(Text { arg, value: Some(String::from_utf8_lossy(text).into_owned()) })
-        }
+/// The arguments that the policy lists, in its order. One that could not be read is null.
+fn args(hook: &PolicyHook, values: &[Argument]) -> Vec<Value> {
+    hook.args
+        .iter()
+        .map(|arg| values.iter().find_map(|value| shown(arg, value)).unwrap_or(Value::Null))
+        .collect()
+}
+
+/// `None`: the value is another argument, or this one as other policies declare it.
+fn shown(arg: &PolicyArg, value: &Argument) -> Option<Value> {
+    let ty = ArgType::parse(&arg.ty).filter(|_| value.index == arg.index)?;
+    match (&value.content, ty.class()?) {
+        (Shown::Integer(register), Class::Int { .. }) => Some(json!(ty.shown(*register))),
+        (Shown::Text(text), Class::Text | Class::Path) => Some(json!(text)),
+        (Shown::Socket(flow), Class::Flow) => Some(socket(*flow, ty)),
+        (Shown::Integer(_) | Shown::Text(_) | Shown::Socket(_) | Shown::Unreadable, _) => None,
+    }
+}
+
+/// Names where there are some. An address has no more than its port.
+fn socket(flow: Flow, ty: ArgType) -> Value {
+    let end = |address: Option<IpAddr>, port: u16| match address {
+        Some(address) => json!(SocketAddr::new(address, port).to_string()),
+        None => Value::Null,
     };
-    let words = (0..u16_at(bytes, at::ENTRIES)? as usize).map(|n| u64_at(bytes, behind + 8 * n));
-    Some(Record {
-        kind: u32::from(u16_at(bytes, at::KIND)?),
-        generation: u32_at(bytes, at::GENERATION)?,
-        operation: u32_at(bytes, at::OPERATION)?,
-        point: u32_at(bytes, at::POINT)?,
-        key: u64_at(bytes, at::KEY)?,
-        cgroup: u64_at(bytes, at::CGROUP)?,
-        pid: u32_at(bytes, at::PID)?,
-        tid: u32_at(bytes, at::TID)?,
-        args: (0..abi::EVENT_ARGS as usize).filter_map(|n| u64_at(bytes, at::ARGS + 8 * n)).collect(),
-        text,
-        words: words.collect::<Option<_>>()?,
+    let family = named::<Family>(flow.family, |known| known.number());
+    let source = end(flow.source_address, flow.source_port);
+    if ty == ArgType::Sockaddr {
+        return json!({"family": family, "address": source});
+    }
+    json!({
+        "family": family,
+        "protocol": named::<Protocol>(flow.protocol, |known| known.number()),
+        "state": named::<State>(flow.state.into(), |known| known.number()),
+        "source": source,
+        "destination": end(flow.destination_address, flow.destination_port),
     })
+}
+
+fn named<V: Vocabulary>(number: u16, of: impl Fn(V) -> u16) -> Value {
+    match V::ALL.iter().find(|known| of(**known) == number) {
+        Some(known) => json!(known.name()),
+        None => json!(number),
+    }
 }

@@ -39,7 +39,7 @@ pub const TEXT_ROOM: u32 = 512;
 pub const MASKS_MAX: u32 = 8;
 
 pub const NODE_MAGIC: u32 = 0x444f_4e46;
-pub const NODE_ABI: u32 = 2;
+pub const NODE_ABI: u32 = 3;
 pub const CGROUP_HASH: u64 = 0x9E37_79B9_7F4A_7C15;
 pub const CGROUP_PROBES: u32 = 8;
 pub const CGROUP_SPARE: u32 = 8;
@@ -60,11 +60,24 @@ pub const ACT_POST: u32 = 0x10;
 pub const ACT_OVERRIDE: u32 = 0x20;
 pub const ACT_SIGKILL: u32 = 0x40;
 
+/// Where an ACT word has its flags.
+const ACT_FLAGS: u32 = 0xfff0;
+
+pub const EVENT_ABI: u32 = 3;
 pub const EVENT_ARGS: u32 = 5;
+/// So many ACT words always find room in a record.
 pub const EVENT_ENTRIES: u32 = 32;
 pub const EVENT_POLICY: u32 = 1;
-pub const EVENT_TEXT: u32 = 2;
-pub const EVENT_UNREADABLE: u32 = 1;
+pub const EVENT_PART: u32 = 2;
+/// Words of a record behind its text.
+pub const EVENT_TAIL: u32 = 64;
+/// A value's source, forms and flag.
+pub const VALUE_ARGUMENT: u32 = 1;
+pub const VALUE_UNSIGNED: u32 = 1;
+pub const VALUE_SIGNED: u32 = 2;
+pub const VALUE_TEXT: u32 = 3;
+pub const VALUE_SOCKET: u32 = 4;
+pub const VALUE_UNREADABLE: u32 = 1;
 pub const SCRATCH_SLOTS: u32 = 2;
 /// Dimensions of one operation.
 pub const DIMENSIONS: u32 = 16;
@@ -92,6 +105,7 @@ layout! {
     trie_node, 8 { ATOM = 0, LABEL_LEN = 4, FIRST = 5, COUNT = 6, LABEL = 8 }
     int_table, 8 { COUNT = 0, SIZES = 4, VALUES = 8 }
     mask_table, 8 { COUNT = 0, PAD = 4, MASKS = 8 }
+    value_socket, 40 { FAMILY = 0, STATE = 1, PROTOCOL = 2, SOURCE_PORT = 4, DESTINATION_PORT = 6, SOURCE = 8, DESTINATION = 24 }
     address_table, 8 { COUNT4 = 0, COUNT6 = 4, RANGES = 8 }
     node_header, 80 {
         MAGIC = 0, ABI = 4, GENERATION = 8, LOW_LEVEL = 12, LOST = 16, UNSETTLED = 24, RENAME_LOCK = 32,
@@ -99,10 +113,11 @@ layout! {
     }
     cgroup_slot, 16 { ID = 0, VALUE = 8, PAD = 12 }
     set_block, 8 { NEEDS = 0, CODE = 4, QUIET = 8 }
-    event, 88 {
-        KIND = 0, ARG = 2, FLAGS = 3, GENERATION = 4, OPERATION = 8, TEXT_LEN = 12, ENTRIES = 14, KEY = 16,
-        CGROUP = 24, PID = 32, TID = 36, POINT = 40, PAD = 44, ARGS = 48,
+    event, 40 {
+        KIND = 0, ABI = 1, VALUES = 2, ACTS = 3, GENERATION = 4, OPERATION = 8, POINT = 12, KEY = 16, CGROUP = 24,
+        PID = 32, TID = 36,
     }
+    value, 8 { SOURCE = 0, INDEX = 1, FORM = 2, FLAGS = 3, LEN = 4 }
 }
 
 /// The mask of a region that holds `len` bytes: every multiple of 8 below the next power of two, flags off.
@@ -184,10 +199,10 @@ pub fn hash_slot(h: u64, disp: u16, mask: u32) -> u32 {
 pub struct Act {
     /// [`ACT_POST`], [`ACT_OVERRIDE`], [`ACT_SIGKILL`].
     pub flags: u32,
-    pub selector: u8,
     /// What the hook returns, with [`ACT_OVERRIDE`].
     pub value: i16,
-    pub policy: u32,
+    /// Number of the action record: of which selector it is.
+    pub record: u32,
 }
 
 /// One word of the decision lists. Behind an ACT stands one more word, a counter.
@@ -213,10 +228,9 @@ impl Word {
             }
             Word::Act(act) => {
                 WORD_ACT
-                    | u64::from(act.flags & 0xf0)
-                    | u64::from(act.selector) << 8
+                    | u64::from(act.flags & ACT_FLAGS)
                     | u64::from(act.value as u16) << 16
-                    | u64::from(act.policy) << 32
+                    | u64::from(act.record) << 32
             }
             Word::Skip(skip) => WORD_SKIP | u64::from(skip) << 16,
         }
@@ -228,12 +242,7 @@ impl Word {
         let decoded = match word & 0xf {
             WORD_END => Word::End,
             WORD_TEST => Word::Test { dimension: second, skip: third, row: high },
-            WORD_ACT => Word::Act(Act {
-                flags: word as u32 & 0xf0,
-                selector: second,
-                value: third as i16,
-                policy: high,
-            }),
+            WORD_ACT => Word::Act(Act { flags: word as u32 & ACT_FLAGS, value: third as i16, record: high }),
             WORD_SKIP => Word::Skip(third),
             _ => return None,
         };

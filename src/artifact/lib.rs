@@ -8,6 +8,7 @@
 pub mod abi;
 pub mod digest;
 pub mod evaluate;
+pub mod event;
 pub mod image;
 pub mod json;
 pub mod judge;

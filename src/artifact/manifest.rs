@@ -16,6 +16,8 @@ mod events;
 mod policies;
 mod region;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +27,7 @@ pub use super::table::Table;
 pub use check::ManifestError;
 pub use policies::*;
 
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 /// Name of the file in the artifact's folder.
 pub const FILE_NAME: &str = "manifest.json";
 /// `tool.name` of every manifest; how a folder is recognised as an artifact.
@@ -66,6 +68,7 @@ pub struct NextNumbers {
     pub policy: u32,
     pub scope: u32,
     pub operation: u32,
+    pub record: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -144,8 +147,10 @@ pub struct Operation {
     /// what is attached under a name has the targets of that name, in their order.
     pub name: String,
     pub attach: Attach,
-    /// Arguments that the program reads; events carry them at these positions.
+    /// Arguments that the program reads.
     pub args: Vec<OperationArg>,
+    /// What its events hold, in the order of their records and in them.
+    pub values: Vec<EventValue>,
     /// What one dimension decides stands in one bit of a set block's `needs`: at most 32.
     pub dimensions: Vec<Dimension>,
     /// Image of the map `tables`.
@@ -159,7 +164,7 @@ pub struct Operation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OperationArg {
-    /// Position in the hooked function; also in an event's `args`, and its `arg`.
+    /// Position in the hooked function.
     pub index: u32,
     /// As in a policy's `args[].type`.
     #[serde(rename = "type")]
@@ -456,13 +461,23 @@ pub struct NodeRegion {
     pub blocks_offset: u32,
 }
 
-/// Layout of a ring buffer record, for loaders that do not have `abi.h`. Offsets and sizes are in bytes.
+/// Layout of a ring buffer record, for loaders that do not have `abi.h`: a header, values, entries, each directly behind
+/// the one before. Offsets and sizes are in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Events {
     pub header_bytes: u32,
     pub fields: Vec<EventField>,
-    /// Parts of the 64-bit entries behind the text.
+    /// A `part` holds values of the next `policy` record with the same key and thread.
+    pub kinds: Vec<Named>,
+    pub value_header_bytes: u32,
+    /// Header of a value; its `len` bytes follow.
+    pub value: Vec<EventField>,
+    pub sources: Vec<Named>,
+    pub forms: Vec<Named>,
+    /// Bits of a value's `flags`.
+    pub value_flags: Vec<Named>,
+    /// Parts of the 64-bit entries behind the values.
     pub entry: Vec<EntryField>,
 }
 
@@ -472,8 +487,40 @@ pub struct EventField {
     pub name: String,
     pub offset: u32,
     pub bytes: u32,
-    /// More than 1 for an array.
-    pub count: u32,
+}
+
+/// What a number in a record means.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Named {
+    pub name: String,
+    pub number: u32,
+}
+
+/// A value that an operation's events hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EventValue {
+    pub source: Subject,
+    pub form: Form,
+    /// Of an integer: how many of its bytes the types of the policies have; the others only extend it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u8>,
+}
+
+/// How a value's bytes are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Form {
+    /// 8 bytes, extended with zeros.
+    Unsigned,
+    /// 8 bytes, extended by the sign.
+    Signed,
+    /// A path, or a string without its NUL.
+    Text,
+    /// A socket, or an address as that of a source: family and state (1 byte each), protocol, source port and
+    /// destination port (2 bytes each), source and destination address (16 bytes each; of IPv4 the first four).
+    Socket,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -542,6 +589,21 @@ impl Manifest {
     /// The scope of that number.
     pub fn scope(&self, number: u32) -> Option<&Scope> {
         self.scopes.binary_search_by_key(&number, |s| s.number).ok().map(|i| &self.scopes[i])
+    }
+
+    /// All action records, by number.
+    pub fn records(&self) -> BTreeMap<u32, ActionRecord> {
+        let mut all = BTreeMap::new();
+        for policy in &self.policies {
+            for hook in &policy.hooks {
+                for written in &hook.selectors {
+                    let selector = hook.first_selector.saturating_add(written.number);
+                    let record = ActionRecord { operation: hook.operation, policy: policy.number, selector };
+                    all.entry(written.record).or_insert(record);
+                }
+            }
+        }
+        all
     }
 
     pub fn map(&self, name: &str) -> Option<&Map> {

@@ -296,6 +296,7 @@ fn check_list(
         .hooks
         .iter()
         .filter(|hook| hook.operation == operation && hook.scope.unwrap_or(policy.scope) == scope)
+        .filter(|hook| hook.first_selector == list.first_selector)
         .collect();
     if of_scope.is_empty() {
         return Err(refused("a list of a policy that the scope does not have"));
@@ -305,9 +306,7 @@ fn check_list(
         let Some(Word::Act(act)) = Word::decode(word) else { continue };
         // The count behind it.
         words.next();
-        // Selectors are counted over all hooks on the operation.
-        let is_its = of_scope.iter().any(|hook| hook.selector(act.selector.into()).is_some());
-        if act.policy != policy.number || !is_its {
+        if !of_scope.iter().any(|hook| hook.selector(act.record).is_some()) {
             return Err(refused("an action of a selector that its policy does not have"));
         }
     }

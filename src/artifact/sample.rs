@@ -56,6 +56,7 @@ pub fn allowlists(policies: u32, distinct: u32, listed: u32) -> Sample {
             }],
         },
         args: vec![OperationArg { index: 0, ty: "linux_binprm".into() }],
+        values: vec![EventValue { source: Subject::Argument(0), form: Form::Text, width: None }],
         dimensions: vec![dimension],
         tables: files.add(FileKind::Image, tables_image()),
         scope_blocks: files.add(FileKind::Image, blocks),
@@ -94,7 +95,12 @@ pub fn allowlists(policies: u32, distinct: u32, listed: u32) -> Sample {
         ],
         limits: vec![Limit { name: "programs per trampoline".into(), operation: Some(0), used: 1, max: 38 }],
         conflicts: vec![],
-        next_numbers: NextNumbers { policy: policies, scope: policies, operation: OPERATION + 1 },
+        next_numbers: NextNumbers {
+            policy: policies,
+            scope: policies,
+            operation: OPERATION + 1,
+            record: policies,
+        },
         report_sha256: Digest::of(REPORT),
     };
     Sample { manifest, files }
@@ -106,10 +112,11 @@ fn allowlist(builder: &mut Builder, policy: u32, distinct: u32, listed: u32) -> 
     atoms.sort_unstable();
     atoms.dedup();
     let row = builder.row(&atoms);
-    let act = Act { flags: ACT_POST | ACT_OVERRIDE, selector: 0, value: -1, policy };
+    let act = Act { flags: ACT_POST | ACT_OVERRIDE, value: -1, record: policy };
     let words = [Word::Test { dimension: 0, skip: 1, row: row.code() }, Word::Skip(2), Word::Act(act)];
     let words = words.into_iter().map(Word::encode).chain([0]).collect();
-    ScopeBlock { needs: 1, quiet: vec![Some(row)], lists: vec![DecisionList { rank: policy, words }] }
+    let list = DecisionList { rank: policy, first_selector: 0, words };
+    ScopeBlock { needs: 1, quiet: vec![Some(row)], lists: vec![list] }
 }
 
 fn scope(number: u32) -> Scope {
@@ -128,7 +135,12 @@ fn policy(number: u32) -> Policy {
         source: format!("{file}:9"),
         scope: None,
         first_selector: 0,
-        selectors: vec![PolicySelector { number: 0, source: format!("{file}:14"), action: Action::Override }],
+        selectors: vec![PolicySelector {
+            number: 0,
+            record: number,
+            source: format!("{file}:14"),
+            action: Action::Override,
+        }],
         args: vec![PolicyArg { index: 0, ty: "linux_binprm".into(), label: None }],
         message: None,
         tags: vec![],

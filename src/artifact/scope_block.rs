@@ -18,7 +18,8 @@
 //! ends     rows x u32                            row r is ids[ends[r - 1] .. ends[r]]
 //! ids      ids x u32                             atoms, ascending; see `rows`
 //! words    at the next multiple of 8: words x u64
-//! block    needs | lists << 32, then quiet rows, two a word, then each list: rank | length << 32, its words
+//! block    needs | lists << 32, then quiet rows, two a word, then each list: rank | first selector << 32,
+//!          its length, its words
 //! ```
 
 pub mod rows;
@@ -28,7 +29,7 @@ use super::image::{HEADER, ImageError, check_head, refused};
 pub use rows::{Atoms, RowRef, Rows};
 
 pub const MAGIC: u32 = 0x4243_5346; // "FSCB"
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const NO_ROW: u32 = u32::MAX;
 
@@ -39,7 +40,7 @@ pub struct ScopeBlock {
     pub needs: u32,
     /// Per dimension: the atoms for which no list does anything, whatever the other dimensions are.
     pub quiet: Vec<Option<RowRef>>,
-    /// Never empty, in ascending order of rank; lists of one policy in the order of its hooks.
+    /// Never empty, ascending in [`DecisionList::order`].
     pub lists: Vec<DecisionList>,
 }
 
@@ -54,19 +55,16 @@ impl ScopeBlock {
 pub struct DecisionList {
     /// Position of its policy in the manifest's `policies`.
     pub rank: u32,
+    /// Of its hook, as the manifest numbers it.
+    pub first_selector: u32,
     /// Without END; rows are [`RowRef::code`]s; the count behind an ACT is zero.
     pub words: Vec<u64>,
 }
 
 impl DecisionList {
-    /// What the lists of a process run in order of: of its policies, then of the hooks in each. Selectors of one
-    /// policy are counted over its hooks, so the number of any selector tells where the hook is.
-    pub fn order(&self) -> (u32, u8) {
-        let selector = |&word: &u64| match Word::decode(word) {
-            Some(Word::Act(act)) => Some(act.selector),
-            _ => None,
-        };
-        (self.rank, self.words.iter().find_map(selector).unwrap_or(0))
+    /// What the lists of a process run in order of: of its policies, then of the hooks in each, whatever their scopes.
+    pub fn order(&self) -> (u32, u32) {
+        (self.rank, self.first_selector)
     }
 }
 
@@ -100,7 +98,8 @@ impl Builder {
         let quiet = block.quiet.chunks(2);
         self.words.extend(quiet.map(|pair| code(&pair[0]) | pair.get(1).map_or(0, code) << 32));
         for list in &block.lists {
-            self.words.push(u64::from(list.rank) | (list.words.len() as u64) << 32);
+            self.words.push(u64::from(list.rank) | u64::from(list.first_selector) << 32);
+            self.words.push(list.words.len() as u64);
             self.words.extend_from_slice(&list.words);
         }
     }
@@ -213,8 +212,9 @@ impl ScopeBlocks {
         let quiet = codes[..self.dimensions].iter().map(row).collect();
         let mut lists = vec![];
         for _ in 0..count {
-            let [rank, length] = halves(take(1)?[0]);
-            lists.push(DecisionList { rank, words: take(length as usize)?.to_vec() });
+            let [rank, first_selector] = halves(take(1)?[0]);
+            let length = usize::try_from(take(1)?[0]).map_err(|_| refused("a block that is cut short"))?;
+            lists.push(DecisionList { rank, first_selector, words: take(length)?.to_vec() });
         }
         if !words.is_empty() {
             return Err(refused("a block that is longer than its lists"));
@@ -226,8 +226,8 @@ impl ScopeBlocks {
         if u64::from(block.needs) >> atoms.len() != 0 {
             return Err(refused("needs a dimension that is not there"));
         }
-        if block.lists.is_empty() || !block.lists.is_sorted_by_key(|list| list.rank) {
-            return Err(refused("lists are not in order of rank"));
+        if block.lists.is_empty() || !block.lists.is_sorted_by(|a, b| a.order() < b.order()) {
+            return Err(refused("lists are not in order of policy and hook, each once"));
         }
         for (row, &atoms) in block.quiet.iter().zip(atoms) {
             if let Some(row) = row {

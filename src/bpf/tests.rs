@@ -21,11 +21,11 @@ fn exec() -> ProgramSpec {
             Step::stencil("path_of_binprm_typed", &[0], None),
             Step::stencil("walk_typed", &[0, 4096, 0, 1], None),
             Step::stencil("quiet_bits", &[0], leave),
-            Step::stencil("claim", &[3], None),
+            Step::stencil("claim", &[3, 0], None),
             Step::stencil("text_of_path_typed", &[0, 0, 4096, 0], None),
             Step::stencil("refine", &[0, 501, 0], None),
             Step::stencil("act_bits", &[], None),
-            Step::stencil("post", &[1, 0, 0], None),
+            Step::stencil("post", &[1, 0, 0, 0], None),
             Step::stencil("release", &[], None),
             Step::stencil("verdict", &[], None),
             Step::Return,
@@ -136,7 +136,7 @@ fn wrong_specifications_are_errors() {
     assert_eq!(steps(vec![Step::stencil("nosuch", &[], None)]), Err(Error::UnknownStencil("nosuch".into())));
     assert_eq!(
         steps(vec![Step::stencil("post", &[0; 5], None)]),
-        Err(Error::Immediates { stencil: "post".into(), given: 5, taken: 3 })
+        Err(Error::Immediates { stencil: "post".into(), given: 5, taken: 4 })
     );
     assert_eq!(steps(vec![Step::Jump(Place(1))]), Err(Error::UnboundLabel { function: "exec".into() }));
     assert_eq!(

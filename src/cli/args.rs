@@ -12,6 +12,7 @@ use crate::platform::kernel::{self, Kernel};
 use crate::platform::{KernelVersion, OLDEST_KERNEL, Preempt, Target};
 use crate::policy::phases::ResolveOptions;
 use crate::report::{Budgets, parse_bytes};
+use crate::vocab::release::Release;
 
 const EXIT_STATUS: &str = "Exit status:
   0  done
@@ -146,6 +147,27 @@ pub enum ReportForm {
     Csv,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TetragonRelease {
+    #[value(name = "1.7")]
+    V1_7,
+    #[value(name = "1.8")]
+    V1_8,
+    /// The newest that is known
+    #[default]
+    Main,
+}
+
+impl TetragonRelease {
+    pub fn release(self) -> Release {
+        match self {
+            TetragonRelease::V1_7 => Release::V1_7,
+            TetragonRelease::V1_8 => Release::V1_8,
+            TetragonRelease::Main => Release::Main,
+        }
+    }
+}
+
 /// What is read.
 #[derive(Debug, Args)]
 pub struct InputArgs {
@@ -161,6 +183,9 @@ pub struct InputArgs {
     /// Namespace of namespaced policies that name none
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = namespace)]
     pub namespace: String,
+    /// Release of Tetragon whose language is checked: what it does not know is an error
+    #[arg(long, value_enum, value_name = "RELEASE", default_value_t)]
+    pub tetragon: TetragonRelease,
     /// Let no policy act: each only reports what it would do
     #[arg(long)]
     pub monitor: bool,
@@ -193,13 +218,15 @@ impl InputArgs {
             resolve: ResolveOptions {
                 namespace: self.namespace.clone(),
                 monitor: self.monitor,
+                release: self.tetragon.release(),
                 ..ResolveOptions::default()
             },
         }
     }
 }
 
-/// Kernels that policies are checked against. What none of them tells is reported as unchecked.
+/// Kernels that policies are checked against, instead of the built-in ones. What none of them tells is reported as
+/// unchecked.
 #[derive(Debug, Default, Args)]
 pub struct KernelArgs {
     /// Type information of a kernel: /sys/kernel/btf/vmlinux or a copy of it
@@ -356,6 +383,9 @@ impl BudgetArgs {
 pub struct CheckArgs {
     #[command(flatten)]
     pub input: InputArgs,
+    /// Built-in kernel that policies are checked against, 6.1 or 6.12 (default: both; what one has is no error)
+    #[arg(long, value_name = "VERSION", value_parser = kernel_version)]
+    pub kernel: Option<KernelVersion>,
     /// Write the diagnostics to a file instead of standard output; `sarif=FILE` and the like: to that one as well
     #[arg(long, value_name = "[FORM=]FILE", value_parser = OutputFile::parse)]
     pub output_file: Vec<OutputFile>,
@@ -498,7 +528,7 @@ mod tests {
     #[test]
     fn how_the_targets_preempt_can_be_overruled() {
         let node = Description { preempt: Some(Model::Full), ..Description::default() };
-        let kernels = [Kernel { name: String::new(), types: None, node: Some(node) }];
+        let kernels = [Kernel { name: String::new(), types: None, node: Some(node), built_in: None }];
         let preempt = |options: &[&str]| {
             let cli = Cli::parse_from([&["tetrafold", "compile", "x", "-o", "y"], options].concat());
             let Command::Compile(args) = cli.command else { unreachable!() };

@@ -10,12 +10,14 @@ use crate::diag::Diagnostics;
 use crate::driver;
 
 pub fn run(args: &CheckArgs, console: Console<'_>) -> Result<Status, NotWritten> {
-    let Settled { mut input, levels, .. } = match config::settle(&args.input, console)? {
+    let settled = match config::settle(&args.input, console)? {
         Ok(settled) => settled,
         Err(status) => return Ok(status),
     };
+    let kernel = settled.kernel(args.kernel);
+    let Settled { mut input, levels, .. } = settled;
     let mut diags = Diagnostics::default();
-    input.resolve.kernels = kernels::load(&args.input.kernels, &mut diags);
+    input.resolve.kernels = kernels::load(&args.input.kernels, kernel, &mut diags);
     let sources = driver::read(&input, &mut io::stdin().lock(), &mut diags);
     let policies = driver::policies(&sources, &input, &mut diags);
     diags.apply(&levels);

@@ -107,7 +107,7 @@ pub(super) fn make(
         Err(status) => return Ok(Err(status)),
     };
     let mut diags = Diagnostics::default();
-    let kernels = kernels::load(&input.kernels, &mut diags);
+    let kernels = kernels::load(&input.kernels, settled.kernel(Some(target.kernel)), &mut diags);
     let target = settled.target(target).target(&kernels);
     let budgets = settled.budgets(budgets);
     let Settled { mut input, levels, .. } = settled;

@@ -16,6 +16,7 @@ use super::console::{Console, NotWritten, Place};
 use crate::diag::Diagnostics;
 use crate::diag::levels::{Level, Levels, Named};
 use crate::driver::Input;
+use crate::platform::KernelVersion;
 use crate::report::Budgets;
 use crate::source::discover;
 
@@ -83,6 +84,15 @@ impl Settled {
     /// Whether the option `name`, one of [`TargetArgs`], has more than its default.
     pub fn says(&self, name: &str) -> bool {
         self.typed.has(name) || self.config.named.contains(&name)
+    }
+
+    /// The kernel that was chosen, if one was.
+    pub fn kernel(&self, typed: Option<KernelVersion>) -> Option<KernelVersion> {
+        let configured = || self.config.target.as_ref().map(|target| target.kernel);
+        match self.config.named.contains(&"kernel") {
+            true => configured(),
+            false => typed.filter(|_| self.typed.has("kernel")),
+        }
     }
 
     /// The options about the nodes: as typed, with what the file says where nothing was.

@@ -8,13 +8,17 @@ use super::args::KernelArgs;
 use crate::diag::Diagnostics;
 use crate::diag::files::io_cause;
 use crate::diag::kernels::{bad_target_file, other_machine};
-use crate::platform::kernel::{File, Kernel, join};
+use crate::platform::KernelVersion;
+use crate::platform::kernel::{File, Kernel, built_in, join};
 
 /// That artifacts are for ([`crate::platform::Arch`]).
 const MACHINE: &str = "x86_64";
 
-/// The kernels that the files are of; what cannot be used is reported.
-pub fn load(args: &KernelArgs, diags: &mut Diagnostics) -> Arc<[Kernel]> {
+/// The kernels that the files are of, where none is given the built-in ones; what cannot be used is reported.
+pub fn load(args: &KernelArgs, chosen: Option<KernelVersion>, diags: &mut Diagnostics) -> Arc<[Kernel]> {
+    if args.btf.is_empty() && args.target.is_empty() {
+        return built_in(chosen).into();
+    }
     let mut read = |paths: &[PathBuf]| {
         let mut files: Vec<File> = vec![];
         for path in paths {

@@ -107,7 +107,7 @@ codes! {
     0109 RETURN_WITHOUT_ARG "return without returnArg";
     0110 EXCLUSIVE_FIELDS "fields exclude each other";
     0111 BAD_NAME "name is not allowed";
-    0112 UNEXPECTED_NAMESPACE "namespace on a cluster-wide policy";
+    0112 UNEXPECTED_NAMESPACE "namespace on a cluster-wide policy" lint "cluster-wide";
     0113 DUPLICATE_POLICY "policy stands twice";
     0114 SEVERAL_HOOK_KINDS "several kinds of hooks in one policy";
     0115 BAD_CALL "hook cannot exist";
@@ -133,6 +133,9 @@ codes! {
     0139 TEMPLATE_WITH_WORKLOAD "template that selects workloads";
     0140 UNUSED_TEMPLATE "template without bindings" lint "unused-template" note;
     0141 BINDING_WITHOUT_WORKLOAD "binding that says no workload";
+    0142 UNUSED_LIST "list that nothing uses" lint "unused-list";
+    0143 NOT_IN_RELEASE "not in the Tetragon that was chosen";
+    0144 DEPRECATED "deprecated" lint "deprecated";
     0197 LEFT_OUT "without counterpart in an artifact" lint "left-out" note;
     0198 UNFILLED_VARIABLE "variable that is not filled in";
     0199 NOT_COMPILED "valid, but not compiled yet";
@@ -183,6 +186,7 @@ codes! {
     0511 FMOD_RET_RACE "Override that could be bypassed";
     0512 UNPROVED_OVERRIDE "Override at a hook without proof";
     0513 OTHER_MACHINE "target of a machine that artifacts are not for";
+    0514 KERNEL_DEPENDENT "what only some kernels have" lint "kernel-dependent";
 
     // Limits and budgets.
     0602 DIFFERENT_READINGS "one argument, two types";
@@ -211,11 +215,19 @@ codes! {
     0713 REDUNDANT_VALUE "value makes no difference" lint "redundant-value" note;
     0714 AMBIGUOUS_INDEX "index of a field and of an argument" lint "ambiguous-index";
     0715 TETRAGON_DIFFERS "Tetragon does otherwise" lint "tetragon-differs" note;
+    0716 LITERAL_PATTERN "pattern is compared as it is written" lint "literal-pattern";
+    0717 SYMLINKED_PATH "path through a link" lint "symlinked-path" note;
+    0718 SYSCALL_WRAPPER "argument of a system call's wrapper" lint "syscall-wrapper";
+    0719 ONE_ADDRESS_FAMILY "addresses of one family" lint "one-address-family";
     0720 USER_MEMORY "decided on user memory" lint "override-on-user-memory";
     0721 ESCAPABLE_ALLOWLIST "paths that a process may make up" lint "path-allowlist-escapable" allow;
     0722 FMOD_RET_ONLY "Override that only fmod_ret can serve" lint "fmod-ret-only";
+    0723 ENFORCES_EVERYWHERE "enforces on every process" lint "enforces-everywhere";
     0730 SELECTS_NOTHING "selects no workload" lint "selects-nothing";
     0731 NO_KUBERNETES_SELECTOR "Kubernetes refuses the selector" lint "kubernetes-selector";
+    0740 CALLER_NOT_CALLEE "caller of exec, not the program started" lint "caller-not-callee";
+    0741 SPLIT_SELECTOR "filters and actions in two selectors" lint "split-selector";
+    0742 RATE_LIMIT_KEY "rate limit that limits nothing" lint "rate-limit-key";
 
     // Internal.
 }

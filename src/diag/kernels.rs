@@ -1,4 +1,5 @@
-//! What the kernels that were given do not have: TF0502 to TF0510 and TF0513. `on` lists the kernels: `6.1.0 and 6.12.9`.
+//! What the kernels that were given do not have: TF0502 to TF0510, TF0513 and TF0514. `on` lists the kernels:
+//! `6.1.0 and 6.12.9`.
 //!
 //! An error if the policy can work there in no way; a warning if only Tetragon refuses it, or takes it and reads
 //! something else than is meant.
@@ -16,6 +17,20 @@ fn refused(code: Code, on: impl Display, what: String) -> Diagnostic {
 
 fn warned(code: Code, on: impl Display, what: String) -> Diagnostic {
     Diagnostic::lint(code, format!("on {on}: {what}"))
+}
+
+/// What some built-in kernels lack and others have, or what the one that was chosen may have.
+pub fn on_some_kernels(said: Diagnostic) -> Diagnostic {
+    if said.severity < Severity::Error {
+        return said;
+    }
+    let lint = Diagnostic::lint(Code::KERNEL_DEPENDENT, said.message.clone());
+    let mut said = Diagnostic { code: lint.code, severity: lint.severity, ..said };
+    // What is there on another kernel is not misspelt.
+    if let Some(label) = said.labels.first_mut().filter(|label| label.text.starts_with("did you mean")) {
+        (label.text, said.help) = ("not in this kernel".to_string(), None);
+    }
+    said.note("other kernels may have it: `--kernel VERSION`, `--btf FILE` or `--target FILE` says which the nodes have")
 }
 
 fn with_nearest(diagnostic: Diagnostic, nearest: Option<&str>, span: Span, label: &str) -> Diagnostic {
@@ -93,12 +108,43 @@ pub fn bad_path(path: &str, why: &str, on: impl Display, nearest: Option<&str>, 
     with_nearest(refused(Code::BAD_RESOLVE, on, message), nearest, span, "not in the kernel's types")
 }
 
-/// `whose` is what is read, `argument 1 of x` for example; `is` its C type.
-pub fn type_mismatch(ty: ArgType, whose: &str, is: &str, on: impl Display, span: Span) -> Diagnostic {
+/// `whose` is what is read, `argument 1 of x` for example; `is` its C type. `is_wrong`: it is an object of another kind,
+/// which cannot be meant as a number of another width can.
+pub fn type_mismatch(
+    ty: ArgType,
+    (is_wrong, whose): (bool, &str),
+    is: &str,
+    on: impl Display,
+    span: Span,
+) -> Diagnostic {
     let message = format!("{whose} is `{is}`, which type `{ty}` does not fit");
-    warned(Code::TYPE_MISMATCH, on, message)
-        .label(span, "reads something else")
-        .note("Tetragon warns in its log and loads the policy")
+    let diagnostic = match is_wrong {
+        true => refused(Code::TYPE_MISMATCH, on, message),
+        false => warned(Code::TYPE_MISMATCH, on, message),
+    };
+    let diagnostic = diagnostic.label(span, "reads something else");
+    match type_of(is) {
+        Some(meant) if is_wrong => diagnostic.help(format!("type: {meant}")),
+        _ => diagnostic,
+    }
+    .note("Tetragon warns in its log and loads the policy")
+}
+
+/// The argument type that reads a C type, as far as its text tells.
+fn type_of(is: &str) -> Option<&'static str> {
+    let is = is.trim_start_matches("const ");
+    let pointed = is.strip_suffix(" *")?;
+    let pointed = pointed.trim_start_matches("const ");
+    if pointed == "char" {
+        return Some("string");
+    }
+    let name = pointed.strip_prefix("struct ")?;
+    let known = ["file", "path", "dentry", "linux_binprm", "sock", "socket", "sockaddr", "cred", "filename"];
+    let others = [("sk_buff", "skb"), ("kiocb", "kiocb"), ("iov_iter", "iov_iter"), ("module", "module")];
+    known
+        .into_iter()
+        .find(|known| *known == name)
+        .or_else(|| others.into_iter().find(|(structure, _)| *structure == name).map(|(_, ty)| ty))
 }
 
 pub fn no_parameter(function: impl Display, params: usize, on: impl Display, span: Span) -> Diagnostic {
@@ -107,8 +153,8 @@ pub fn no_parameter(function: impl Display, params: usize, on: impl Display, spa
         1 => "1 parameter".to_string(),
         n => format!("{n} parameters"),
     };
-    warned(Code::TYPE_MISMATCH, on, format!("`{function}` has {params}"))
-        .label(span, "reads whatever is in the register")
+    refused(Code::TYPE_MISMATCH, on, format!("`{function}` has {params}"))
+        .label(span, "counted from 0, there is none at this place")
         .note("Tetragon warns in its log and loads the policy")
 }
 

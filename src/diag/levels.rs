@@ -136,6 +136,7 @@ impl Diagnostic {
 impl Diagnostics {
     /// Gives findings of lints the level of the run; what is allowed is let go of.
     pub fn apply(&mut self, levels: &Levels) {
+        self.place_aliases();
         self.found.retain_mut(|diagnostic| match levels.of(diagnostic).map(Level::severity) {
             None => true,
             Some(None) => false,

@@ -91,6 +91,20 @@ pub fn no_effect(what: &str, why: &str, span: Span) -> Diagnostic {
     Diagnostic::lint(Code::NO_EFFECT, format!("{what} has no effect")).label(span, why).help("remove it")
 }
 
+pub fn unused_list(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::lint(Code::UNUSED_LIST, format!("nothing uses list `{}`", shown(name)))
+        .label(span, "no hook, enforcer or filter names it")
+        .help(format!("write `list:{}` where it is meant, or remove it", shown(name)))
+}
+
+/// A hook on a list that has nothing in it.
+pub fn empty_list(list: &str, call: Span, of: Span) -> Diagnostic {
+    Diagnostic::lint(Code::NO_EFFECT, format!("the hook is on no function: list `{}` is empty", shown(list)))
+        .label(call, "hooks every member of the list")
+        .label(of, "has no values")
+        .help("give the list values, or remove the hook")
+}
+
 /// `takes_all`: the earlier selector matches every event, whatever the later one asks for.
 pub fn unreachable_selector(span: Span, earlier: Span, takes_all: bool) -> Diagnostic {
     let what = if takes_all { "every event" } else { "whatever the other one does" };

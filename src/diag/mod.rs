@@ -17,14 +17,17 @@ pub mod junit;
 pub mod kernels;
 pub mod levels;
 pub mod lints;
+pub mod meant;
 mod order;
 pub mod overlap;
+pub mod release;
 pub mod render;
 pub mod sarif;
 pub mod schema;
 pub mod suggest;
 pub mod target;
 pub mod weak;
+pub mod words;
 pub mod workload;
 pub mod yaml;
 
@@ -118,6 +121,8 @@ impl Diagnostic {
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
     found: Vec<Diagnostic>,
+    /// What an anchor names, and an alias that stands for it.
+    aliases: Vec<(Span, Span)>,
 }
 
 impl Diagnostics {
@@ -132,6 +137,35 @@ impl Diagnostics {
 
     pub fn extend(&mut self, other: Diagnostics) {
         self.found.extend(other.found);
+        self.aliases.extend(other.aliases);
+    }
+
+    /// Notes that the alias at `used` stands for what is at `named`.
+    pub fn note_alias(&mut self, named: Span, used: Span) {
+        self.aliases.push((named, used));
+    }
+
+    /// Gives findings in what an anchor names the places of the aliases too: a name can be right at one and wrong at
+    /// the other.
+    pub fn place_aliases(&mut self) {
+        const SHOWN: usize = 3;
+        let mut aliases = std::mem::take(&mut self.aliases);
+        if aliases.is_empty() {
+            return;
+        }
+        aliases.sort_unstable_by_key(|(named, used)| (named.source, named.start, used.start));
+        aliases.dedup();
+        // Enough for every document that people write.
+        aliases.truncate(1000);
+        for diagnostic in &mut self.found {
+            let Some(at) = diagnostic.labels.first().map(|label| label.span) else { continue };
+            let is_in =
+                |named: &Span| named.source == at.source && named.start <= at.start && at.end <= named.end;
+            let used = aliases.iter().filter(|(named, _)| is_in(named)).map(|(_, used)| *used);
+            for span in used.take(SHOWN) {
+                diagnostic.labels.push(Label { span, text: "stands here too, through this alias".into() });
+            }
+        }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {

@@ -1,5 +1,6 @@
 //! Constructors of the TF01xx codes: the shape of documents.
 
+use super::words::{self, Meant};
 use super::{Code, Diagnostic, Severity};
 use crate::source::Span;
 
@@ -50,11 +51,21 @@ pub fn unknown_field<'a>(
 ) -> Diagnostic {
     let diagnostic =
         Diagnostic::error(Code::UNKNOWN_FIELD, format!("unknown field `{}` in {object}", shown(name)));
+    if let Some(meant) = words::field(object, name) {
+        return with_meaning(diagnostic, meant, span);
+    }
     let diagnostic = match nearest {
         Some(nearest) => diagnostic.label(span, format!("did you mean `{nearest}`?")),
         None => diagnostic.label(span, "not a field here"),
     };
     with_known(diagnostic, "fields here are", nearest, known)
+}
+
+fn with_meaning(diagnostic: Diagnostic, meant: Meant, span: Span) -> Diagnostic {
+    match meant {
+        Meant::Write(instead) => diagnostic.label(span, format!("did you mean `{instead}`?")).help(instead),
+        Meant::Do(advice) => diagnostic.label(span, "no such word").help(advice),
+    }
 }
 
 pub fn key_not_scalar(span: Span) -> Diagnostic {
@@ -103,6 +114,10 @@ pub fn unknown_word<'a>(
     span: Span,
 ) -> Diagnostic {
     let diagnostic = Diagnostic::error(Code::UNKNOWN_WORD, format!("unknown {what} `{}`", shown(text)));
+    if let Some(meant) = words::word(what, text) {
+        return with_meaning(diagnostic, meant, span);
+    }
+    let nearest = nearest.filter(|nearest| !words::is_opposite(text, nearest));
     let diagnostic = match nearest {
         Some(nearest) => diagnostic.label(span, format!("did you mean `{nearest}`?")),
         None => diagnostic.label(span, format!("not a known {what}")),
@@ -182,9 +197,16 @@ pub fn generated_name(span: Span) -> Diagnostic {
 }
 
 pub fn namespace_on_cluster_kind(namespace: &str, span: Span) -> Diagnostic {
-    Diagnostic::error(Code::UNEXPECTED_NAMESPACE, "a `TracingPolicy` has no namespace")
-        .label(span, format!("`{}` is refused here", shown(namespace)))
-        .help("kind: TracingPolicyNamespaced")
+    Diagnostic::lint(Code::UNEXPECTED_NAMESPACE, "a `TracingPolicy` acts on the whole cluster")
+        .label(span, format!("does not limit it to `{}`", shown(namespace)))
+        .help("write `kind: TracingPolicyNamespaced` for one namespace, else leave `namespace` out")
+        .note("the API server clears the field; Tetragon's file loader refuses the policy")
+}
+
+/// `status` beside `spec`.
+pub fn status(span: Span) -> Diagnostic {
+    super::lints::ignored("`status`", "set by controllers, and pruned by the API server", span)
+        .note("Tetragon's file loader refuses the policy")
 }
 
 pub fn namespace_on_template(namespace: &str, span: Span) -> Diagnostic {
@@ -264,7 +286,8 @@ pub fn too_many_selectors(count: usize, max: usize, span: Span) -> Diagnostic {
         format!("a hook has {count} selectors, {max} at most are allowed"),
     )
     .label(span, "this one is too many")
-    .help("write a second hook on the same function")
+    .help("join selectors with the same actions: the values of one filter are alternatives; or split the policy where no selector keeps events from another")
+    .note("a second hook on the function is no way out: the first selector that matches decides within a hook only, so that what is shielded here is not shielded there")
 }
 
 pub fn host_only_hook(section: &str, span: Span) -> Diagnostic {

@@ -16,9 +16,26 @@ pub fn nearest_within<'k>(
     best(text, known, |_| allowed)
 }
 
+/// As [`nearest`], of the names that a kernel has, of which there are many: the first letter is taken to be right
+/// and nothing else about their number.
+pub fn nearest_symbol<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let first = text.as_bytes().first();
+    let may_be = |name: &&str| name.as_bytes().first() == first && name.len().abs_diff(text.len()) <= 4;
+    // Longer names differ by more, but not by a word of their own.
+    best_of(text, known.into_iter().filter(may_be), |longer| (longer / 5).clamp(1, 3))
+}
+
 fn best<'k>(
     text: &str,
     known: impl IntoIterator<Item = &'k str>,
+    allowed: impl Fn(usize) -> usize,
+) -> Option<&'k str> {
+    best_of(text, known.into_iter().take(MAX_NAMES), allowed)
+}
+
+fn best_of<'k>(
+    text: &str,
+    known: impl Iterator<Item = &'k str>,
     allowed: impl Fn(usize) -> usize,
 ) -> Option<&'k str> {
     let lower: Vec<char> = text.chars().take(MAX_CHARS + 1).flat_map(char::to_lowercase).collect();
@@ -26,7 +43,7 @@ fn best<'k>(
         return None;
     }
     let mut best: Option<(usize, usize, &str)> = None;
-    for name in known.into_iter().take(MAX_NAMES) {
+    for name in known {
         let name_lower: Vec<char> = name.chars().flat_map(char::to_lowercase).collect();
         let allowed = allowed(name_lower.len().max(lower.len()));
         if name_lower.len().abs_diff(lower.len()) > allowed {

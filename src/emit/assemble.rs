@@ -178,8 +178,9 @@ impl Scratch {
 
 /// `struct slot` without its texts (`bpf-templates/frame.h`).
 const SLOT_BYTES: u32 = 16;
-/// `struct text`: length, header of the event, bytes, entries.
-const TEXT_BYTES: u32 = 8 + abi::event::SIZE as u32 + abi::TEXT_MAX as u32 + 8 * abi::EVENT_ENTRIES;
+/// `struct text`: length, headers of the record and of the text, bytes, tail.
+const TEXT_BYTES: u32 =
+    8 + abi::event::SIZE as u32 + abi::value::SIZE as u32 + abi::TEXT_MAX as u32 + 8 * abi::EVENT_TAIL;
 
 fn body(
     program: &Program,

@@ -2,7 +2,7 @@
 //!
 //! Names follow from what is attached, never from a policy, so that they stay the same from build to build.
 
-use super::lower::{Lookup, LoweredUnit, program::rows_may_be_lists};
+use super::lower::{Lookup, LoweredUnit, program::rows_may_be_lists, values};
 use super::numbers::Numbers;
 use crate::artifact::abi;
 use crate::artifact::digest::{Digest, FileRef};
@@ -254,6 +254,7 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
             name: operation_title(&operation.attach),
             attach: attach(&operation.attach),
             args,
+            values: values::of(operation, &parts.plan.units[u]).into_iter().map(event_value).collect(),
             dimensions: parts.dimensions[u].clone(),
             tables: assembled.tables.clone(),
             scope_blocks: assembled.scope_blocks.clone(),
@@ -262,6 +263,10 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
     }
     out.sort_by_key(|operation| operation.number);
     out
+}
+
+fn event_value(value: values::Carried) -> EventValue {
+    EventValue { source: Subject::Argument(value.param.into()), form: value.form, width: value.width }
 }
 
 fn attach(set: &ir::AttachSet) -> Attach {
@@ -470,6 +475,11 @@ fn hook(parts: &Parts<'_>, policy: &policy::Policy, list: &ir::List, operation: 
             .iter()
             .map(|s| PolicySelector {
                 number: s.number.into(),
+                record: parts.numbers.record(
+                    list.policy,
+                    operation,
+                    list.first_selector + u32::from(s.number),
+                ),
                 source: parts.sources.place(s.span).to_string(),
                 action: match s.actions.shown {
                     policy::ShownAction::Post => Action::Post,

@@ -1,14 +1,15 @@
-//! Which numbers policies, scopes and operations get.
+//! Which numbers policies, scopes, operations and action records get.
 //!
 //! On a first build they are dense and in order. With an earlier manifest whatever it has keeps its number, and what is
 //! new gets numbers that nothing has ever had; so gaps are left, and the order of numbers means nothing. What counts as
-//! the same: a policy by its identity, a scope by whom it selects, an operation by its name.
+//! the same: a policy by its identity, a scope by whom it selects, an operation by its name, an action record by policy,
+//! operation and number of the selector.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::describe;
 use crate::artifact::manifest::{Manifest, NextNumbers, PolicyKind, Scope, ScopeTerm};
-use crate::fold::ir::Program;
+use crate::fold::ir::{List, OperationId, Program};
 use crate::fold::plan::Plan;
 use crate::policy::{PolicySet, ScopeId};
 
@@ -20,6 +21,8 @@ pub struct Numbers {
     scopes: Vec<u32>,
     /// By position among the plan's units.
     operations: Vec<u32>,
+    /// By rank of the policy, number of the operation, and number of the selector among the policy's on it.
+    records: BTreeMap<(usize, u32, u32), u32>,
     pub next: NextNumbers,
 }
 
@@ -50,12 +53,22 @@ impl Numbers {
             .collect();
         let before_scopes = before.clone().flat_map(|m| &m.scopes).map(|s: &Scope| (text(&s.any), s.number));
         let before_operations = before.flat_map(|m| &m.operations).map(|o| (o.name.clone(), o.number));
-        Numbers {
-            policies: keep(policies, &before_policies, &mut next.policy),
-            scopes: keep(scopes.iter().map(text), &before_scopes.collect(), &mut next.scope),
-            operations: keep(operations, &before_operations.collect(), &mut next.operation),
-            next,
-        }
+        let policies = keep(policies, &before_policies, &mut next.policy);
+        let scopes = keep(scopes.iter().map(text), &before_scopes.collect(), &mut next.scope);
+        let operations = keep(operations, &before_operations.collect(), &mut next.operation);
+        let records = records(set, program, plan, &operations);
+        let before_records = previous.map(Manifest::records).unwrap_or_default().into_iter();
+        let before_records =
+            before_records.map(|(n, of)| ((of.policy, of.operation, of.selector), n)).collect();
+        let named = records.iter().map(|&(rank, operation, selector)| (policies[rank], operation, selector));
+        let kept = keep(named, &before_records, &mut next.record);
+        let records = records.into_iter().zip(kept).collect();
+        Numbers { policies, scopes, operations, records, next }
+    }
+
+    /// Of selector `selector` of the policy at `rank`, counted over its hooks on operation number `operation`.
+    pub fn record(&self, rank: usize, operation: u32, selector: u32) -> u32 {
+        self.records[&(rank, operation, selector)]
     }
 
     pub fn policy(&self, rank: usize) -> u32 {
@@ -86,6 +99,25 @@ impl Numbers {
         units.sort_by_key(|&unit| self.operations[unit]);
         units
     }
+}
+
+/// Rank of the policy, number of the operation, number of the selector: each once, in this order.
+fn records(
+    set: &PolicySet,
+    program: &Program,
+    plan: &Plan,
+    operations: &[u32],
+) -> BTreeSet<(usize, u32, u32)> {
+    let of_unit: BTreeMap<OperationId, u32> =
+        plan.units.iter().zip(operations).map(|(unit, &number)| (unit.operation, number)).collect();
+    let of_list = |list: &List| {
+        let hook = &set.policies[list.policy].hooks[list.hooks[0]];
+        let (rank, first) = (list.policy, list.first_selector);
+        let operation = of_unit.get(&list.operation).copied();
+        let selectors: Vec<u32> = hook.selectors.iter().map(|s| first + u32::from(s.number)).collect();
+        operation.into_iter().flat_map(move |o| selectors.clone().into_iter().map(move |s| (rank, o, s)))
+    };
+    program.lists.iter().flat_map(of_list).collect()
 }
 
 fn keep<K: Ord>(wanted: impl Iterator<Item = K>, before: &BTreeMap<K, u32>, next: &mut u32) -> Vec<u32> {

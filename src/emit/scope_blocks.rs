@@ -15,13 +15,19 @@ pub fn encode(number: u32, unit: &LoweredUnit, program: &Program, numbers: &Numb
         unit.scopes.iter().map(|(scope, code)| (numbers.scope(*scope), code)).collect();
     scopes.sort_by_key(|&(number, _)| number);
     for (scope, code) in scopes {
-        let block = block(&mut builder, code, program, numbers);
+        let block = block(&mut builder, number, code, program, numbers);
         builder.scope(scope, &block);
     }
     builder.finish()
 }
 
-fn block(builder: &mut Builder, code: &ScopeCode, program: &Program, numbers: &Numbers) -> ScopeBlock {
+fn block(
+    builder: &mut Builder,
+    operation: u32,
+    code: &ScopeCode,
+    program: &Program,
+    numbers: &Numbers,
+) -> ScopeBlock {
     let quiet = code.quiet.iter().map(|set| (!set.is_none()).then(|| row(builder, set))).collect();
     let lists = code
         .lists
@@ -37,14 +43,15 @@ fn block(builder: &mut Builder, code: &ScopeCode, program: &Program, numbers: &N
                         words.push(AbiWord::Test { dimension: *dimension, skip: *skip, row }.encode());
                     }
                     Word::Act { selector, outcome } => {
-                        let selector = (of.first_selector + u32::from(*selector)) as u8;
-                        words.push(AbiWord::Act(act(*outcome, selector, numbers.policy(of.policy))).encode());
+                        let selector = of.first_selector + u32::from(*selector);
+                        let record = numbers.record(of.policy, operation, selector);
+                        words.push(AbiWord::Act(act(*outcome, record)).encode());
                         words.push(0);
                     }
                     Word::Skip { skip } => words.push(AbiWord::Skip(*skip).encode()),
                 }
             }
-            DecisionList { rank, words }
+            DecisionList { rank, first_selector: of.first_selector, words }
         })
         .collect();
     ScopeBlock { needs: code.needs, quiet, lists }
@@ -55,14 +62,13 @@ fn row(builder: &mut Builder, set: &AtomSet) -> RowRef {
     if set.inverted { row.inverted() } else { row }
 }
 
-fn act(outcome: Outcome, selector: u8, policy: u32) -> Act {
+fn act(outcome: Outcome, record: u32) -> Act {
     let flag = |set: bool, flag: u32| if set { flag } else { 0 };
     Act {
         flags: flag(outcome.post, ACT_POST)
             | flag(outcome.override_value.is_some(), ACT_OVERRIDE)
             | flag(outcome.sigkill, ACT_SIGKILL),
-        selector,
         value: outcome.override_value.unwrap_or(0),
-        policy,
+        record,
     }
 }

@@ -1,14 +1,18 @@
 //! The kernels that policies are checked against: each from a description, from type information, or from both.
 //!
 //! A file of types belongs to the description that names its digest; whatever belongs to none is a kernel of its
-//! own, called by its file.
+//! own, called by its file. Where no file is given, built-in kernels are asked.
+
+use std::borrow::Cow;
 
 use object::{Object as _, ObjectSection as _};
 
-use super::Preempt;
 use super::base64;
+use super::builtin::{BuiltIn, Role};
 use super::description::{Description, digest};
 use super::types::KernelTypes;
+use super::types::c_type::Signature;
+use super::{KernelVersion, Preempt};
 
 /// A kernel and what is known of it.
 #[derive(Debug)]
@@ -17,6 +21,8 @@ pub struct Kernel {
     pub name: String,
     pub types: Option<KernelTypes>,
     pub node: Option<Description>,
+    /// In place of both.
+    pub built_in: Option<BuiltIn>,
 }
 
 /// A file that was named on the command line.
@@ -48,7 +54,8 @@ pub fn join(descriptions: &[File], types: &[File]) -> (Vec<Kernel>, Vec<Unusable
     for (file, _) in types.iter().zip(used).filter(|(_, used)| !used) {
         match raw_types(&file.bytes).and_then(parsed) {
             Ok(types) => {
-                let kernel = Kernel { name: file.name.clone(), types: Some(types), node: None };
+                let kernel =
+                    Kernel { name: file.name.clone(), types: Some(types), node: None, built_in: None };
                 kernels.push((file.name.as_str(), kernel));
             }
             Err(why) => unusable.push(Unusable { name: file.name.clone(), why }),
@@ -82,7 +89,18 @@ fn described(file: &File, types: &[File], used: &mut [bool]) -> Result<Kernel, S
         }
     }
     let types = bytes.map(parsed).transpose()?;
-    Ok(Kernel { name: node.release.clone(), types, node: Some(node) })
+    Ok(Kernel { name: node.release.clone(), types, node: Some(node), built_in: None })
+}
+
+/// The built-in kernels that are asked where no file is given: the one that was chosen, else all.
+pub fn built_in(chosen: Option<KernelVersion>) -> Vec<Kernel> {
+    let kernel = |built_in: BuiltIn| Kernel {
+        name: built_in.version().to_string(),
+        types: None,
+        node: None,
+        built_in: Some(built_in),
+    };
+    BuiltIn::for_chosen(chosen).into_iter().map(kernel).collect()
 }
 
 /// A raw `.BTF`, or that of an ELF file.
@@ -107,14 +125,14 @@ fn parsed(bytes: Vec<u8>) -> Result<KernelTypes, String> {
 const PREFIXES: [(&str, &str); 2] = [("x86_64", "__x64_"), ("aarch64", "__arm64_")];
 
 /// What a kernel tells of a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found<'a> {
     /// Where nothing tells the types, that it exists is enough.
     Typed,
     /// It exists and takes a kprobe, and the types do not name it: Tetragon does not find it.
     Untyped {
         /// The name that the types have for the same code.
-        body: Option<&'a str>,
+        body: Option<Cow<'a, str>>,
     },
     Absent,
 }
@@ -141,6 +159,9 @@ impl Kernel {
         if let Some(node) = &self.node {
             return Some(&node.machine);
         }
+        if self.built_in.is_some() {
+            return Some("x86_64");
+        }
         let types = self.types.as_ref()?;
         let registers = types.members(types.structure("pt_regs")?);
         let has = |name: &str| registers.iter().any(|register| register.name == name);
@@ -154,11 +175,19 @@ impl Kernel {
     /// What begins the symbols of the kernel's own syscalls, `__x64_` for example. From its machine, else from
     /// the functions it has.
     pub fn syscall_prefix(&self) -> Option<&'static str> {
-        let told = self.node.as_ref().map(|node| node.machine.as_str());
+        let told = match self.built_in {
+            Some(_) => Some("x86_64"),
+            None => self.node.as_ref().map(|node| node.machine.as_str()),
+        };
         let has = |prefix: &str| {
-            let functions = self.types.as_ref()?;
             let start = format!("{prefix}sys_");
-            Some(functions.functions_with(&start).next().is_some())
+            Some(
+                self.types
+                    .as_ref()?
+                    .functions_from(&start)
+                    .next()
+                    .is_some_and(|name| name.starts_with(&start)),
+            )
         };
         let matches = |(machine, prefix): &&(&str, &'static str)| match told {
             Some(told) => told == *machine,
@@ -174,13 +203,54 @@ impl Kernel {
         if of_modules.is_some_and(is_in_module) {
             return Some(true);
         }
+        if let Some(built_in) = self.built_in {
+            return match built_in.has_function(name) {
+                false if built_in.is_of_a_module(name) => None,
+                has => Some(has),
+            };
+        }
         Some(self.types.as_ref()?.function(name).is_some())
+    }
+
+    /// What a function takes and returns; `None` if it is not there, or nothing tells.
+    pub fn signature(&self, function: &str) -> Option<Signature<'_>> {
+        match (&self.types, self.built_in) {
+            (Some(types), _) => types.signature(function),
+            (None, Some(built_in)) => built_in.signature(function),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether [`Kernel::signature`] knows every function of the kernel proper.
+    pub fn tells_signatures(&self) -> bool {
+        self.types.is_some() || self.built_in.is_some()
+    }
+
+    /// Functions whose names begin with `prefix`, in order.
+    pub fn functions_with(&self, prefix: &str) -> Vec<Cow<'_, str>> {
+        match (&self.types, self.built_in) {
+            (Some(types), _) => {
+                let with = types.functions_from(prefix).take_while(|name| name.starts_with(prefix));
+                with.map(Cow::Borrowed).collect()
+            }
+            (None, Some(built_in)) => built_in.functions_with(prefix).into_iter().map(Cow::Owned).collect(),
+            (None, None) => vec![],
+        }
+    }
+
+    /// Whether nobody chose it, so that what it lacks may be on the nodes.
+    pub fn role(&self) -> Role {
+        self.built_in.map_or(Role::Chosen, |built_in| built_in.role)
     }
 
     /// As [`Kernel::has_function`], and what else tells that a function exists which the types do not name.
     pub fn find_function(&self, name: &str) -> Option<Found<'_>> {
-        if self.has_function(name) == Some(true) {
-            return Some(Found::Typed);
+        match self.has_function(name) {
+            Some(true) => return Some(Found::Typed),
+            None if self.built_in.is_some() => return None,
+            // Of another machine's symbols a built-in kernel tells nothing.
+            Some(false) if self.built_in.is_some() && name.starts_with("__arm64_") => return None,
+            Some(false) | None => {}
         }
         let node = self.node.as_ref();
         let is_listed = |all: &Option<Vec<String>>| {
@@ -188,14 +258,14 @@ impl Kernel {
             Some(all.binary_search_by(|known| known.as_str().cmp(name)).is_ok())
         };
         let of_syscalls = node.and_then(|node| is_listed(&node.syscalls));
-        let Some(types) = &self.types else {
+        if !self.tells_signatures() {
             return match of_syscalls {
                 Some(true) => Some(Found::Typed),
                 Some(false) if is_wrapper(name) => Some(Found::Absent),
                 _ => None,
             };
-        };
-        let body = wrapped(name).and_then(|body| types.function(&body)).map(|body| types.function_name(body));
+        }
+        let body = wrapped(name).filter(|body| self.has_function(body) == Some(true)).map(Cow::Owned);
         let is_traceable = node.and_then(|node| is_listed(&node.functions)) == Some(true);
         if body.is_some() || is_traceable || of_syscalls == Some(true) {
             return Some(Found::Untyped { body });
@@ -205,13 +275,12 @@ impl Kernel {
 
     /// Every syscall by its symbol, as far as something tells. From types, those without arguments are not among
     /// them ([`Found::Untyped`]), as they are not in a `generated_syscalls` list of Tetragon's.
-    pub fn syscalls(&self) -> Vec<&str> {
-        match (&self.types, self.syscall_prefix()) {
-            (Some(types), Some("__x64_")) => types.functions_with("__x64_sys_").collect(),
-            (Some(types), Some(_)) => types.functions_with("__arm64_sys_").collect(),
-            _ => {
+    pub fn syscalls(&self) -> Vec<Cow<'_, str>> {
+        match self.syscall_prefix().filter(|_| self.tells_signatures()) {
+            Some(prefix) => self.functions_with(&format!("{prefix}sys_")),
+            None => {
                 let all = self.node.as_ref().and_then(|node| node.syscalls.as_ref());
-                all.into_iter().flatten().map(String::as_str).collect()
+                all.into_iter().flatten().map(|name| Cow::Borrowed(name.as_str())).collect()
             }
         }
     }
@@ -270,7 +339,7 @@ mod tests {
     fn one_file_is_enough() {
         let (kernels, _) = join(&[file("a.json", sample::description().to_json())], &[]);
         assert_eq!(kernels[0].has_function("tcp_close"), Some(true));
-        assert!(kernels[0].syscalls().contains(&"__x64_sys_openat"));
+        assert!(kernels[0].syscalls().iter().any(|name| name == "__x64_sys_openat"));
     }
 
     #[test]
@@ -293,8 +362,8 @@ mod tests {
         const WITHOUT_ARGUMENTS: &str = "long __do_sys_getppid(const struct pt_regs *unused);";
         let (kernels, _) = join(&[], &[file("x.btf", sample::btf_with(WITHOUT_ARGUMENTS))]);
         let kernel = &kernels[0];
-        let untyped = Found::Untyped { body: Some("__do_sys_getppid") };
-        assert_eq!(kernel.find_function("__x64_sys_getppid"), Some(untyped));
+        let untyped = Found::Untyped { body: Some("__do_sys_getppid".into()) };
+        assert_eq!(kernel.find_function("__x64_sys_getppid"), Some(untyped.clone()));
         assert_eq!(kernel.find_function("__ia32_sys_getppid"), Some(untyped));
         assert_eq!(kernel.find_function("__do_sys_getppid"), Some(Found::Typed));
         assert_eq!(kernel.find_function("__x64_sys_getpid"), Some(Found::Absent));
@@ -336,6 +405,7 @@ mod tests {
             name: String::new(),
             types: None,
             node: Some(Description { preempt: model, ..Description::default() }),
+            built_in: None,
         };
         let of =
             |models: &[Option<PreemptModel>]| preempt(&models.iter().map(|m| kernel(*m)).collect::<Vec<_>>());

@@ -4,6 +4,7 @@
 //! checked against, as many as are given, and what one does not tell stays open.
 
 mod base64;
+pub mod builtin;
 pub mod description;
 pub mod kernel;
 pub mod types;

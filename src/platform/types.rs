@@ -6,6 +6,7 @@
 //! Assumes nothing about the bytes; guarantees after [`KernelTypes::parse`] that every id is that of a type and
 //! every name is text. Chains and circles end ([`DEEPEST`]).
 
+pub mod c_type;
 pub mod fit;
 pub mod path;
 
@@ -162,13 +163,10 @@ impl KernelTypes {
         self.functions.iter().map(|&id| self.name(id))
     }
 
-    /// Functions whose names begin with `prefix`, in order.
-    pub fn functions_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
-        let from = self.functions.partition_point(|&id| self.name(id) < prefix);
-        self.functions[from..]
-            .iter()
-            .map(|&id| self.name(id))
-            .take_while(move |name| name.starts_with(prefix))
+    /// Functions whose names are not before `from`, in order.
+    pub fn functions_from(&self, from: &str) -> impl Iterator<Item = &str> {
+        let from = self.functions.partition_point(|&id| self.name(id) < from);
+        self.functions[from..].iter().map(|&id| self.name(id))
     }
 
     /// The first structure of this name.
@@ -178,6 +176,12 @@ impl KernelTypes {
 
     pub fn has_typedef(&self, name: &str) -> bool {
         self.find(&self.typedefs, name).is_some()
+    }
+
+    /// Names of type definitions that begin with `prefix`, in order.
+    #[cfg(test)]
+    pub fn typedefs_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        self.typedefs.iter().map(|&id| self.name(id)).filter(move |name| name.starts_with(prefix))
     }
 
     pub fn structure_names(&self) -> impl Iterator<Item = &str> {
@@ -304,9 +308,9 @@ mod tests {
         assert_eq!(types.spelling(returned), "int");
         assert_eq!(types.function("file"), None, "a structure");
         assert!(types.structure("file").is_some() && types.structure("security_file_open").is_none());
-        let lsm: Vec<&str> = types.functions_with("bpf_lsm_").collect();
+        let lsm: Vec<&str> = types.functions_from("bpf_lsm_").collect();
         assert!(lsm.contains(&"bpf_lsm_file_open") && lsm.is_sorted());
-        assert_eq!(types.functions_with("zzz").count(), 0);
+        assert_eq!(types.functions_from("zzz").count(), 0);
     }
 
     #[test]

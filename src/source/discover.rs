@@ -197,7 +197,7 @@ impl Text {
         match String::from_utf8(bytes) {
             Ok(text) => match control_character(&text) {
                 Some(at) => Text::Control(text, at),
-                None => Text::Good(text),
+                None => Text::Good(marks_moved(text)),
             },
             Err(error) => {
                 let valid = error.utf8_error().valid_up_to();
@@ -208,6 +208,28 @@ impl Text {
             }
         }
     }
+}
+
+/// A byte order mark behind `---`, as files that were put together have it, becomes blanks at the end of that line, so
+/// that everything else stays where it is. The one in front of the text is the parser's.
+fn marks_moved(text: String) -> String {
+    const MARK: &str = "\u{feff}";
+    if !text.get(1..).is_some_and(|rest| rest.contains(MARK)) {
+        return text;
+    }
+    let mut moved = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let before = moved.lines().next_back().unwrap_or_default();
+        match line.strip_prefix(MARK) {
+            Some(rest) if moved.ends_with('\n') && before.trim_end() == "---" => {
+                let end = moved.len() - if moved.ends_with("\r\n") { 2 } else { 1 };
+                moved.insert_str(end, "   ");
+                moved.push_str(rest);
+            }
+            _ => moved.push_str(line),
+        }
+    }
+    moved
 }
 
 /// Texts in the order of `inputs`; `None` for standard input.
@@ -450,5 +472,20 @@ mod tests {
             format!("{:?} {codes:?}", sources.iter().map(|(_, s)| (&s.name, &s.text)).collect::<Vec<_>>())
         };
         assert_eq!(shown(1), shown(4));
+    }
+
+    #[test]
+    fn a_mark_behind_a_separator_moves_nothing_else() {
+        for (text, moved) in [
+            ("a: b\n---\n\u{feff}c: d\n", "a: b\n---   \nc: d\n"),
+            ("a: b\r\n---\r\n\u{feff}c: d\r\n", "a: b\r\n---   \r\nc: d\r\n"),
+            ("--- \n\u{feff}c: d", "---    \nc: d"),
+        ] {
+            assert_eq!(marks_moved(text.to_string()), moved);
+            assert_eq!(text.find('c'), moved.find('c'));
+        }
+        for same in ["\u{feff}a: b\n", "a: b\n\u{feff}c: d\n", "a: |\n  ---\n\u{feff}", "", "\u{feff}"] {
+            assert_eq!(marks_moved(same.to_string()), same);
+        }
     }
 }

@@ -19,6 +19,7 @@ pub mod network;
 pub mod operator;
 pub mod option;
 pub mod register;
+pub mod release;
 
 /// A closed set of words.
 pub trait Vocabulary: Copy + Eq + 'static {

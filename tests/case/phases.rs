@@ -35,7 +35,9 @@ pub fn run(case: &Case) -> Result<Outcome, String> {
         sources.add(name.clone(), text.clone());
     }
     let mut diags = Diagnostics::default();
-    let kernels = tetrafold::cli::kernels::load(&args.input.kernels, &mut diags);
+    let is_chosen = case.args.iter().any(|arg| arg.starts_with("--kernel"));
+    let chosen = is_chosen.then_some(args.target.kernel);
+    let kernels = tetrafold::cli::kernels::load(&args.input.kernels, chosen, &mut diags);
     let (mut input, target) = (args.input.input(), args.target.target(&kernels));
     input.resolve.kernels = kernels.clone();
     let set = driver::policies(&sources, &input, &mut diags).set.filter(|_| !diags.has_errors());

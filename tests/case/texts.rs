@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use tetrafold::artifact::abi::SCRATCH_SLOTS;
-use tetrafold::artifact::manifest::{Manifest, PolicyHook, Role, ScopeTerm, Subject, Table};
+use tetrafold::artifact::manifest::{Manifest, Role, ScopeTerm, Subject, Table};
 use tetrafold::bpf::{Place, Step};
 use tetrafold::driver::Folded;
 use tetrafold::emit::assemble::Built;
@@ -133,7 +133,7 @@ pub fn maps(built: &Built) -> Result<String, String> {
                 let _ = writeln!(out, "    {}", spell(dimension, atom));
             }
         }
-        lists(m, operation.number, &decoded, &mut out);
+        lists(m, &decoded, &mut out);
     }
     Ok(out)
 }
@@ -150,7 +150,7 @@ fn family(table: Table) -> &'static str {
     }
 }
 
-fn lists(m: &Manifest, number: u32, operation: &DecodedOperation, out: &mut String) {
+fn lists(m: &Manifest, operation: &DecodedOperation, out: &mut String) {
     for scope in &operation.scopes {
         let _ = writeln!(out, "  scope {}", scope.scope);
         for (d, quiet) in scope.quiet.iter().enumerate() {
@@ -159,10 +159,8 @@ fn lists(m: &Manifest, number: u32, operation: &DecodedOperation, out: &mut Stri
             }
         }
         for list in &scope.lists {
-            let (name, hooks) = m.policies.get(list.rank).map_or(("?", &[][..]), |p| (&*p.name, &p.hooks));
-            let acts = list.first_act().unwrap_or(0);
-            let is_of = |hook: &&PolicyHook| hook.operation == number && hook.selector(acts).is_some();
-            let first = hooks.iter().find(is_of).map_or(0, |hook| hook.first_selector);
+            let name = m.policies.get(list.rank).map_or("?", |p| p.name.as_str());
+            let first = list.first;
             let _ = writeln!(out, "    list  {name}  from selector {first}");
             for rule in &list.rules {
                 let _ = writeln!(out, "      {}", rule_text(operation, rule, first));

@@ -2,7 +2,8 @@
 //!
 //! Scratch memory is shared by all workloads of a CPU. The guest fills it with a pattern and lets an event happen, then
 //! the same event with another pattern: the raw records, read from the ring while the loader is stopped, must be equal
-//! but for time and process, as long as their parts, and hold exactly the texts and integers that the host expects.
+//! but for time and process, as long as their parts, and hold exactly the texts and integers that the host expects, in
+//! the order that the manifest says.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,7 +13,8 @@ use std::time::Duration;
 use libbpf_rs::query::MapInfoIter;
 use libbpf_rs::{MapCore, MapFlags, MapHandle, RingBufferBuilder};
 use serde_json::{Value, json};
-use tetrafold::artifact::abi::{self, u8_at, u16_at, u32_at, u64_at};
+use tetrafold::artifact::abi::{self, u32_at};
+use tetrafold::artifact::event::{Content, Record};
 
 use crate::guest::{self, Port};
 use crate::script::{self, Act, Origin, Report, Step, Task};
@@ -52,7 +54,6 @@ spec:
 struct Wanted {
     /// By argument. None: cannot be read.
     texts: BTreeMap<u8, Option<Vec<u8>>>,
-    /// Those that are not 0.
     integers: BTreeMap<u8, u64>,
     entries: usize,
 }
@@ -133,6 +134,7 @@ pub fn on_a_kernel(series: &'static str) -> Result<(), String> {
     for (step, _) in &acts {
         expected.act(step.clone(), String::new(), None);
     }
+    let described = described(&expected.manifest).ok_or("the manifest describes no values")?;
     initramfs.file("/task.json", serde_json::to_vec(&Task::Bytes(expected.set)).map_err(|e| e.to_string())?);
     let mut records: BTreeMap<usize, Vec<Vec<Vec<u8>>>> = BTreeMap::new();
     let mut wrong: Vec<String> = vec![];
@@ -152,7 +154,7 @@ pub fn on_a_kernel(series: &'static str) -> Result<(), String> {
         match records.get(&number).map(Vec::as_slice) {
             Some([one, other]) => {
                 compare(one, other, &mut why);
-                check(one, wanted, &mut why);
+                check(one, wanted, &described, &mut why);
             }
             other => why.push(format!("{} runs", other.map_or(0, <[_]>::len))),
         }
@@ -185,13 +187,38 @@ fn compare(one: &[Vec<u8>], other: &[Vec<u8>], wrong: &mut Vec<String>) {
     }
 }
 
+/// Argument and form of each value of an operation's events, as the manifest lists them.
+fn described(manifest: &Value) -> Option<BTreeMap<u32, Vec<(u8, u32)>>> {
+    let named = |name: &Value| {
+        let form = manifest["events"]["forms"].as_array()?.iter().find(|form| form["name"] == *name)?;
+        u32::try_from(form["number"].as_u64()?).ok()
+    };
+    let value = |v: &Value| Some((u8::try_from(v["source"]["argument"].as_u64()?).ok()?, named(&v["form"])?));
+    let operation = |o: &Value| {
+        let values = o["values"].as_array()?.iter().map(value).collect::<Option<_>>()?;
+        Some((u32::try_from(o["number"].as_u64()?).ok()?, values))
+    };
+    manifest["operations"].as_array()?.iter().map(operation).collect()
+}
+
 /// Each event is what was done, and its records are as long as their parts.
-fn check(records: &[Vec<u8>], wanted: &[Wanted], wrong: &mut Vec<String>) {
+fn check(
+    records: &[Vec<u8>],
+    wanted: &[Wanted],
+    described: &BTreeMap<u32, Vec<(u8, u32)>>,
+    wrong: &mut Vec<String>,
+) {
     let mut found = vec![Wanted::default()];
+    let mut order = vec![];
     for record in records {
         let Some((is_last, part)) = read(record) else {
             return wrong.push(format!("a record of {} bytes is not as long as its parts", record.len()));
         };
+        let whole = Record::read(record).expect("it was read");
+        order.extend(whole.values.iter().map(|v| (v.index, v.form)));
+        if is_last && described.get(&whole.operation) != Some(&std::mem::take(&mut order)) {
+            wrong.push(format!("operation {}: not the values that the manifest lists", whole.operation));
+        }
         let event = found.last_mut().expect("never empty");
         event.texts.extend(part.texts);
         event.integers.extend(part.integers);
@@ -210,27 +237,21 @@ fn check(records: &[Vec<u8>], wanted: &[Wanted], wrong: &mut Vec<String>) {
 
 /// What one record says, and whether it is its event's last one.
 fn read(record: &[u8]) -> Option<(bool, Wanted)> {
-    use abi::event as at;
-    let length = usize::from(u16_at(record, at::TEXT_LEN)?);
-    let entries = usize::from(u16_at(record, at::ENTRIES)?);
-    if record.len() != at::SIZE + length + 8 * entries {
-        return None;
-    }
-    let mut found = Wanted { entries, ..Wanted::default() };
-    let text = record[at::SIZE..at::SIZE + length].to_vec();
-    match (u8_at(record, at::ARG)?, u32::from(u8_at(record, at::FLAGS)?) & abi::EVENT_UNREADABLE != 0) {
-        (0xff, _) => {}
-        (arg, true) if text.is_empty() => drop(found.texts.insert(arg, None)),
-        (arg, false) => drop(found.texts.insert(arg, Some(text))),
-        (_, true) => return None,
-    }
-    for k in 0..abi::EVENT_ARGS as u8 {
-        let value = u64_at(record, at::ARGS + 8 * usize::from(k))?;
-        if value != 0 {
-            found.integers.insert(k, value);
+    let record = Record::read(record)?;
+    let mut found = Wanted { entries: record.words.len(), ..Wanted::default() };
+    for value in &record.values {
+        let is_new = match value.content()? {
+            _ if value.source != abi::VALUE_ARGUMENT => return None,
+            Content::Integer(number) => found.integers.insert(value.index, number).is_none(),
+            Content::Text(text) => found.texts.insert(value.index, Some(text.to_vec())).is_none(),
+            Content::Socket(_) => false,
+            Content::Unreadable => found.texts.insert(value.index, None).is_none(),
+        };
+        if !is_new {
+            return None;
         }
     }
-    Some((u16_at(record, at::KIND)? == abi::EVENT_POLICY as u16, found))
+    Some((record.kind == abi::EVENT_POLICY, found))
 }
 
 fn unhex(text: &str) -> Vec<u8> {

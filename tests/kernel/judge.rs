@@ -84,7 +84,7 @@ fn judge_line(line: &str, events: &mut BTreeMap<u32, Vec<Value>>, lost: &mut u64
     let Ok(value) = serde_json::from_str::<Value>(line) else {
         return wrong.push(format!("the loader says {line}"));
     };
-    if value.get("policy").or(value.get("policyNumber")).is_some() {
+    if value.get("policy").or(value.get("actionRecord")).is_some() {
         let pid = value.get("pid").and_then(Value::as_u64).unwrap_or(0) as u32;
         events.entry(pid).or_default().push(value);
         return;

@@ -3,6 +3,7 @@
 mod budgets;
 mod configuration;
 mod damaged;
+mod formats;
 mod hostile;
 mod inputs;
 mod kernels;

@@ -134,8 +134,11 @@ impl Compiled {
         let args = arguments(event);
         let acts = judge::judge(manifest, &self.built.files, node.bytes(), set, operation, &args).unwrap();
         let (value, sigkill) = judge::verdict(&acts);
-        let hits =
-            acts.iter().map(|a| (a.policy, u32::from(a.selector), a.flags & abi::ACT_POST != 0)).collect();
+        let records = manifest.records();
+        let hit = |a: &abi::Act| {
+            (records[&a.record].policy, records[&a.record].selector, a.flags & abi::ACT_POST != 0)
+        };
+        let hits = acts.iter().map(hit).collect();
         Judged { hits, value: i32::from(value), sigkill }
     }
 

@@ -54,6 +54,7 @@ const EXTRA: &[(&str, &str)] = &[
 const CIRCLES: &[&[&str]] = &[
     &["cli::args", "cli::config", "cli::config::read", "cli::console"],
     &["diag::codes", "diag::levels"],
+    &["diag::lints", "diag::schema"],
     &["emit::describe", "emit::numbers"],
     &["policy::resolve::identity", "policy::resolve::workload"],
     &["policy::resolve::values::int", "policy::resolve::values::other"],

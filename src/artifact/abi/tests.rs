@@ -32,11 +32,18 @@ const NUMBERS: &[(&str, u64)] = &[
     ("ACT_POST", ACT_POST as u64),
     ("ACT_OVERRIDE", ACT_OVERRIDE as u64),
     ("ACT_SIGKILL", ACT_SIGKILL as u64),
+    ("EVENT_ABI", EVENT_ABI as u64),
     ("EVENT_ARGS", EVENT_ARGS as u64),
     ("EVENT_ENTRIES", EVENT_ENTRIES as u64),
     ("EVENT_POLICY", EVENT_POLICY as u64),
-    ("EVENT_TEXT", EVENT_TEXT as u64),
-    ("EVENT_UNREADABLE", EVENT_UNREADABLE as u64),
+    ("EVENT_PART", EVENT_PART as u64),
+    ("EVENT_TAIL", EVENT_TAIL as u64),
+    ("VALUE_ARGUMENT", VALUE_ARGUMENT as u64),
+    ("VALUE_UNSIGNED", VALUE_UNSIGNED as u64),
+    ("VALUE_SIGNED", VALUE_SIGNED as u64),
+    ("VALUE_TEXT", VALUE_TEXT as u64),
+    ("VALUE_SOCKET", VALUE_SOCKET as u64),
+    ("VALUE_UNREADABLE", VALUE_UNREADABLE as u64),
     ("TEXT_MAX", TEXT_MAX as u64),
     ("TEXT_ROOM", TEXT_ROOM as u64),
     ("MASKS_MAX", MASKS_MAX as u64),
@@ -172,12 +179,12 @@ fn the_empty_edge_stands_in_the_header() {
 
 #[test]
 fn words_come_back() {
-    let act = Act { flags: ACT_POST | ACT_OVERRIDE, selector: 255, value: -4095, policy: u32::MAX };
+    let act = Act { flags: ACT_POST | ACT_OVERRIDE, value: -4095, record: u32::MAX };
     for word in [
         Word::End,
         Word::Test { dimension: 31, skip: 65535, row: 0xffff_fff8 | ROW_LIST | ROW_INVERT },
         Word::Act(act),
-        Word::Act(Act { flags: ACT_SIGKILL, selector: 0, value: 0, policy: 0 }),
+        Word::Act(Act { flags: ACT_SIGKILL, value: 0, record: 0 }),
         Word::Skip(7),
     ] {
         assert_eq!(Word::decode(word.encode()), Some(word));

@@ -20,7 +20,7 @@ fn foreign_bytes_are_not_opened() {
 /// Two lists: the first has two selectors, of which the first that matches decides; the second acts alone.
 #[test]
 fn first_match_wins_and_lists_are_independent() {
-    let act = |policy| Act { flags: abi::ACT_POST, selector: 0, value: 0, policy };
+    let act = |record| Act { flags: abi::ACT_POST, value: 0, record };
     let word = Word::encode;
     // Bits over atoms 0..64: a row with {1}, one with {1, 2}; at 8 and 16.
     let mut rows = vec![0u8; 24];
@@ -39,7 +39,7 @@ fn first_match_wins_and_lists_are_independent() {
         0,
         word(Word::End),
     ];
-    for (atoms, policies) in [
+    for (atoms, records) in [
         ([1, 1], &[(1, 2)][..]),
         ([1, 0], &[(1, 2)]),
         ([0, 2], &[(2, 6), (3, 9)]),
@@ -48,8 +48,8 @@ fn first_match_wins_and_lists_are_independent() {
         ([0, 0], &[(3, 9)]),
     ] {
         let reached = decide(&code, &rows, &atoms).unwrap();
-        let reached: Vec<_> = reached.iter().map(|(act, counter)| (act.policy, *counter)).collect();
-        assert_eq!(reached, policies, "{atoms:?}");
+        let reached: Vec<_> = reached.iter().map(|(act, counter)| (act.record, *counter)).collect();
+        assert_eq!(reached, records, "{atoms:?}");
     }
     assert_eq!(decide(&code, &rows, &[0]), Err(Damaged { at: 4, what: "test of an unknown dimension" }));
     assert!(decide(&code[..10], &rows, &[0, 0]).is_err(), "no end");

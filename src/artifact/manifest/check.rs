@@ -67,13 +67,14 @@ impl Manifest {
 
     /// So that a build on top of this one neither gives a number twice nor runs out of them.
     fn check_next_numbers(&self) -> Result<(), ManifestError> {
-        let NextNumbers { policy, scope, operation } = self.next_numbers;
+        let NextNumbers { policy, scope, operation, record } = self.next_numbers;
         let above = |next: u32, given: Option<u32>| given < Some(next).filter(|&n| n > 0) || given.is_none();
         let holds = above(policy, self.policies.iter().map(|p| p.number).max())
             && above(scope, self.scopes.iter().map(|s| s.number).max())
-            && above(operation, self.operations.iter().map(|o| o.number).max());
+            && above(operation, self.operations.iter().map(|o| o.number).max())
+            && above(record, self.records().keys().next_back().copied());
         ensure(holds, "nextNumbers", || "a number is not above those that were given".into())?;
-        let largest = policy.max(scope).max(operation);
+        let largest = policy.max(scope).max(operation).max(record);
         ensure(largest <= NUMBERS_MAX, "nextNumbers", || format!("more than {NUMBERS_MAX}"))
     }
 
@@ -175,6 +176,7 @@ impl Manifest {
         })?;
         let numbers: BTreeSet<u32> = self.policies.iter().map(|p| p.number).collect();
         ensure(numbers.len() == self.policies.len(), "policies", || "a number stands twice".into())?;
+        let records = self.records();
         for (i, policy) in self.policies.iter().enumerate() {
             let place = |field: &str| format!("policies[{i}].{field}");
             ensure(self.scope(policy.scope).is_some(), place("scope"), || {
@@ -185,6 +187,8 @@ impl Manifest {
                 self.check_operation(hook.operation, || place("hooks"))?;
                 let scope = hook.scope.unwrap_or(policy.scope);
                 ensure(self.scope(scope).is_some(), place("hooks"), || format!("there is no scope {scope}"))?;
+                check_records(hook, policy.number, &records)
+                    .map_err(|reason| error(place("hooks"), reason))?;
                 check_numbers(hook, scope, numbers.entry(hook.operation).or_default())
                     .map_err(|reason| error(place("hooks"), reason))?;
             }
@@ -231,6 +235,22 @@ struct Numbers {
     next: u32,
 }
 
+/// A record is of one selector.
+fn check_records(
+    hook: &PolicyHook,
+    policy: u32,
+    records: &BTreeMap<u32, ActionRecord>,
+) -> Result<(), String> {
+    for selector in &hook.selectors {
+        let number = hook.first_selector.saturating_add(selector.number);
+        let own = ActionRecord { operation: hook.operation, policy, selector: number };
+        if records.get(&selector.record) != Some(&own) {
+            return Err(format!("action record {} stands twice", selector.record));
+        }
+    }
+    Ok(())
+}
+
 /// Hooks follow one another without a number in common; the parts of one are for different workloads.
 fn check_numbers(hook: &PolicyHook, scope: u32, known: &mut Numbers) -> Result<(), String> {
     if !(hook.first_selector == known.first && known.scopes.insert(scope)) {
@@ -255,15 +275,12 @@ impl Abi {
         Abi {
             tables: abi::TABLES_ABI,
             node: abi::NODE_ABI,
-            event: EVENT_ABI,
+            event: abi::EVENT_ABI,
             scope_blocks: scope_block::VERSION,
             map_image: image::VERSION,
         }
     }
 }
-
-/// Rises when `struct event` changes.
-const EVENT_ABI: u32 = 2;
 
 /// Another version's fields are unknown ones too; the version is the better thing to say.
 fn other_version(bytes: &[u8]) -> Option<ManifestError> {

@@ -61,7 +61,7 @@ pub enum LabelOp {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Policy {
-    /// Stands in events and counts; kept from build to build, so gaps are allowed and order means nothing.
+    /// Kept from build to build, so gaps are allowed and order means nothing.
     pub number: u32,
     pub kind: PolicyKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,7 +115,7 @@ pub struct PolicyHook {
     /// Number of the scope, where it is not the policy's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<u32>,
-    /// What events add to the numbers of the hook's selectors. Not 0 only if the policy has an earlier hook on the same
+    /// What counts add to the numbers of the hook's selectors. Not 0 only if the policy has an earlier hook on the same
     /// operation. A hook whose selectors are for workloads of their own stands here once for each combination of them:
     /// with another scope, the same `firstSelector`, and those selectors that are for it.
     pub first_selector: u32,
@@ -134,16 +134,29 @@ pub struct PolicyHook {
 pub struct PolicySelector {
     /// Its position in the hook as the policy writes it.
     pub number: u32,
+    /// Number of its action record, by which decision words and events name it. Kept from build to build, so gaps are
+    /// allowed and order means nothing. The parts of one hook have the same for the same selector.
+    pub record: u32,
     /// `file:line`.
     pub source: String,
     pub action: Action,
 }
 
 impl PolicyHook {
-    /// The selector that an event of the hook's operation names.
-    pub fn selector(&self, number: u32) -> Option<&PolicySelector> {
-        self.selectors.iter().find(|selector| self.first_selector + selector.number == number)
+    /// The selector with that action record.
+    pub fn selector(&self, record: u32) -> Option<&PolicySelector> {
+        self.selectors.iter().find(|selector| selector.record == record)
     }
+}
+
+/// Whose action a record number names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ActionRecord {
+    /// Numbers of the operation and of the policy.
+    pub operation: u32,
+    pub policy: u32,
+    /// Among those of the policy on the operation.
+    pub selector: u32,
 }
 
 /// The action that events name.
@@ -160,7 +173,8 @@ pub enum Action {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyArg {
     pub index: u32,
-    /// An event holds an integer at its type's width (8 bytes of a `size_t`), extended by its sign to 64 bits.
+    /// An event holds an integer extended to 64 bits. Where policies declare the argument with several types it is that
+    /// of the widest: a reader takes as many bytes as its own type has (8 of a `size_t`) and extends them by that.
     #[serde(rename = "type")]
     pub ty: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

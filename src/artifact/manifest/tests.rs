@@ -38,7 +38,7 @@ fn bytes_are_canonical_and_come_back() {
     assert_eq!(Manifest::from_json(&bytes).unwrap().to_json(), bytes);
     let text = String::from_utf8(bytes).unwrap();
     assert!(
-        text.starts_with("{\n\"schemaVersion\":2,\n\"tool\":{\"name\":\"tetrafold\"")
+        text.starts_with("{\n\"schemaVersion\":3,\n\"tool\":{\"name\":\"tetrafold\"")
             && text.ends_with("}\n")
     );
     let first = text.lines().find(|l| l.starts_with("{\"number\":0,\"kind\"")).unwrap();
@@ -63,10 +63,10 @@ fn unknown_and_repeated_fields_are_refused() {
 #[test]
 fn another_version_is_said_to_be_one() {
     let reason = refusal(|v| {
-        v["schemaVersion"] = json!(3);
+        v["schemaVersion"] = json!(4);
         v["new"] = json!({});
     });
-    assert_eq!(reason, "schemaVersion: 3 is not a version that this tool reads");
+    assert_eq!(reason, "schemaVersion: 4 is not a version that this tool reads");
     assert!(refusal(|v| v["abi"]["node"] = json!(1)).starts_with("abi: "));
     assert!(refusal(|v| v["events"]["headerBytes"] = json!(80)).starts_with("events: "));
     assert!(refusal(|v| v["tool"]["name"] = json!("tetrafolder")).starts_with("tool.name: "));
@@ -99,6 +99,8 @@ fn references_lead_to_something() {
         ("nextNumbers", &|v| v["nextNumbers"]["scope"] = json!(4_294_967_295u32)),
         ("policies[2].hooks", &|v| v["policies"][2]["hooks"][0]["operation"] = json!(7)),
         ("policies[2].hooks", &|v| v["policies"][2]["hooks"][0]["firstSelector"] = json!(1)),
+        ("nextNumbers", &|v| v["nextNumbers"]["record"] = json!(2)),
+        ("policies[2].hooks", &|v| v["policies"][2]["hooks"][0]["selectors"][0]["record"] = json!(1)),
         ("loadOrder[0]", &|v| v["loadOrder"][0]["name"] = json!("bprm_check_security")),
         ("loadOrder[1]", &|v| v["loadOrder"][1]["name"] = json!("node")),
         ("limits[0].operation", &|v| v["limits"][0]["operation"] = json!(9)),

@@ -27,6 +27,7 @@ pub struct Count {
 /// If the bytes are not a node region of this artifact.
 pub fn counts(manifest: &Manifest, region: &[u8]) -> Result<Vec<Count>, ImageError> {
     check_header(manifest, region)?;
+    let records = manifest.records();
     let mut sums: BTreeMap<(u32, u32, u8), u64> = BTreeMap::new();
     for operation in &manifest.operations {
         let heads = (0..manifest.node.sets).map_while(|set| {
@@ -37,8 +38,10 @@ pub fn counts(manifest: &Manifest, region: &[u8]) -> Result<Vec<Count>, ImageErr
             let code = u32_at(region, head as usize + abi::set_block::CODE);
             let code = code.ok_or_else(|| refused("a set block outside the region"))?;
             for_each_count(region, code, |act, count| {
-                let sum = sums.entry((operation.number, act.policy, act.selector)).or_default();
+                let of = records.get(&act.record).ok_or_else(|| refused("an action of no selector"))?;
+                let sum = sums.entry((operation.number, of.policy, of.selector as u8)).or_default();
                 *sum = sum.saturating_add(count);
+                Ok(())
             })?;
         }
     }
@@ -75,7 +78,11 @@ fn check_header(manifest: &Manifest, region: &[u8]) -> Result<(), ImageError> {
     Ok(())
 }
 
-fn for_each_count(region: &[u8], code: u32, mut see: impl FnMut(abi::Act, u64)) -> Result<(), ImageError> {
+fn for_each_count(
+    region: &[u8],
+    code: u32,
+    mut see: impl FnMut(abi::Act, u64) -> Result<(), ImageError>,
+) -> Result<(), ImageError> {
     let mut at = code as usize;
     loop {
         let word = u64_at(region, at).ok_or_else(|| refused("decision lists that do not end"))?;
@@ -84,7 +91,7 @@ fn for_each_count(region: &[u8], code: u32, mut see: impl FnMut(abi::Act, u64)) 
             Word::End => return Ok(()),
             Word::Test { .. } | Word::Skip(_) => {}
             Word::Act(act) => {
-                see(act, u64_at(region, at).ok_or_else(|| refused("decision lists that do not end"))?);
+                see(act, u64_at(region, at).ok_or_else(|| refused("decision lists that do not end"))?)?;
                 at += 8;
             }
         }

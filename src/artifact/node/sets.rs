@@ -148,7 +148,7 @@ impl Sets {
         }
         let mut lists: Vec<_> = blocks.iter().flat_map(|block| &block.lists).collect();
         // Hooks of one policy may be of several scopes (matchWorkloads), whose order says nothing.
-        lists.sort_by_cached_key(|list| list.order());
+        lists.sort_by_key(|list| list.order());
         let mut words = vec![];
         for &word in lists.iter().flat_map(|list| &list.words) {
             words.push(match Word::decode(word)? {

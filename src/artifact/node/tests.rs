@@ -107,7 +107,7 @@ impl Program<'_> {
                     }
                 }
                 Word::Act(act) => {
-                    acts.push((act.policy, act.selector));
+                    acts.push((act.record >> 8, act.record as u8));
                     let count = u64_at(self.bytes, at).unwrap() + 1;
                     self.bytes[at..at + 8].copy_from_slice(&count.to_le_bytes());
                     at += 8;
@@ -182,6 +182,20 @@ fn fixture_of(policies: Vec<Lists>, scopes: Vec<Scope>, capacity: Capacity) -> F
     manifest.operations[0].dimensions = dimensions;
     manifest.operations[0].heads_offset = heads[0];
     (manifest.scopes, manifest.node) = (scopes, node);
+    let template = manifest.policies.remove(0);
+    manifest.policies = (100..100 + policies.len() as u32)
+        .map(|number| {
+            let mut policy = Policy { number, ..template.clone() };
+            let selector = |n: u8| PolicySelector {
+                number: n.into(),
+                record: record(number, n),
+                source: String::new(),
+                action: Action::Post,
+            };
+            policy.hooks[0].selectors = (0..=u8::MAX).map(selector).collect();
+            policy
+        })
+        .collect();
     Fixture { manifest, blocks: Arc::new([blocks]), policies }
 }
 
@@ -197,10 +211,15 @@ fn block(builder: &mut Builder, policy: u32, rank: u32, lists: &Lists) -> ScopeB
     let mut first = 0;
     let mut encoded = vec![];
     for list in lists {
-        encoded.push(DecisionList { rank, words: words(builder, policy, first, list) });
+        let words = words(builder, policy, first, list);
+        encoded.push(DecisionList { rank, first_selector: first.into(), words });
         first += list.len() as u8;
     }
     ScopeBlock { needs: 0b11, quiet, lists: encoded }
+}
+
+fn record(policy: u32, selector: u8) -> u32 {
+    policy << 8 | u32::from(selector)
 }
 
 fn words(builder: &mut Builder, policy: u32, first: u8, list: &[Selector]) -> Vec<u64> {
@@ -215,7 +234,7 @@ fn words(builder: &mut Builder, policy: u32, first: u8, list: &[Selector]) -> Ve
             let skip = (lengths[i] - t - 1) as u16;
             words.push(Word::Test { dimension: *dimension, skip, row }.encode());
         }
-        let act = Act { flags: ACT_POST, selector: first + i as u8, value: 0, policy };
+        let act = Act { flags: ACT_POST, value: 0, record: record(policy, first + i as u8) };
         words.extend([Word::Act(act).encode(), 0]);
         if !is_last(i) {
             words.push(Word::Skip(lengths[i + 1..].iter().sum::<usize>() as u16).encode());
@@ -575,14 +594,15 @@ fn a_set_holds_as_many_scopes_as_there_are() {
 fn hooks_of_one_policy_run_in_their_order_whatever_their_scopes() {
     let mut fixture = fixture(vec![vec![]; 2], 4);
     let mut builder = Builder::new(0, 2);
-    for (scope, selector) in [(0, 1), (1, 0)] {
-        let act = Word::Act(Act { flags: ACT_POST, selector, value: 0, policy: 7 }).encode();
-        let lists = vec![DecisionList { rank: 0, words: vec![act, 0] }];
+    for (scope, first_selector) in [(0, 1), (1, 0)] {
+        let record = record(100, first_selector as u8);
+        let act = Word::Act(Act { flags: ACT_POST, value: 0, record }).encode();
+        let lists = vec![DecisionList { rank: 0, first_selector, words: vec![act, 0] }];
         builder.scope(scope, &ScopeBlock { needs: 0, quiet: vec![None; 2], lists });
     }
     fixture.blocks = Arc::new([ScopeBlocks::read(&builder.finish(), 0, &ATOMS).unwrap()]);
     let mut bytes = new(&fixture, &[workload(&[0], &[0, 1])]).unwrap().bytes().to_vec();
-    assert_eq!(fixture.acts(&mut bytes, &ids(&[0]), [0, 0]), [(7, 0), (7, 1)]);
+    assert_eq!(fixture.acts(&mut bytes, &ids(&[0]), [0, 0]), [(100, 0), (100, 1)]);
 }
 
 /// As many rounds as a program's loop has: one more list, and what is behind it would be passed over in silence.
@@ -592,11 +612,11 @@ fn more_words_than_a_program_runs_are_refused_and_the_workload_named() {
     assert!(template.contains("#define ACT_ROUNDS (1 << 20)"));
     assert_eq!(abi::SET_WORDS_MAX, 1 << 20);
     let mut fixture = fixture(vec![vec![]; 4], 4);
-    let act = Word::Act(Act { flags: ACT_POST, selector: 0, value: 0, policy: 0 }).encode();
+    let act = Word::Act(Act { flags: ACT_POST, value: 0, record: 0 }).encode();
     let mut builder = Builder::new(0, 2);
     for (rank, scope) in [1, 3].into_iter().enumerate() {
         let words = [act, 0].repeat(abi::SET_WORDS_MAX / 4);
-        let lists = vec![DecisionList { rank: rank as u32, words }];
+        let lists = vec![DecisionList { rank: rank as u32, first_selector: 0, words }];
         builder.scope(scope, &ScopeBlock { needs: 0, quiet: vec![None; 2], lists });
     }
     fixture.blocks = Arc::new([ScopeBlocks::read(&builder.finish(), 0, &ATOMS).unwrap()]);

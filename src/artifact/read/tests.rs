@@ -53,21 +53,21 @@ fn changed_content_is_noticed_and_the_file_named() {
 /// A scope block image that is well formed but does not belong to the manifest.
 #[test]
 fn lists_of_other_policies_are_refused() {
-    let with_list = |scope: u32, rank: u32, policy: u32, selector: u8| {
+    let with_list = |scope: u32, rank: u32, record: u32| {
         let Sample { mut manifest, mut files } = sample();
         let mut builder = Builder::new(OPERATION, 1);
-        let act = Word::Act(Act { flags: ACT_POST, selector, value: 0, policy }).encode();
-        let lists = vec![DecisionList { rank, words: vec![act, 0] }];
+        let act = Word::Act(Act { flags: ACT_POST, value: 0, record }).encode();
+        let lists = vec![DecisionList { rank, first_selector: 0, words: vec![act, 0] }];
         builder.scope(scope, &ScopeBlock { needs: 0, quiet: vec![None], lists });
         manifest.operations[0].scope_blocks = files.add(FileKind::Image, builder.finish());
         open(&manifest.to_json(), &files).map_err(|error| error.to_string())
     };
-    assert!(with_list(2, 2, 2, 0).is_ok());
-    assert!(with_list(5, 2, 2, 0).unwrap_err().contains("no scope 5"));
-    assert!(with_list(2, 3, 3, 0).unwrap_err().contains("does not have"), "another scope's policy");
-    assert!(with_list(2, 9, 2, 0).unwrap_err().contains("does not have"), "no such rank");
-    assert!(with_list(2, 2, 3, 0).unwrap_err().contains("does not have"), "another policy's number");
-    assert!(with_list(2, 2, 2, 1).unwrap_err().contains("does not have"), "no such selector");
+    assert!(with_list(2, 2, 2).is_ok());
+    assert!(with_list(5, 2, 2).unwrap_err().contains("no scope 5"));
+    assert!(with_list(2, 3, 3).unwrap_err().contains("does not have"), "another scope's policy");
+    assert!(with_list(2, 9, 2).unwrap_err().contains("does not have"), "no such rank");
+    assert!(with_list(2, 2, 3).unwrap_err().contains("does not have"), "another policy's record");
+    assert!(with_list(2, 2, 1 << 30).unwrap_err().contains("does not have"), "no such record");
 }
 
 #[test]

@@ -6,8 +6,8 @@ use crate::abi::{ACT_POST, Act};
 const OPERATION: u32 = 3;
 const ATOMS: [u32; 3] = [40, 7, 0];
 
-fn act(policy: u32) -> u64 {
-    Word::Act(Act { flags: ACT_POST, selector: 0, value: 0, policy }).encode()
+fn act(record: u32) -> u64 {
+    Word::Act(Act { flags: ACT_POST, value: 0, record }).encode()
 }
 
 fn test(dimension: u8, skip: u16, row: RowRef) -> u64 {
@@ -22,7 +22,10 @@ fn block(builder: &mut Builder) -> ScopeBlock {
     ScopeBlock {
         needs: 0b11,
         quiet: vec![Some(some), None, None],
-        lists: vec![DecisionList { rank: 2, words: first }, DecisionList { rank: 2, words: second }],
+        lists: vec![
+            DecisionList { rank: 2, first_selector: 0, words: first },
+            DecisionList { rank: 2, first_selector: 2, words: second },
+        ],
     }
 }
 
@@ -67,8 +70,9 @@ fn lists_that_a_program_could_not_follow_are_refused() {
     assert!(refusal(|_, b| b.lists[0].words[4] = 15).contains("says nothing"));
     assert!(refusal(|_, b| b.needs = 0b01).contains("not read"));
     assert!(refusal(|_, b| b.needs = 0b1011).contains("dimension"));
-    assert!(refusal(|_, b| b.lists[1].rank = 1).contains("rank"));
-    assert!(refusal(|_, b| b.lists.clear()).contains("rank"));
+    assert!(refusal(|_, b| b.lists[1].rank = 1).contains("order"));
+    assert!(refusal(|_, b| b.lists[1].first_selector = 0).contains("order"));
+    assert!(refusal(|_, b| b.lists.clear()).contains("order"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub mod lists;
 pub mod numbering;
 pub mod program;
 pub mod tables;
+pub mod values;
 
 use indexmap::IndexMap;
 

@@ -8,8 +8,9 @@
 
 use std::collections::BTreeMap;
 
+use super::values::{self, Carried};
 use super::{Lookup, LoweredDimension};
-use crate::artifact::abi;
+use crate::artifact::manifest::Form;
 use crate::bpf::{Place, Step};
 use crate::fold::ir::{AttachKind, Operation, Program, Subject, SubjectId};
 use crate::fold::plan::Unit;
@@ -58,6 +59,7 @@ pub fn steps(
         dimensions,
         places,
         arch,
+        values: values::of(operation, unit),
         steps: vec![],
         next: 1,
         claimed: false,
@@ -85,6 +87,7 @@ struct Body<'a> {
     dimensions: &'a [LoweredDimension],
     places: Places,
     arch: Arch,
+    values: Vec<Carried>,
     steps: Vec<Step>,
     next: u16,
     claimed: bool,
@@ -221,7 +224,7 @@ impl Body<'_> {
                 let number = text.expect("a text is looked up of a text subject");
                 if !self.built[number] {
                     if self.denies {
-                        self.step("wait_for_slot", &[], Some(BUSY));
+                        self.step("wait_for_slot", &[self.tail_words()], Some(BUSY));
                         self.waits = true;
                     }
                     self.build_text(dimension.subject, number);
@@ -240,7 +243,7 @@ impl Body<'_> {
 
     fn claim(&mut self) {
         if !std::mem::replace(&mut self.claimed, true) {
-            self.step("claim", &[i64::from(self.places.slots)], None);
+            self.step("claim", &[i64::from(self.places.slots), self.tail_words()], None);
         }
     }
 
@@ -278,15 +281,7 @@ impl Body<'_> {
             }
         }
         self.step(if rows_may_be_lists(self.dimensions) { "act_any" } else { "act_bits" }, &[], None);
-        let operation = i64::from(self.places.operation);
-        for number in 1..self.unit.texts.len() {
-            let param = self.text_param(number);
-            self.step("post_text", &[operation, param, number as i64], None);
-        }
-        let first = if self.unit.texts.is_empty() { NO_TEXT } else { self.text_param(0) };
-        // One function needs no number: it is position 0.
-        let post = if self.operation.attach.targets.len() > 1 { "post_of_several" } else { "post" };
-        self.step(post, &[operation, first, self.integers()], None);
+        self.post();
         self.step("kill", &[], None);
         self.step("release", &[], None);
         self.step("verdict", &[], None);
@@ -305,23 +300,49 @@ impl Body<'_> {
         }
     }
 
-    fn text_param(&self, number: usize) -> i64 {
-        i64::from(self.operation.subject(self.unit.texts[number]).param)
+    /// The records of the event, if some policy wants one.
+    fn post(&mut self) {
+        let unposted = self.place();
+        let (operation, tail) = (i64::from(self.places.operation), self.tail_words());
+        self.step("if_posted", &[tail], Some(unposted));
+        let (mut text, mut count) = (NO_TEXT, 0);
+        for value in self.values.clone() {
+            let param = i64::from(value.param);
+            match value.place {
+                values::Place::Part { text } => {
+                    self.step("post_text", &[operation, param, text as i64], None);
+                    continue;
+                }
+                values::Place::Text => text = param,
+                values::Place::Tail { word } if value.form == Form::Socket => {
+                    let name = self.socket_value(value.param);
+                    self.step(name, &[param, i64::from(word)], None);
+                }
+                values::Place::Tail { word } => {
+                    self.step("value_integer", &[param, i64::from(word), event_type(value)], None);
+                }
+            }
+            count += 1;
+        }
+        // One function needs no number: it is position 0.
+        let post = if self.operation.attach.targets.len() > 1 { "post_of_several" } else { "post" };
+        self.step(post, &[operation, text, count, tail], None);
+        self.steps.push(Step::Bind(unposted));
     }
 
-    /// From bit `6 * k` on: the type of parameter `k`, if it is an integer that some policy declares.
-    fn integers(&self) -> i64 {
-        let of_param = |k: u8| {
-            let integers = self.operation.subjects.iter().filter(|s| s.param == k && is_integer(s));
-            // Of several types the widest has all bytes of the others.
-            integers.map(|s| event_type(*s)).max_by_key(|ty| ty & 15).unwrap_or(0)
-        };
-        (0..abi::EVENT_ARGS as u8).fold(0, |bits, k| bits | of_param(k) << (6 * k))
+    fn socket_value(&self, param: u8) -> &'static str {
+        let is_it = |s: &&Subject| s.param == param && s.ty.class() == Some(Class::Flow);
+        let subject = *self.operation.subjects.iter().find(is_it).expect("a value of a subject");
+        match (subject.ty, self.typed(subject)) {
+            (ArgType::Sockaddr, _) => "value_sockaddr",
+            (_, true) => "value_sock_typed",
+            (_, false) => "value_sock_probed",
+        }
     }
-}
 
-fn is_integer(subject: &Subject) -> bool {
-    matches!(subject.ty.class(), Some(Class::Int { .. }))
+    fn tail_words(&self) -> i64 {
+        i64::from(values::tail_words(&self.values))
+    }
 }
 
 fn reader(ty: ArgType, typed: bool) -> Option<&'static str> {
@@ -379,10 +400,9 @@ fn int_type(subject: Subject) -> i64 {
     }
 }
 
-/// The same, as events show it.
-fn event_type(subject: Subject) -> i64 {
-    let compared = int_type(subject);
-    i64::from(subject.ty.event_bytes((compared & 15) as u8)) | (compared & !15)
+/// The same of an integer in events.
+fn event_type(value: Carried) -> i64 {
+    i64::from(value.width.unwrap_or(8)) | if value.form == Form::Signed { 0x10 } else { 0 }
 }
 
 /// Where a kprobe's context holds parameter `param` of the function.

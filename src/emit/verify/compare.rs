@@ -30,23 +30,15 @@ pub fn compare(operation: &DecodedOperation, target: &str, claims: &[Claim<'_>],
     for (c, claim) in claims.iter().enumerate() {
         known.insert(at(claim), c);
     }
-    known.sort_unstable_keys();
     let mut lists: Vec<Option<(&DecodedScope, &DecodedList)>> = vec![None; claims.len()];
     for scope in &operation.scopes {
         for list in &scope.lists {
-            let wanted = list.first_act().unwrap_or(u32::MAX);
-            // The last claim that begins no later than the list's number.
-            let behind = known.partition_point(|key, _| *key <= (list.rank, scope.scope, wanted));
-            let claim =
-                behind.checked_sub(1).and_then(|i| known.get_index(i)).map(|(_, &c)| c).filter(|&c| {
-                    let claim = &claims[c];
-                    (claim.rank, claim.scope) == (list.rank, scope.scope)
-                        && claim.selectors.iter().any(|s| claim.number(s) == wanted)
-                });
+            let claim = known.get(&(list.rank, scope.scope, list.first)).copied();
             match claim {
                 Some(c) if lists[c].is_none() => lists[c] = Some((scope, list)),
                 Some(_) | None => {
-                    let says = format!("a list of policy {} acts from selector {wanted}", list.rank);
+                    let says =
+                        format!("a list of policy {} is there from selector {}", list.rank, list.first);
                     note(None, (format!("no such list in scope {}", scope.scope), says));
                 }
             }

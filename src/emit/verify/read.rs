@@ -7,7 +7,8 @@ use super::runs::Runs;
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
 use crate::artifact::manifest::{
-    AttachKind, Dimension, Integer, LinkKind, Manifest, Operation, Program, ProgramType, Role, Subject, Table,
+    AttachKind, Dimension, Integer, LinkKind, Manifest, Operation, PolicyHook, Program, ProgramType, Role,
+    Subject, Table,
 };
 use crate::artifact::projection::Projection;
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
@@ -94,14 +95,9 @@ impl Row {
 pub struct DecodedList {
     /// Position of the policy.
     pub rank: usize,
+    /// What the numbers of its selectors begin from.
+    pub first: u32,
     pub rules: Vec<DecodedRule>,
-}
-
-impl DecodedList {
-    /// Number of the first selector that does something.
-    pub fn first_act(&self) -> Option<u32> {
-        self.rules.iter().find_map(|rule| rule.act).map(|act| act.selector)
-    }
 }
 
 /// `act` is `None` for a rule that shields later ones and does nothing.
@@ -151,7 +147,7 @@ pub fn operation(
     let atoms: Vec<u32> = operation.dimensions.iter().map(|d| d.atoms).collect();
     let blocks = ScopeBlocks::read(file(&operation.scope_blocks)?, operation.number, &atoms)
         .map_err(|e| e.to_string())?;
-    let reader = ScopeReader { manifest, blocks: &blocks };
+    let reader = ScopeReader { manifest, operation: operation.number, blocks: &blocks };
     let scopes = blocks.scopes().map(|s| reader.scope(s)).collect::<Result<_, _>>()?;
     let args = operation.args.iter().map(|arg| (arg.index, arg.ty.clone())).collect();
     let (kind, targets) = (kind_name(operation.attach.kind), operation.attach.targets.clone());
@@ -202,6 +198,7 @@ fn dimension(tables: &Tables<'_>, d: &Dimension) -> Result<DecodedDimension, Str
 
 struct ScopeReader<'a> {
     manifest: &'a Manifest,
+    operation: u32,
     blocks: &'a ScopeBlocks,
 }
 
@@ -210,7 +207,7 @@ impl ScopeReader<'_> {
         let block = self.blocks.block(scope).ok_or("a scope without a block")?;
         let quiet =
             block.quiet.iter().map(|row| row.map(|r| self.row(r)).transpose()).collect::<Result<_, _>>()?;
-        let lists = block.lists.iter().map(|l| self.list(l)).collect::<Result<_, _>>()?;
+        let lists = block.lists.iter().map(|l| self.list(scope, l)).collect::<Result<_, _>>()?;
         Ok(DecodedScope { scope, needs: block.needs, quiet, lists })
     }
 
@@ -219,14 +216,21 @@ impl ScopeReader<'_> {
         Ok(Row { runs: Runs::of(runs.collect()), inverted: row.invert })
     }
 
-    fn list(&self, list: &DecisionList) -> Result<DecodedList, String> {
+    fn list(&self, scope: u32, list: &DecisionList) -> Result<DecodedList, String> {
         let steps = decode::fragment(&list.words).map_err(|e| e.to_string())?;
         let policy = self.manifest.policies.get(list.rank as usize).ok_or("a list of no policy")?;
-        Ok(DecodedList { rank: list.rank as usize, rules: self.rules(&steps, policy.number)? })
+        let first = list.first_selector;
+        let hook = policy
+            .hooks
+            .iter()
+            .filter(|h| h.operation == self.operation && h.scope.unwrap_or(policy.scope) == scope)
+            .find(|h| h.first_selector == first)
+            .ok_or("a list of no hook of its scope")?;
+        Ok(DecodedList { rank: list.rank as usize, first, rules: self.rules(&steps, hook)? })
     }
 
     /// Rules from instructions: tests that all lead to the next rule, then at most one action, then out.
-    fn rules(&self, steps: &[Step], policy: u32) -> Result<Vec<DecodedRule>, String> {
+    fn rules(&self, steps: &[Step], hook: &PolicyHook) -> Result<Vec<DecodedRule>, String> {
         let mut rules = vec![];
         let mut at = 0;
         while at < steps.len() {
@@ -242,7 +246,7 @@ impl ScopeReader<'_> {
             }
             let mut act = None;
             if let Some(Step::Act { act: word, .. }) = steps.get(at) {
-                act = Some(decoded_act(word, policy)?);
+                act = Some(decoded_act(word, hook)?);
                 at += 1;
             }
             match steps.get(at) {
@@ -259,10 +263,8 @@ impl ScopeReader<'_> {
     }
 }
 
-fn decoded_act(word: &Act, policy: u32) -> Result<DecodedAct, String> {
-    if word.policy != policy {
-        return Err(format!("an action of policy {} in a list of policy {policy}", word.policy));
-    }
+fn decoded_act(word: &Act, hook: &PolicyHook) -> Result<DecodedAct, String> {
+    let selector = hook.selector(word.record).ok_or("an action of another hook")?;
     if word.flags & ACT_OVERRIDE == 0 && word.value != 0 {
         return Err(format!("an action that returns {} without saying so", word.value));
     }
@@ -270,7 +272,7 @@ fn decoded_act(word: &Act, policy: u32) -> Result<DecodedAct, String> {
         return Err(format!("an action with flags {:#x}", word.flags));
     }
     Ok(DecodedAct {
-        selector: u32::from(word.selector),
+        selector: hook.first_selector + selector.number,
         post: word.flags & ACT_POST != 0,
         override_value: (word.flags & ACT_OVERRIDE != 0).then_some(word.value),
         sigkill: word.flags & ACT_SIGKILL != 0,

@@ -3,8 +3,10 @@
 //! Source: Tetragon 4fbfe2d, `typesCompatible` in `pkg/btf/validation.go` (semantics 2.1), compared by what a type is
 //! rather than by how BTF spells it, so that `unsigned long` fits `ulong` under either of its names, and with the
 //! types that the table leaves out (`kiocb`, `iov_iter`, `dentry`, all of which Tetragon reads). Tetragon never
-//! refuses a policy for this: it is a warning.
+//! refuses a policy for this, and reads whatever is there. So a number of another width is a warning, and an object
+//! of another kind an error: nothing that is compared with it means anything.
 
+use super::c_type::CType;
 use super::{KernelTypes, Shape};
 use crate::bpf::btf::TypeId;
 use crate::vocab::arg_type::ArgType;
@@ -73,13 +75,42 @@ fn reads(ty: ArgType) -> Reads {
     }
 }
 
-/// Whether an argument type can be read from a parameter, or a returned value, of the C type `id`.
-pub fn fits(types: &KernelTypes, ty: ArgType, id: TypeId) -> bool {
-    let target = match types.shape(id) {
-        Shape::Pointer(target) => Some(types.shape(target)),
-        _ => None,
-    };
-    match (reads(ty), types.shape(id), target) {
+/// How an argument type goes with a C type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    Fits,
+    /// A number of another width or sign, or memory of which C does not say what it holds.
+    Doubtful,
+    /// Another object than is there.
+    Other,
+}
+
+/// Whether an argument type can be read from a parameter, or a returned value.
+pub fn fit(ty: ArgType, of: &CType<'_>) -> Fit {
+    if fits(ty, of) {
+        return Fit::Fits;
+    }
+    let is_number = matches!(of.shape, Shape::Int { .. });
+    let is_pointer = matches!(of.shape, Shape::Pointer(_));
+    match (reads(ty), of.target) {
+        (Reads::Anything | Reads::Record, _) => Fit::Doubtful,
+        (Reads::Int(..) | Reads::Address, _) if !is_pointer => Fit::Doubtful,
+        (Reads::Int(..) | Reads::Address, _) => Fit::Other,
+        (_, Some(Shape::Void)) => Fit::Doubtful,
+        // The bytes of any object can be meant.
+        (Reads::Bytes, _) if !is_number => Fit::Doubtful,
+        (Reads::Chars | Reads::Bytes | Reads::Structs(_) | Reads::Union(_), _) => {
+            if is_number || is_pointer {
+                Fit::Other
+            } else {
+                Fit::Doubtful
+            }
+        }
+    }
+}
+
+fn fits(ty: ArgType, of: &CType<'_>) -> bool {
+    match (reads(ty), of.shape, of.target) {
         (Reads::Anything, ..) => true,
         (Reads::Int(widths, sign), Shape::Int { bytes, signed }, _) => {
             widths.contains(&bytes) && sign.is_none_or(|wanted| wanted == signed)
@@ -106,7 +137,7 @@ pub fn fits_end(types: &KernelTypes, ty: ArgType, id: TypeId) -> bool {
             matches!(types.shape(element), Shape::Int { bytes: 1, .. })
         }
         (Shape::Record { .. } | Shape::Array { .. }, _) => false,
-        _ => fits(types, ty, id),
+        _ => fits(ty, &types.c_type(id)),
     }
 }
 
@@ -118,10 +149,9 @@ mod tests {
     /// Every argument type that fits the parameter, canonical ones only.
     fn fitting(function: &str, param: usize) -> Vec<&'static str> {
         let types = KernelTypes::parse(sample::btf()).unwrap();
-        let (params, _) = types.prototype(types.function(function).unwrap()).unwrap();
+        let params = types.signature(function).unwrap().params;
         let all = ArgType::ALL.iter().filter(|ty| ty.canonical() == **ty);
-        let fits =
-            |ty: &&ArgType| !matches!(reads(**ty), Reads::Anything) && fits(&types, **ty, params[param].ty);
+        let fits = |ty: &&ArgType| !matches!(reads(**ty), Reads::Anything) && fits(**ty, &params[param]);
         all.filter(fits).map(|ty| ty.name()).collect()
     }
 
@@ -134,6 +164,21 @@ mod tests {
         assert_eq!(fitting("do_sys_open", 3), ["uint16"], "umode_t");
         assert_eq!(fitting("vfs_write", 2), ["uint64", "size_t", "fd"]);
         assert_eq!(fitting("security_bprm_check", 0), ["uint64", "linux_binprm"]);
+    }
+
+    #[test]
+    fn numbers_of_another_width_are_doubtful_and_other_objects_are_wrong() {
+        let types = KernelTypes::parse(sample::btf()).unwrap();
+        let of =
+            |function: &str, param: usize, ty| fit(ty, &types.signature(function).unwrap().params[param]);
+        assert_eq!(of("security_bprm_check", 0, ArgType::LinuxBinprm), Fit::Fits);
+        for wrong in [ArgType::String, ArgType::File, ArgType::Int, ArgType::Sock] {
+            assert_eq!(of("security_bprm_check", 0, wrong), Fit::Other, "{wrong}");
+        }
+        assert_eq!(of("security_bprm_check", 0, ArgType::CharBuf), Fit::Doubtful);
+        assert_eq!(of("fd_install", 0, ArgType::Int64), Fit::Doubtful);
+        assert_eq!(of("fd_install", 0, ArgType::File), Fit::Other);
+        assert_eq!(of("do_sys_open", 1, ArgType::Path), Fit::Other);
     }
 
     #[test]

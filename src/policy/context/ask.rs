@@ -1,8 +1,12 @@
 //! Asks every kernel, and reports what some of them deny or none of them tells.
+//!
+//! Built-in kernels that nobody chose stand for nodes that nobody knows: what all of them lack is wrong, and of what
+//! only some lack the user is told.
 
 use super::Cx;
 use super::facts::{Answer, FactKind, LEFT_OPEN, On};
-use crate::diag::{Diagnostic, lints};
+use crate::diag::{Diagnostic, kernels as codes, lints};
+use crate::platform::builtin::Role;
 use crate::platform::kernel::{Kernel, listed};
 use crate::source::Span;
 
@@ -20,7 +24,9 @@ impl Cx<'_> {
         if (kernels.is_empty() || !untold.is_empty()) && self.facts.is_first(kind, name) {
             let is_left_open = !untold.is_empty() && untold.iter().all(|kernel| kernel.node.is_some());
             let told_by = if is_left_open { LEFT_OPEN } else { kind.told_by() };
-            self.diags.push(lints::unchecked(&listed(&untold), &kind.question(name), told_by, span));
+            // Of a kernel that nobody named, only that nothing tells.
+            let named: Vec<&Kernel> = untold.into_iter().filter(|k| k.built_in.is_none()).collect();
+            self.diags.push(lints::unchecked(&listed(&named), &kind.question(name), told_by, span));
         }
     }
 
@@ -66,8 +72,15 @@ impl Cx<'_> {
                 },
             }
         }
+        let failing: usize = failures.iter().map(|(_, on)| on.kernels.len()).sum();
+        let certain = match kernels.first().map(Kernel::role) {
+            Some(Role::Assumed) => failing == kernels.len(),
+            Some(Role::StandIn) => false,
+            Some(Role::Chosen) | None => true,
+        };
         for (failure, on) in &failures {
-            self.report(say(failure, on));
+            let said = say(failure, on);
+            self.report(if certain { said } else { codes::on_some_kernels(said) });
         }
         untold
     }

@@ -6,12 +6,15 @@
 
 pub mod tracepoint;
 
+use std::borrow::Cow;
+
 use super::facts::{Answer, FactKind};
 use super::{Cx, field_path};
 use crate::diag::{kernels as codes, suggest};
 use crate::platform::KernelVersion;
 use crate::platform::kernel::{Found, Kernel};
-use crate::platform::types::{KernelTypes, fit, path};
+use crate::platform::types::fit::{self, Fit};
+use crate::platform::types::path;
 use crate::source::Span;
 use crate::syntax::ast::objects::{Arg, Spec};
 use crate::syntax::ast::read::{List, Text};
@@ -38,12 +41,13 @@ fn found(found: Option<Found<'_>>) -> Answer<Lack> {
         None => Answer::Untold,
         Some(Found::Typed) => Answer::Holds,
         Some(Found::Absent) => Answer::Fails(Lack::Function),
-        Some(Found::Untyped { body }) => Answer::Fails(Lack::Types { body: body.map(str::to_string) }),
+        Some(Found::Untyped { body }) => Answer::Fails(Lack::Types { body: body.map(Into::into) }),
     }
 }
 
 /// Tetragon: the name is looked up in the types of the kernel, or of the module that it belongs to.
 pub fn check_function(name: &str, may_be_missing: bool, span: Span, cx: &mut Cx<'_>) {
+    let may_guess = cx.facts.guesses();
     let question = |kernel: &Kernel| found(kernel.find_function(name));
     cx.ask((FactKind::Function, name, span), question, |lack, on| {
         if let Lack::Types { body } = lack {
@@ -52,18 +56,24 @@ pub fn check_function(name: &str, may_be_missing: bool, span: Span, cx: &mut Cx<
         if may_be_missing {
             return codes::skipped_function("function", name, on, span);
         }
-        let known = |kernel: &&Kernel| {
-            suggest::nearest(name, kernel.types.iter().flat_map(KernelTypes::function_names))
-                .map(str::to_string)
-        };
-        let nearest = on.kernels.iter().find_map(known);
+        let known = |kernel: &&Kernel| nearest(name, &kernel.functions_with(first_letter(name)));
+        let nearest = on.kernels.iter().filter(|_| may_guess()).find_map(known);
         codes::no_function("function", name, on, nearest.as_deref(), span)
             .note("it may have been inlined there; a module's functions count while it is loaded")
     });
 }
 
+fn nearest(name: &str, known: &[Cow<'_, str>]) -> Option<String> {
+    suggest::nearest_symbol(name, known.iter().map(|known| &**known)).map(str::to_string)
+}
+
+fn first_letter(name: &str) -> &str {
+    name.chars().next().map_or("", |first| &name[..first.len_utf8()])
+}
+
 /// `name` as it is written, `sys_openat` or `__x64_sys_openat`; a prefix that is left out is that of the kernel.
 pub fn check_syscall(name: &str, may_be_missing: bool, span: Span, cx: &mut Cx<'_>) {
+    let may_guess = cx.facts.guesses();
     let question = |kernel: &Kernel| {
         let Some(symbol) = symbol(name, kernel) else { return Answer::Untold };
         found(kernel.find_function(&symbol))
@@ -76,12 +86,11 @@ pub fn check_syscall(name: &str, may_be_missing: bool, span: Span, cx: &mut Cx<'
             return codes::skipped_function("syscall", name, on, span);
         }
         let known = |kernel: &&Kernel| {
-            let known = kernel.syscalls();
-            let nearest = suggest::nearest(&symbol(name, kernel)?, known.iter().copied())?;
-            let bare = if name.starts_with("__") { nearest } else { &nearest[nearest.find("sys_")?..] };
+            let nearest = nearest(&symbol(name, kernel)?, &kernel.syscalls())?;
+            let bare = if name.starts_with("__") { &nearest } else { &nearest[nearest.find("sys_")?..] };
             Some(bare.to_string())
         };
-        let nearest = on.kernels.iter().find_map(known);
+        let nearest = on.kernels.iter().filter(|_| may_guess()).find_map(known);
         codes::no_function("syscall", name, on, nearest.as_deref(), span)
     });
 }
@@ -110,17 +119,19 @@ pub fn check_listed_syscall(value: Text<'_>, cx: &mut Cx<'_>) {
 
 pub fn check_lsm_hook(hook: &str, span: Span, cx: &mut Cx<'_>) {
     const PREFIX: &str = "bpf_lsm_";
+    let may_guess = cx.facts.guesses();
     let question = |kernel: &Kernel| {
-        let types = kernel.types.as_ref();
-        Answer::of(types.map(|types| types.function(&format!("{PREFIX}{hook}")).is_some()), || ())
+        let tells = kernel.tells_signatures();
+        // A module cannot have hooks.
+        Answer::of(tells.then(|| kernel.has_function(&format!("{PREFIX}{hook}")) == Some(true)), || ())
     };
     cx.ask((FactKind::LsmHook, hook, span), question, |(), on| {
         let known = |kernel: &&Kernel| {
-            let types = kernel.types.as_ref()?;
-            let known = types.functions_with(PREFIX).map(|name| &name[PREFIX.len()..]);
-            suggest::nearest(hook, known).map(str::to_string)
+            let known = kernel.functions_with(PREFIX);
+            let bare = known.iter().map(|name| &name[PREFIX.len()..]);
+            suggest::nearest_symbol(hook, bare).map(str::to_string)
         };
-        let nearest = on.kernels.iter().find_map(known);
+        let nearest = on.kernels.iter().filter(|_| may_guess()).find_map(known);
         codes::no_lsm_hook(hook, on, nearest.as_deref(), span)
     });
     let question = |kernel: &Kernel| {
@@ -154,22 +165,25 @@ pub fn check_parameters(prototype: Prototype<'_>, args: Option<&List<Arg<'_>>>, 
             continue;
         }
         let question = |kernel: &Kernel| {
-            let Some(types) = &kernel.types else { return Answer::Untold };
+            if !kernel.tells_signatures() {
+                return Answer::Untold;
+            }
             // That it is not there is said elsewhere.
-            let found = types.function(prototype.function).and_then(|function| types.prototype(function));
-            let Some((params, _)) = found else { return Answer::Holds };
-            let params = params.get(prototype.ahead..).unwrap_or_default();
+            let Some(signature) = kernel.signature(prototype.function) else { return Answer::Holds };
+            let params = signature.params.get(prototype.ahead..).unwrap_or_default();
             match params.get(index.value as usize) {
                 None => Answer::Fails(Err(params.len())),
-                Some(param) if fit::fits(types, ty.value, param.ty) => Answer::Holds,
-                Some(param) => Answer::Fails(Ok(types.spelling(param.ty))),
+                Some(param) => match fit::fit(ty.value, param) {
+                    Fit::Fits => Answer::Holds,
+                    fit => Answer::Fails(Ok((fit, param.spelling.to_string()))),
+                },
             }
         };
         cx.ask_too(question, |failure, on| match failure {
             Err(params) => codes::no_parameter(prototype.name, *params, on, index.span),
-            Ok(is) => {
+            Ok((fit, is)) => {
                 let whose = format!("argument {} of `{}`", index.value, prototype.name);
-                codes::type_mismatch(ty.value, &whose, is, on, ty.span)
+                codes::type_mismatch(ty.value, (*fit == Fit::Other, &whose), is, on, ty.span)
             }
         });
     }
@@ -179,17 +193,20 @@ pub fn check_parameters(prototype: Prototype<'_>, args: Option<&List<Arg<'_>>>, 
 pub fn check_returned(function: &str, arg: Option<&Arg<'_>>, cx: &mut Cx<'_>) {
     let Some(ty) = arg.and_then(|arg| arg.ty) else { return };
     let question = |kernel: &Kernel| {
-        let Some(types) = &kernel.types else { return Answer::Untold };
-        let found = types.function(function).and_then(|function| types.prototype(function));
-        match found {
-            Some((_, returned)) if !fit::fits(types, ty.value, returned) => {
-                Answer::Fails(types.spelling(returned))
-            }
-            _ => Answer::Holds,
+        if !kernel.tells_signatures() {
+            return Answer::Untold;
+        }
+        let Some(returned) = kernel.signature(function).map(|found| found.returned) else {
+            return Answer::Holds;
+        };
+        match fit::fit(ty.value, &returned) {
+            Fit::Fits => Answer::Holds,
+            fit => Answer::Fails((fit, returned.spelling.to_string())),
         }
     };
-    cx.ask_too(question, |is, on| {
-        codes::type_mismatch(ty.value, &format!("what `{function}` returns"), is, on, ty.span)
+    cx.ask_too(question, |(fit, is), on| {
+        let whose = format!("what `{function}` returns");
+        codes::type_mismatch(ty.value, (*fit == Fit::Other, &whose), is, on, ty.span)
     });
 }
 
@@ -234,7 +251,7 @@ pub fn check_paths(prototype: Option<Prototype<'_>>, args: Option<&List<Arg<'_>>
             }
             NoValue::Unfit(is) => {
                 let (ty, span) = arg.ty.map_or((ArgType::Auto, written.span), |ty| (ty.value, ty.span));
-                codes::type_mismatch(ty, &format!("`{}`", written.value), is, on, span)
+                codes::type_mismatch(ty, (false, &format!("`{}`", written.value)), is, on, span)
             }
         });
     }
@@ -418,7 +435,8 @@ pub fn check_enforced(call: &str, by_return: bool, span: Span, cx: &mut Cx<'_>) 
 /// Tetragon: every syscall of the kernel's own ABI that is in its types.
 pub fn check_generated_syscalls(list: &str, span: Span, cx: &mut Cx<'_>) {
     let question = |kernel: &Kernel| {
-        let told = kernel.types.is_some() || kernel.node.as_ref().is_some_and(|node| node.syscalls.is_some());
+        let told =
+            kernel.tells_signatures() || kernel.node.as_ref().is_some_and(|node| node.syscalls.is_some());
         Answer::of(told.then(|| !kernel.syscalls().is_empty()), || ())
     };
     cx.ask((FactKind::GeneratedList, list, span), question, |(), on| {

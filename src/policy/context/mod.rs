@@ -32,6 +32,11 @@ impl<'a> Cx<'a> {
         Cx { diags, strings, facts, refused: false, blocked: false, variables: Variables::None }
     }
 
+    /// Of a template, of which a binding says for whom it is.
+    pub fn is_template(&self) -> bool {
+        !matches!(self.variables, Variables::None)
+    }
+
     pub fn report(&mut self, diagnostic: Diagnostic) {
         match diagnostic.severity {
             Severity::Error => self.refused = true,

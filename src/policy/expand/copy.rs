@@ -260,6 +260,10 @@ impl Copier<'_, '_> {
         other(namespace_changes.is_some(), FilterKind::NamespaceChanges);
         other(capabilities.is_some(), FilterKind::Capabilities);
         other(capability_changes.is_some(), FilterKind::CapabilityChanges);
+        let is_newer = written.match_cel.is_some()
+            || written.match_cmd_args.is_some()
+            || written.match_user_callers.is_some();
+        other(is_newer, FilterKind::Args);
         let workloads = workloads.map(|filter| {
             let (pod, container) = (filter.pod_selector.as_ref(), filter.container_selector.as_ref());
             Arc::unwrap_or_clone(select(pod, container, filter.host_selector.as_ref(), None))

@@ -1,8 +1,9 @@
 //! `spec.lists`: named lists of functions, and what `list:NAME` stands for.
 //!
-//! The first list of a name wins. A list is checked whether or not anything refers to it.
+//! The first list of a name wins. As in Tetragon, members are looked at where something refers to the list.
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/{lists_linux,syscall_list}.go` (semantics 1.8).
 
+use std::cell::Cell;
 use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
@@ -24,20 +25,26 @@ const ABIS: [&str; 4] = ["x64", "i386", "arm64", "arm32"];
 
 /// The lists of a policy.
 pub struct Lists<'a, 'n> {
-    by_name: FxHashMap<&'n str, &'a NamedList<'n>>,
+    /// Each with whether something looked for it.
+    by_name: FxHashMap<&'n str, (&'a NamedList<'n>, Cell<bool>)>,
+    /// In the order written, but those of a name that an earlier one has.
+    all: Vec<&'a NamedList<'n>>,
     /// Some list may be missing.
     incomplete: bool,
+    /// A name was looked for that no list has: one that nothing uses may be meant.
+    missed: Cell<bool>,
 }
 
 impl<'a, 'n> Lists<'a, 'n> {
     pub fn resolve(spec: &'a Spec<'n>, cx: &mut Cx<'_>) -> Lists<'a, 'n> {
         let all: &[NamedList<'n>] = spec.lists.as_ref().map_or(&[], |lists| &lists.items);
         let mut by_name = FxHashMap::default();
+        let mut first = vec![];
         let mut incomplete = spec.incomplete || spec.lists.as_ref().is_some_and(|lists| lists.poisoned);
         for list in all {
-            check(list, cx);
             let Some(name) = list.name else {
                 incomplete = true;
+                check(list, cx);
                 continue;
             };
             match by_name.entry(name.value) {
@@ -48,15 +55,41 @@ impl<'a, 'n> Lists<'a, 'n> {
                         name.span,
                     ));
                 }
-                Entry::Vacant(entry) => _ = entry.insert(list),
+                Entry::Vacant(entry) => {
+                    entry.insert((list, Cell::new(false)));
+                    first.push(list);
+                }
             }
         }
-        Lists { by_name, incomplete }
+        Lists { by_name, all: first, incomplete, missed: Cell::new(false) }
+    }
+
+    /// After all that may refer to a list: checks those that something refers to, and names the others. Tetragon looks
+    /// at the others only where it fills them itself.
+    pub fn finish(&self, is_whole: bool, cx: &mut Cx<'_>) {
+        let is_whole = is_whole && !self.incomplete && !self.missed.get() && !cx.is_template();
+        for list in &self.all {
+            let name = list.name.map_or("", |name| name.value);
+            let is_used = !is_whole || self.by_name.get(name).is_some_and(|(_, used)| used.get());
+            let is_filled = list.ty.is_some_and(|ty| ty.value.is_generated());
+            let found = cx.diags.len();
+            if is_used || is_filled || list.validated.is_some() {
+                check(list, cx);
+            }
+            if !is_used && cx.diags.len() == found {
+                cx.report(lints::unused_list(name, name_span(list)));
+            }
+        }
     }
 
     /// The list of this name, if there is one.
     pub fn find(&self, name: &str) -> Option<&'a NamedList<'n>> {
-        self.by_name.get(name).copied()
+        let Some((list, used)) = self.by_name.get(name) else {
+            self.missed.set(true);
+            return None;
+        };
+        used.set(true);
+        Some(list)
     }
 
     /// The list that `reference`, which begins with [`REFERENCE`], names.

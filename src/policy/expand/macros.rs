@@ -99,6 +99,18 @@ impl<'a, 'n> Parts<'a, 'n> {
                 continue;
             }
             parts.take_over(Parts::of(found), name.span, cx);
+            // Tetragon loses these of a macro in silence, so that the selector matches more (semantics, newer 14).
+            let newer = [
+                ("matchCEL", found.match_cel.as_ref().map(|filter| filter.span())),
+                ("matchCmdArgs", found.match_cmd_args.as_ref().map(|list| list.span)),
+                ("matchUserCallers", found.match_user_callers.as_ref().map(|list| list.span)),
+            ];
+            for (field, span) in newer {
+                if let Some(span) = span {
+                    let message = format!("`{field}` cannot be handed on by macro `{}`", shown(name.value));
+                    cx.report(bad_macro(message, "write it in the selector itself", span));
+                }
+            }
             if let Some(workloads) = &found.match_workloads {
                 // Tetragon: not merged (semantics 4.12).
                 let why = "macros do not hand it on";
@@ -144,7 +156,11 @@ impl<'a, 'n> Parts<'a, 'n> {
 
     /// Whether nothing but `matchArgs` and `matchWorkloads` narrows what it matches.
     pub fn has_only_arg_filters(&self) -> bool {
+        let newer = &self.written;
         self.pids.is_none()
+            && (newer.match_cel.is_none()
+                && newer.match_cmd_args.is_none()
+                && newer.match_user_callers.is_none())
             && self.data.is_none()
             && self.binaries.is_none()
             && self.parent_binaries.is_none()

@@ -12,6 +12,7 @@ pub mod variables;
 use self::lists::{Lists, Members};
 use self::macros::{Macros, Parts};
 use super::context::Cx;
+use crate::diag::lints;
 use crate::syntax::ast::objects::{Kprobe, LsmHook, Selector, Spec, Tracepoint, Uprobe, Usdt};
 use crate::syntax::ast::read::{List, Text};
 
@@ -105,5 +106,13 @@ fn calls<'a, 'n>(kprobe: &Kprobe<'n>, lists: &Lists<'a, 'n>, cx: &mut Cx<'_>) ->
     if !call.value.starts_with(lists::REFERENCE) {
         return Calls::Named(call);
     }
-    lists.get(call, cx).map_or(Calls::Unknown, |list| Calls::Listed(lists::members(list)))
+    let Some(list) = lists.get(call, cx) else { return Calls::Unknown };
+    if let Members::Symbols([]) | Members::Syscalls([]) = lists::members(list)
+        && !list.incomplete
+        && list.values.as_ref().is_none_or(|values| !values.poisoned)
+    {
+        let name = list.name.map_or("", |name| name.value);
+        cx.report(lints::empty_list(name, call.span, lists::name_span(list)));
+    }
+    Calls::Listed(lists::members(list))
 }

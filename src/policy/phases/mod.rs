@@ -25,6 +25,7 @@ use super::context::Cx;
 use super::context::facts::Facts;
 use super::expand::{self, copy};
 use super::overlap::overrides::{self, Side};
+use super::resolve::check::release;
 use super::resolve::hook::Resolved;
 use super::resolve::{hooks, identity, options, pieces, workload};
 use super::written::{self, Workloads};
@@ -32,8 +33,10 @@ use super::{Hook, Identity, Mode, Policy, PolicySet, Scope, ScopeId};
 use crate::diag::{Diagnostics, overlap as report, schema};
 use crate::platform::kernel::Kernel;
 use crate::source::Span;
+use crate::syntax::ast::rules::key_span;
 use crate::syntax::ast::{self, Document};
 use crate::syntax::documents::{Document as Tree, DocumentKind};
+use crate::vocab::release::Release;
 
 /// What the user says about the run as a whole.
 #[derive(Clone, Debug)]
@@ -42,13 +45,16 @@ pub struct ResolveOptions {
     pub namespace: String,
     /// Every policy only reports what it would do.
     pub monitor: bool,
+    /// Of Tetragon, for which policies are checked.
+    pub release: Release,
     /// The kernels that policies are checked against.
     pub kernels: Arc<[Kernel]>,
 }
 
 impl Default for ResolveOptions {
     fn default() -> ResolveOptions {
-        ResolveOptions { namespace: "default".into(), monitor: false, kernels: Arc::default() }
+        let release = Release::default();
+        ResolveOptions { namespace: "default".into(), monitor: false, release, kernels: Arc::default() }
     }
 }
 
@@ -93,6 +99,7 @@ impl<'s> Resolver<'s> {
 
     /// Takes a document of any kind.
     pub fn take(&mut self, tree: Tree<'s>, diags: &mut Diagnostics) {
+        release::check(&tree.root, self.options.release, diags);
         match tree.kind {
             DocumentKind::TracingPolicy | DocumentKind::TracingPolicyNamespaced => {
                 if let Some(document) = ast::read(&tree.root, diags) {
@@ -113,6 +120,9 @@ impl<'s> Resolver<'s> {
     pub fn add(&mut self, document: &Document<'_>, diags: &mut Diagnostics) {
         let mut cx = Cx::new(diags, &mut self.set.strings, &mut self.facts);
         cx.refused = document.policy.poisoned;
+        if let Some(status) = document.policy.status {
+            cx.report(schema::status(key_span(document.policy.node, "status").unwrap_or(status.span)));
+        }
         let metadata = document.policy.metadata.as_ref();
         let identity = metadata.and_then(|metadata| {
             identity::resolve(document.kind, metadata, &self.options.namespace, &mut cx)

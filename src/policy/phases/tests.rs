@@ -192,8 +192,8 @@ fn what_the_schema_refuses_is_named_with_its_place() {
         ("type: \"linux", "Type: \"linux", "TF0108 error 13:7 Type"),
         ("argError: -1", "argError: -1\n        argError: -1", "TF0102 error 25:9 argError"),
         ("  name: \"shop\"", "  name: \"Shop\"", "TF0111 error 4:9 \"Shop\""),
-        ("  name: \"shop\"", "  name: shop\n  namespace: x", "TF0112 error 5:14 x"),
-        ("spec:", "status: {}\nspec:", "TF0101 error 5:1 status"),
+        ("  name: \"shop\"", "  name: shop\n  namespace: x", "TF0112 warning 5:14 x"),
+        ("spec:", "status: {}\nspec:", "TF0706 warning 5:1 status"),
         (
             "  podSelector:",
             "  hostSelector: {matchLabels: {}}\n  podSelector:",
@@ -465,6 +465,7 @@ fn nothing_panics_on_odd_shapes() {
 
 /// What Tetragon refuses, and what it loads and does not do (semantics 10).
 mod meaningless;
+mod meant;
 mod reach;
 mod rejections;
 mod weak;

@@ -14,6 +14,8 @@ pub struct PolicyCx<'a, 'n> {
     pub lists: &'a Lists<'a, 'n>,
     /// Something waits for `NotifyEnforcer`, or may do so.
     pub has_enforcers: bool,
+    /// It selects no workload, itself or by its kind.
+    pub is_for_every_process: bool,
 }
 
 /// What a hook's parts have to know of it.

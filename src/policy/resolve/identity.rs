@@ -71,7 +71,7 @@ fn namespace(
         (PolicyKind::TracingPolicy | PolicyKind::TracingPolicyBinding, None) => Some(None),
         (PolicyKind::TracingPolicy, Some(namespace)) => {
             cx.report(codes::namespace_on_cluster_kind(namespace.text, namespace.span));
-            None
+            Some(None)
         }
         (PolicyKind::TracingPolicyNamespaced, None) => {
             cx.unchecked(FactKind::Namespace, filled_in, metadata.span());

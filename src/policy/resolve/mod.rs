@@ -5,10 +5,11 @@
 mod actions;
 mod arg_filters;
 mod args;
-mod check;
+pub mod check;
 pub mod hook;
 pub mod hooks;
 pub mod identity;
+mod newer;
 pub mod options;
 pub mod pieces;
 mod process;

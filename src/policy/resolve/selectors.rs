@@ -1,10 +1,12 @@
 //! `selectors` to the ordered list in which the first that matches decides.
 
+use super::check::meant::{self, Split};
+use super::check::paths;
 use super::check::reach::{Compared, Earlier, Seen};
 use super::check::tetragon::{self, Encoded};
 use super::check::weak;
 use super::hook::HookCx;
-use super::{actions, arg_filters, process, workload};
+use super::{actions, arg_filters, newer, process, workload};
 use crate::diag::{arguments, lints, schema as codes};
 use crate::policy::context::Cx;
 use crate::policy::context::reported::{self, Reported};
@@ -30,9 +32,13 @@ pub fn resolve(hook: &HookCx<'_, '_>, written: &[Parts<'_, '_>], cx: &mut Cx<'_>
     let mut workloads = vec![];
     let mut counts = arg_filters::Counts::default();
     let mut earlier = Earlier::default();
+    let mut split = Split::default();
     let mut encoded = Encoded::new(written.len());
     for parts in written {
         encoded.add(hook, parts, cx);
+        if !split.take(parts, cx) {
+            meant::check_everywhere(hook, parts, cx);
+        }
         let workload = parts.workloads.and_then(|filter| workload::of_filter(filter, cx));
         if workload.is_some() || !workloads.is_empty() {
             workloads.resize(all.len(), None);
@@ -72,6 +78,7 @@ fn selector<'v, 'c: 'v>(
         cx.report(codes::left_out("`label` of a selector", "names it in Tetragon's metrics", label.span));
     }
     check_return_filters(hook, parts, cx);
+    newer::check(hook, parts.written, cx);
     arg_filters::check_counts(parts, counts, cx);
     let mut compared = vec![];
     let of_kind = |&kind| conditions(kind, hook, parts, &mut compared, cx);
@@ -79,6 +86,8 @@ fn selector<'v, 'c: 'v>(
     let actions = actions::resolve(hook, parts.actions, cx);
     actions::check_return_actions(hook, parts, cx);
     weak::check(hook, parts, cx);
+    paths::check(hook, parts, cx);
+    meant::check(hook, parts, cx);
     (found.map(|found| found.concat()), actions, compared)
 }
 

@@ -29,6 +29,8 @@ object! {
         metadata: Metadata<'n> = "metadata" .required();
         /// What is hooked and what then happens.
         spec: Spec<'n> = "spec" .required();
+        /// Of a controller; the API server prunes it.
+        status: &'n Node<'n> = "status";
     }
 }
 
@@ -362,6 +364,48 @@ object! {
         match_workloads: WorkloadFilter<'n> = "matchWorkloads";
         /// Selectors of `selectorsMacros` to take over.
         macros: List<Text<'n>> = "macros";
+        /// An expression over arguments and data.
+        match_cel: CelFilter<'n> = "matchCEL";
+        /// Words of the process's command line.
+        match_cmd_args: List<CmdArgFilter<'n>> = "matchCmdArgs";
+        /// Functions of the user program that called the probed one.
+        match_user_callers: List<UserCallerFilter<'n>> = "matchUserCallers";
+    }
+}
+
+object! {
+    /// An expression over arguments and data.
+    CelFilter = "CELSelector" {
+        /// In CEL, with `arg0` and `data0` for values by position.
+        expr: Text<'n> = "expr" .required();
+    }
+}
+
+object! {
+    /// A word of the process's command line.
+    CmdArgFilter = "CmdArgSelector" {
+        /// Position behind the program's name, from 0.
+        index: Spanned<u32> = "index" .required();
+        /// How it is compared.
+        operator: Spanned<Operator> = "operator" .required();
+        /// What it is compared with.
+        values: List<Text<'n>> = "values" .required();
+    }
+}
+
+object! {
+    /// A function on the user stack.
+    UserCallerFilter = "UserCallerSelector" {
+        /// `any`, or how far up, from `1`.
+        depth: Text<'n> = "depth" .required();
+        /// The file that holds the function.
+        path: Text<'n> = "path";
+        /// The function by name.
+        symbol: Text<'n> = "symbol";
+        /// The function by its first offset in the file.
+        start_range: Spanned<u64> = "startRange";
+        /// And its last one.
+        end_range: Spanned<u64> = "endRange";
     }
 }
 

@@ -293,6 +293,7 @@ impl<'s> Builder<'s> {
         }
         self.step(0, range, diags)?;
         let node = self.anchors.get(&id).map_or_else(|| null(span), |anchored| anchored.node.clone());
+        diags.note_alias(node.span, span);
         self.place(node, range, diags)
     }
 

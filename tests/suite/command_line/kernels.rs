@@ -55,6 +55,54 @@ fn a_kernel_of_another_machine_is_checked_against_and_not_compiled_for() {
     assert!(!path.join("out").exists() && !ran.stderr.contains("TF0509"), "{ran:#?}");
 }
 
+#[test]
+fn without_files_the_built_in_kernels_are_asked() {
+    let folder = folder();
+    let path = folder.path();
+    let write = |hook: &str, ty: &str| {
+        let text = POLICY.replace("hook: bprm_check_security", &format!("hook: {hook}"));
+        fs::write(path.join("policy.yaml"), text.replace("type: linux_binprm", &format!("type: {ty}")))
+            .unwrap();
+    };
+    write("bprm_check_security", "linux_binprm");
+    let ran = tetrafold(path, &["check", "policy.yaml"]);
+    ran.expect(0, &["1 policy is valid"]);
+    assert!(!ran.stdout.contains("the LSM hook"), "{ran:#?}");
+    write("bprm_check_securty", "linux_binprm");
+    tetrafold(path, &["check", "policy.yaml"])
+        .expect(1, &["TF0503", "on 6.1 and 6.12", "did you mean `bprm_check_security`?"]);
+    tetrafold(path, &["check", "policy.yaml", "--kernel", "6.12"]).expect(1, &["TF0503", "on 6.12: there"]);
+    // A kernel that is not built in may have it.
+    tetrafold(path, &["check", "policy.yaml", "--kernel", "6.6"]).expect(0, &["TF0514", "--btf FILE"]);
+    fs::write(path.join(".tetrafold.yaml"), "kernel: 6.1\n").unwrap();
+    tetrafold(path, &["check", "policy.yaml"]).expect(1, &["TF0503", "on 6.1: there"]);
+    fs::remove_file(path.join(".tetrafold.yaml")).unwrap();
+    // What a file tells counts, and nothing else.
+    let whole = described("whole");
+    tetrafold(path, &["check", "policy.yaml", "--target", &whole]).expect(1, &["on 6.12.0-test: there"]);
+
+    write("bprm_check_security", "string");
+    tetrafold(path, &["compile", "policy.yaml", "-o", "out"])
+        .expect(1, &["TF0506", "`struct linux_binprm *`, which type `string` does not fit"]);
+    assert!(!path.join("out").exists());
+}
+
+#[test]
+fn what_one_built_in_kernel_has_is_no_error_until_the_other_is_chosen() {
+    let folder = folder();
+    let path = folder.path();
+    let hook = "kprobes: [{call: security_bpf_map_create, syscall: false}]";
+    let text = format!(
+        "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: a}}\nspec: {{{hook}}}\n"
+    );
+    fs::write(path.join("policy.yaml"), text).unwrap();
+    tetrafold(path, &["check", "policy.yaml"]).expect(0, &["TF0514", "on 6.1: there is no function"]);
+    tetrafold(path, &["check", "policy.yaml", "--kernel", "6.1"]).expect(1, &["TF0502"]);
+    let ran = tetrafold(path, &["check", "policy.yaml", "--kernel", "6.12"]);
+    ran.expect(0, &["1 policy is valid"]);
+    assert!(!ran.stdout.contains("TF0514"), "{ran:#?}");
+}
+
 /// On whatever machine this runs: what it tells of itself can be read again.
 #[test]
 fn what_target_record_writes_can_be_given_to_check() {

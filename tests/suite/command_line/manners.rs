@@ -144,3 +144,22 @@ fn text_is_ascii_where_the_locale_is() {
         assert!(run(&["check", "set"], utf8).stdout.contains("\u{256d}\u{2500}[set/bad.yaml:"), "{utf8:?}");
     }
 }
+
+#[test]
+fn what_an_alias_stands_for_is_shown_where_it_is_used() {
+    let folder = folder();
+    let text = policy("a")
+        .replace("{matchLabels: {app: shop}}", "{matchLabels: {app: &op NotEquals}}")
+        .replace("operator: NotEqual", "operator: *op");
+    fs::write(folder.path().join("p.yaml"), text).unwrap();
+    let ran = tetrafold(folder.path(), &["check", "p.yaml", "--diagnostics", "json"]);
+    ran.expect(1, &["unknown operator", "stands here too, through this alias"]);
+}
+
+#[test]
+fn files_that_were_put_together_keep_their_marks() {
+    let folder = folder();
+    let text = format!("{}---\n\u{feff}{}", policy("a"), policy("b"));
+    fs::write(folder.path().join("p.yaml"), text).unwrap();
+    tetrafold(folder.path(), &["check", "p.yaml"]).expect(0, &["2 policies are valid"]);
+}

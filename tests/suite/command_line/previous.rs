@@ -19,6 +19,10 @@ fn build(folder: &Path, names: &[&str], out: &str, previous: Option<&str>) -> (B
     tetrafold(folder, &["report", out]).expect(0, &[]);
     let manifest = fs::read(folder.join(out).join("manifest.json")).unwrap();
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    for policy in manifest["policies"].as_array().unwrap() {
+        // Each has one selector, so that its action record is new when it is.
+        assert_eq!(policy["hooks"][0]["selectors"][0]["record"], policy["number"], "{}", policy["name"]);
+    }
     let policies = manifest["policies"].as_array().unwrap().iter();
     let numbers = policies.map(|p| (p["name"].as_str().unwrap().to_string(), p["number"].as_u64().unwrap()));
     (numbers.collect(), manifest)

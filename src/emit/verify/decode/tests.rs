@@ -177,7 +177,7 @@ fn exponentially_many_strings_cost_no_more_than_their_nodes() {
 
 #[test]
 fn decision_words_become_steps() {
-    let act = Act { flags: abi::ACT_OVERRIDE, selector: 3, value: -13, policy: 9 };
+    let act = Act { flags: abi::ACT_OVERRIDE, value: -13, record: 9 };
     let test = Word::Test { dimension: 2, skip: 3, row: 24 }.encode();
     let words = [test, Word::Act(act).encode(), 7, Word::Skip(0).encode(), Word::End.encode(), 0xff];
     let steps = [

@@ -3,6 +3,7 @@
 use super::super::Cx;
 use super::super::facts::{Answer, FactKind};
 use crate::diag::{kernels as codes, suggest};
+use crate::platform::builtin::BuiltIn;
 use crate::platform::description::{Field, Tracepoint};
 use crate::platform::kernel::Kernel;
 use crate::syntax::ast::objects::Arg;
@@ -12,24 +13,45 @@ use crate::vocab::arg_type::ArgType;
 /// That the event is there, and each field that is read.
 pub fn check(subsystem: &str, event: Text<'_>, args: Option<&List<Arg<'_>>>, cx: &mut Cx<'_>) {
     let name = format!("{subsystem}/{}", event.value);
+    let may_guess = cx.facts.guesses();
     let question = |kernel: &Kernel| {
+        if let Some(built_in) = kernel.built_in {
+            return has_event(built_in, subsystem, event.value);
+        }
         let all = kernel.node.as_ref().and_then(|node| node.tracepoints.as_ref());
         Answer::of(all.map(|all| all.iter().any(|tracepoint| tracepoint.name == name)), || ())
     };
     let fact = (FactKind::Tracepoint, &*crate::diag::schema::shown(&name), event.span);
     cx.ask(fact, question, |(), on| {
         let known = |kernel: &&Kernel| {
-            let all = kernel.node.as_ref()?.tracepoints.iter().flatten();
-            let nearest = suggest::nearest(&name, all.map(|tracepoint| tracepoint.name.as_str()))?;
+            let all = kernel.node.iter().flat_map(|node| node.tracepoints.iter().flatten());
+            let mut all: Vec<String> = all.map(|tracepoint| tracepoint.name.clone()).collect();
+            all.extend(kernel.built_in.into_iter().flat_map(|built_in| built_in.events_with("")));
+            let all = all.iter().map(String::as_str).filter(|name| name.contains('/'));
+            let of_its_name = |other: &&str| other.rsplit('/').next() == Some(event.value);
+            let nearest = match all.clone().find(of_its_name) {
+                Some(of_its_name) => of_its_name,
+                None => suggest::nearest_symbol(&name, all)?,
+            };
             // What stands in the file, if the subsystem is right.
             let own = nearest.strip_prefix(subsystem).and_then(|rest| rest.strip_prefix('/'));
             Some(own.unwrap_or(nearest).to_string())
         };
-        let nearest = on.kernels.iter().find_map(known);
+        let nearest = on.kernels.iter().filter(|_| may_guess()).find_map(known);
         codes::no_tracepoint(&name, on, nearest.as_deref(), event.span)
     });
     for arg in args.iter().flat_map(|args| &args.items) {
         check_field(&name, arg, cx);
+    }
+}
+
+/// Events of `kprobes` and the like are made on the node, and modules bring some.
+fn has_event(built_in: BuiltIn, subsystem: &str, event: &str) -> Answer<()> {
+    const MADE_ON_NODES: [&str; 4] = ["kprobes", "uprobes", "synthetic", "eprobes"];
+    match built_in.has_event(&format!("{subsystem}/{event}")) {
+        true => Answer::Holds,
+        false if MADE_ON_NODES.contains(&subsystem) || built_in.is_of_a_module(event) => Answer::Untold,
+        false => Answer::Fails(()),
     }
 }
 
@@ -84,6 +106,12 @@ fn no_type(field: &Field, has_size: bool) -> Option<String> {
 pub fn check_raw(subsystem: &str, event: Text<'_>, cx: &mut Cx<'_>) {
     let name = format!("{subsystem}/{}", event.value);
     let question = |kernel: &Kernel| {
+        if let Some(built_in) = kernel.built_in {
+            return match built_in.has_event(event.value) {
+                false if built_in.is_of_a_module(event.value) => Answer::Untold,
+                has => Answer::of(Some(has), || ()),
+            };
+        }
         let of_types = kernel.types.as_ref().map(|t| t.has_typedef(&format!("btf_trace_{}", event.value)));
         let is_event = kernel.node.as_ref().is_some_and(|node| node.tracepoint(&name).is_some());
         Answer::of(if is_event { Some(true) } else { of_types }, || ())

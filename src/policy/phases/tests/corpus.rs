@@ -245,3 +245,31 @@ fn a_template_is_refused_for_its_placeholders_only() {
     wrong.retain(|(name, code, _)| !known.iter().any(|(file, known)| name.contains(file) && code == known));
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// What truly is in no built-in kernel, with the reason.
+const IN_NO_BUILT_IN_KERNEL: [&str; 3] = [
+    // `find_module_sections` is static, and inlined.
+    "accept/examples/tracingpolicy/host-changes/monitor-signed-kernel-modules.yaml",
+    // `tty_write` of 5.4.
+    "accept/examples/tracingpolicy/tty_54.yaml",
+    "accept/pkg/sensors/tracing/kprobe_test.go.d/055-testTraceKernelModule.yaml",
+];
+
+/// Where nobody chose a kernel, and each of the built-in ones is asked.
+#[test]
+fn what_tetragon_accepts_is_in_a_built_in_kernel() {
+    let Some(folder) = corpus() else { return };
+    let built_in = crate::platform::kernel::built_in(None);
+    let options = ResolveOptions { kernels: built_in.into(), ..ResolveOptions::default() };
+    let mut all = Vec::new();
+    files(&folder.join("accept"), &mut all);
+    let mut wrong = Vec::new();
+    for path in all {
+        let name = path.strip_prefix(&folder).unwrap().to_string_lossy().into_owned();
+        let (_, diags) = run(&std::fs::read_to_string(&path).unwrap(), &options);
+        if diags.has_errors() {
+            wrong.push(name);
+        }
+    }
+    assert_eq!(wrong, IN_NO_BUILT_IN_KERNEL);
+}

@@ -89,6 +89,10 @@ fn check_stack_traces(kind: HookKind, written: &WrittenAction<'_>, action: Actio
     for (flag, name) in flags {
         let Some(flag) = flag.filter(|flag| flag.value) else { continue };
         match kind {
+            HookKind::Lsm if action != Action::Post => {
+                let why = "Tetragon looks at it of a `Post` only";
+                cx.report(lints::ignored(&format!("`{name}`"), why, flag.span));
+            }
             HookKind::Lsm => cx.report(codes::stack_trace_unavailable(name, "at an LSM hook", flag.span)),
             HookKind::Kprobe | HookKind::Fentry if action != Action::Post => {
                 let what = format!("with `{action}`; only `Post` shows it");

@@ -54,6 +54,9 @@ fn check_function(call: Text<'_>, by_return: bool, cx: &mut Cx<'_>) {
         let message = format!("`{}` cannot be enforced by `override-return`", shown(call.value));
         cx.report(bad_enforcer(message, "needs `fmod-ret`", call.span));
     } else {
+        if call.value.starts_with("__arm64_") {
+            cx.not_compiled(&format!("`{}`, a syscall of another architecture,", call.value), call.span);
+        }
         kernels::check_enforced(call.value, by_return, call.span, cx);
     }
 }

@@ -6,7 +6,7 @@ use super::super::args::Args;
 use super::super::hook::{HookCx, PolicyCx, Resolved};
 use super::super::{args, selectors};
 use super::text::{is_symbol, message, tags};
-use crate::diag::{lints, schema as codes};
+use crate::diag::{lints, meant, schema as codes};
 use crate::policy::context::Cx;
 use crate::policy::context::kernels::{self, Prototype};
 use crate::policy::context::reported::Reported;
@@ -14,8 +14,9 @@ use crate::policy::expand::Calls;
 use crate::policy::expand::lists::{self, Members};
 use crate::policy::expand::macros::Parts;
 use crate::policy::{Hook, HookCall};
-use crate::syntax::ast::objects::{Kprobe, LsmHook};
+use crate::syntax::ast::objects::{Arg, Kprobe, LsmHook};
 use crate::syntax::ast::read::Text;
+use crate::vocab::arg_type::ArgType;
 use crate::vocab::hook::HookKind;
 
 /// The prefixes of syscall wrappers by architecture.
@@ -94,6 +95,12 @@ fn check_arguments(
     for function in functions {
         if syscall {
             kernels::check_syscall_arguments(function, args, cx);
+        } else if let Some(bare) = wrapped_syscall(function) {
+            // What is read there is not what is meant, whatever the kernel.
+            let read = args.iter().flat_map(|args| &args.items).find(|arg| reads_a_register(arg));
+            if let (Some(arg), Some(call)) = (read, kprobe.call) {
+                cx.report(meant::syscall_wrapper(function, bare, call.span, arg.span()));
+            }
         } else {
             kernels::check_parameters(Prototype::of(function), args, cx);
             if hooks_return {
@@ -101,6 +108,18 @@ fn check_arguments(
             }
         }
     }
+}
+
+/// The system call whose wrapper a function is.
+fn wrapped_syscall(function: &str) -> Option<&str> {
+    let bare = [X86_64_PREFIX, "__ia32_"].iter().find_map(|prefix| function.strip_prefix(prefix))?;
+    bare.starts_with("sys_").then_some(bare)
+}
+
+/// Whether an argument is none of what a wrapper does have: its registers, by a path of fields.
+fn reads_a_register(arg: &Arg<'_>) -> bool {
+    let has_path = arg.resolve.is_some_and(|path| !path.value.is_empty());
+    !has_path && arg.source.is_none() && arg.ty.is_none_or(|ty| ty.value != ArgType::Nop)
 }
 
 fn names_syscalls(policy: &PolicyCx<'_, '_>, call: Text<'_>) -> bool {
@@ -191,7 +210,17 @@ fn listed_symbol(value: Text<'_>, syscall: bool, skip: bool, cx: &mut Cx<'_>) ->
     } else {
         kernels::check_function(value.value, skip, value.span, cx);
     }
-    Ok(value.value.to_string())
+    native(value, cx)
+}
+
+/// Nor does a function with the prefix of another architecture's system calls exist on x86-64.
+fn native(name: Text<'_>, cx: &mut Cx<'_>) -> Result<String, Reported> {
+    match name.value.starts_with("__arm64_") {
+        true => {
+            Err(cx.not_compiled(&format!("`{}`, a syscall of another architecture,", name.value), name.span))
+        }
+        false => Ok(name.value.to_string()),
+    }
 }
 
 fn function_name(call: Text<'_>, syscall: bool, skip: bool, cx: &mut Cx<'_>) -> Result<String, Reported> {
@@ -204,7 +233,7 @@ fn function_name(call: Text<'_>, syscall: bool, skip: bool, cx: &mut Cx<'_>) -> 
     }
     if !syscall {
         kernels::check_function(name, skip, call.span, cx);
-        return Ok(name.to_string());
+        return native(call, cx);
     }
     let is_prefixed = name.starts_with(X86_64_PREFIX) || FOREIGN_PREFIXES.iter().any(|p| name.starts_with(p));
     if !is_prefixed && !name.starts_with("sys_") && !name.starts_with("compat_sys_") {

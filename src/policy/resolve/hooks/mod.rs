@@ -31,7 +31,12 @@ pub fn resolve(
     let spec = expanded.spec;
     let has_enforcers = spec.enforcers.as_ref().is_some_and(|list| !list.items.is_empty() || list.poisoned)
         || spec.incomplete;
-    let policy = PolicyCx { spec, lists: &expanded.lists, has_enforcers };
+    let selects = spec.pod_selector.is_some()
+        || spec.container_selector.is_some()
+        || spec.host_selector.is_some()
+        || spec.incomplete;
+    let is_for_every_process = kind == PolicyKind::TracingPolicy && !selects && !cx.is_template();
+    let policy = PolicyCx { spec, lists: &expanded.lists, has_enforcers, is_for_every_process };
     let section = check_one_section(kind, spec, cx);
     enforcer::check(&policy, cx);
     tetragon::check_mode(spec, cx);
@@ -53,6 +58,7 @@ pub fn resolve(
         }
     }
     check_hooked_twice(&hooks, spec, cx);
+    policy.lists.finish(!spec.incomplete, cx);
     section?;
     reported::all(hooks)
 }

@@ -1,6 +1,6 @@
 //! The texts of `values` to what an argument is compared with.
 
-mod cel;
+pub mod cel;
 mod int;
 mod network;
 pub mod number;

@@ -1,0 +1,98 @@
+//! What the events of an operation hold: every value that a policy declares, and where its record has it.
+//!
+//! Steps of the program and the manifest follow from this one list. A text has no fixed length: the first lies in front
+//! of the tail, each further one goes into a record of its own. Values of a fixed length are in the tail, one behind the
+//! other (`bpf-templates/event.h`).
+
+use std::collections::BTreeMap;
+
+use crate::artifact::abi;
+use crate::artifact::manifest::Form;
+use crate::fold::ir::{Operation, Subject};
+use crate::fold::plan::Unit;
+use crate::vocab::arg_type::Class;
+
+/// A value of the argument `param`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carried {
+    pub param: u8,
+    pub form: Form,
+    /// Of an integer: bytes of its widest type.
+    pub width: Option<u8>,
+    pub place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The text of that number in the slot, in a record before the event's.
+    Part { text: usize },
+    /// Text 0, in the event's record.
+    Text,
+    /// Words of the tail before it.
+    Tail { word: u32 },
+}
+
+/// In the order of the records and in them.
+pub fn of(operation: &Operation, unit: &Unit) -> Vec<Carried> {
+    let texts = unit.texts.iter().enumerate().map(|(text, &id)| Carried {
+        param: operation.subject(id).param,
+        form: Form::Text,
+        width: None,
+        place: if text == 0 { Place::Text } else { Place::Part { text } },
+    });
+    // Of several types the widest has all bytes of the others.
+    let mut widest: BTreeMap<u8, (u8, bool)> = BTreeMap::new();
+    for subject in &operation.subjects {
+        let Some(integer) = integer(*subject) else { continue };
+        let found = widest.entry(subject.param).or_insert(integer);
+        if integer.0 > found.0 {
+            *found = integer;
+        }
+    }
+    let mut word = 0;
+    let mut sockets: Vec<u8> = vec![];
+    for subject in operation.subjects.iter().filter(|s| s.ty.class() == Some(Class::Flow)) {
+        if !sockets.contains(&subject.param) {
+            sockets.push(subject.param);
+        }
+    }
+    sockets.sort_unstable();
+    let mut place = |param: u8, form: Form, width: Option<u8>| {
+        let value = Carried { param, form, width, place: Place::Tail { word } };
+        word += words(form);
+        value
+    };
+    let integers: Vec<Carried> = widest
+        .into_iter()
+        .map(|(param, (width, signed))| {
+            place(param, if signed { Form::Signed } else { Form::Unsigned }, Some(width))
+        })
+        .collect();
+    let sockets: Vec<Carried> = sockets.into_iter().map(|param| place(param, Form::Socket, None)).collect();
+    let (parts, first): (Vec<_>, Vec<_>) = texts.partition(|v| matches!(v.place, Place::Part { .. }));
+    parts.into_iter().chain(first).chain(integers).chain(sockets).collect()
+}
+
+/// Words of the tail that values take.
+pub fn tail_words(values: &[Carried]) -> u32 {
+    values.iter().filter(|v| matches!(v.place, Place::Tail { .. })).map(|v| words(v.form)).sum()
+}
+
+// Sockets, the largest of them, in all arguments leave room for the ACT words that always find some.
+const _: () = assert!(
+    (1 + abi::value_socket::SIZE as u32 / 8) * abi::EVENT_ARGS + abi::EVENT_ENTRIES <= abi::EVENT_TAIL
+);
+
+/// A value of the tail with its header.
+fn words(form: Form) -> u32 {
+    let bytes = form.fixed_bytes().expect("what has no fixed length is not in the tail");
+    abi::value::SIZE as u32 / 8 + bytes.div_ceil(8)
+}
+
+/// Bytes and sign, as events show them.
+fn integer(subject: Subject) -> Option<(u8, bool)> {
+    match subject.ty.class()? {
+        Class::Int { bytes, signed } => Some((subject.ty.event_bytes(bytes), signed)),
+        Class::Text | Class::Path | Class::Flow => None,
+    }
+}
