@@ -126,7 +126,9 @@ pub fn emit(
     diags: &mut Diagnostics,
 ) -> Result<Option<Built>, Fault> {
     let Folded { program, certificate, plan } = folded;
-    let built = match assemble::run(sources, set, program, plan, target, previous) {
+    let built = assemble::lower(set, program, plan)
+        .and_then(|lowered| assemble::run(sources, set, program, plan, lowered, target, previous));
+    let built = match built {
         Ok(built) => built,
         Err(AssembleError::Tables { unit, error }) => {
             let list = plan.units[unit].scopes.values().flatten().next().expect("a unit has lists");
@@ -151,7 +153,7 @@ pub fn emit(
         }
         Err(AssembleError::Object(text)) => return Err(Fault::Object(text)),
     };
-    verify::prove(set, program, certificate, &built.manifest, &built.files).map_err(Fault::Disproved)?;
+    verify::prove(sources, set, certificate, &built.manifest, &built.files).map_err(Fault::Disproved)?;
     if !check_objects(&built, folded, kernels, diags) {
         return Ok(None);
     }

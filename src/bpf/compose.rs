@@ -12,15 +12,9 @@ use super::code::{Code, Label, Op};
 use super::error::Error;
 use super::inline::inline;
 use super::insn::{self, ALU32, FP, Insn, JMP32, JNE};
+use super::open_constant::{Patch, open_constant};
 use super::peephole;
 use super::stencil::StencilObject;
-
-/// A constant that the stencils leave open; its number is the low half of the magic immediate that stands for
-/// it (`bpf-templates/patch.h`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Patch(pub u16);
-
-const MAGIC: u32 = 0x5eed_0000;
 
 /// A place in a program that steps can go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -200,14 +194,6 @@ impl Composer<'_> {
         self.ctx_in_r1 = false;
         Ok(())
     }
-}
-
-/// The constant whose place the instruction's immediate takes, until [`patch`] puts its value there.
-pub(super) fn open_constant(op: &Op) -> Option<Patch> {
-    let magic = op.insn.imm as u32;
-    let is_magic = magic & 0xffff_0000 == MAGIC && magic != MAGIC;
-    let is_open = is_magic && op.insn.has_immediate_operand() && op.core.is_none() && op.reference.is_none();
-    is_open.then_some(Patch(magic as u16))
 }
 
 /// Puts values in place of the magic immediates of `code`.

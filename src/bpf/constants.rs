@@ -5,9 +5,9 @@
 //! unknown until it is resolved, and so is one that the linker has yet to put its value into.
 
 use super::code::{Code, Item, Op};
-use super::compose::open_constant;
 use super::flow::Flow;
 use super::insn::{self, ALU32, ALU64, FP, Insn, JMP32, MOV};
+use super::open_constant::open_constant;
 
 /// What is known of a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

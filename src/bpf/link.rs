@@ -14,11 +14,12 @@ use rustc_hash::FxBuildHasher;
 use super::btf::{Btf, Kind, Strings, Type, TypeId, Word};
 use super::btf_ext::{self, ExtSection, Line};
 use super::code::{Code, Reference};
-use super::compose::{Patch, Step, compose, patch};
+use super::compose::{Step, compose, patch};
 use super::elf::{self, CodeSection, Container, DataSymbol, FunctionSymbol, Target};
 use super::error::Error;
 use super::insn::SLOT;
 use super::object_file::{DataSection, Function, Linkage};
+use super::open_constant::Patch;
 use super::stack;
 use super::stencil::StencilObject;
 

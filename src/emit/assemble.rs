@@ -6,15 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use super::describe;
+use super::describe::{self, Assembled, RING_BYTES};
 use super::lower::{self, LoweredUnit, program::Places};
 use super::numbers::Numbers;
 use super::region_constants;
 use super::scope_blocks;
 use super::set_limits::{self, SetWords};
 use crate::artifact::abi::{self, SCRATCH_SLOTS};
-use crate::artifact::digest::{FileKind, FileRef, Files};
-use crate::artifact::manifest::{self, Manifest, NodeRegion, RegionConstant};
+use crate::artifact::digest::{FileKind, Files};
+use crate::artifact::manifest::{self, Manifest, NodeRegion};
 use crate::artifact::node::layout::{self, OperationBlocks};
 use crate::artifact::node::sizing::Capacity;
 use crate::artifact::scope_block::ScopeBlocks;
@@ -25,9 +25,6 @@ use crate::platform::Target;
 use crate::policy::PolicySet;
 use crate::policy::overlap::Witness;
 use crate::source::Sources;
-
-/// Bytes of the event ring.
-pub const RING_BYTES: u32 = 64 << 10;
 
 /// Everything that is written, not yet on disk.
 #[derive(Clone, Debug)]
@@ -50,27 +47,24 @@ pub enum AssembleError {
     Object(String),
 }
 
-/// One operation on its way into the artifact.
-#[derive(Debug)]
-pub struct Assembled {
-    pub lowered: LoweredUnit,
-    pub blocks: ScopeBlocks,
-    pub tables: FileRef,
-    pub scope_blocks: FileRef,
-    pub heads: u32,
-    pub body: FileRef,
-    pub stub: FileRef,
-    /// Of the body.
-    pub constants: Vec<RegionConstant>,
-    /// Decision words of one set at most.
-    pub set_words: u64,
+/// The contents of every unit.
+///
+/// # Errors
+/// If a table cannot be built.
+pub fn lower(set: &PolicySet, program: &Program, plan: &Plan) -> Result<Vec<LoweredUnit>, AssembleError> {
+    let lower =
+        |(u, unit)| lower::run(set, program, unit).map_err(|error| AssembleError::Tables { unit: u, error });
+    plan.units.iter().enumerate().map(lower).collect()
 }
 
+/// # Errors
+/// If the whole is too large, or for faults of the compiler.
 pub fn run(
     sources: &Sources,
     set: &PolicySet,
     program: &Program,
     plan: &Plan,
+    lowered: Vec<LoweredUnit>,
     target: &Target,
     previous: Option<&Manifest>,
 ) -> Result<Built, AssembleError> {
@@ -78,12 +72,6 @@ pub fn run(
     let numbers = Numbers::assign(set, program, plan, &terms, previous);
     let stencils = StencilObject::embedded().map_err(|e| AssembleError::Object(e.to_string()))?;
     let mut files = Files::default();
-    let mut lowered = vec![];
-    for (u, unit) in plan.units.iter().enumerate() {
-        let unit =
-            lower::run(set, program, unit).map_err(|error| AssembleError::Tables { unit: u, error })?;
-        lowered.push(unit);
-    }
     let dimensions: Vec<Vec<manifest::Dimension>> = plan
         .units
         .iter()
@@ -121,7 +109,7 @@ pub fn run(
     let kinds = attach_kinds(program, plan);
     let mut assembled = vec![];
     for (u, lowered) in lowered.into_iter().enumerate() {
-        let (scope_blocks, blocks) = blocks.remove(0);
+        let scope_blocks = blocks[u].0.clone();
         let places = Places {
             operation: numbers.operation(u),
             heads: region_constants::HEADS,
@@ -138,17 +126,7 @@ pub fn run(
         let stub = files.add(FileKind::Object, object);
         let tables = files.add(FileKind::Image, lowered.tables.bytes.clone());
         let (heads, set_words) = (heads[u], set_words[u]);
-        assembled.push(Assembled {
-            lowered,
-            blocks,
-            tables,
-            scope_blocks,
-            heads,
-            body,
-            stub,
-            constants,
-            set_words,
-        });
+        assembled.push(Assembled { lowered, tables, scope_blocks, heads, body, stub, constants, set_words });
     }
     let manifest = describe::manifest(&describe::Parts {
         sources,

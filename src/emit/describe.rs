@@ -2,11 +2,10 @@
 //!
 //! Names follow from what is attached, never from a policy, so that they stay the same from build to build.
 
-use super::assemble::{Assembled, RING_BYTES};
 use super::lower::{Lookup, LoweredUnit, program::rows_may_be_lists, values};
 use super::numbers::Numbers;
 use crate::artifact::abi;
-use crate::artifact::digest::Digest;
+use crate::artifact::digest::{Digest, FileRef};
 use crate::artifact::manifest::*;
 use crate::bpf;
 use crate::fold::ir::{self, AttachReason};
@@ -15,6 +14,24 @@ use crate::platform;
 use crate::policy::{self, PolicySet};
 use crate::source::{Sources, Span};
 use crate::vocab::arg_type::Class;
+
+/// Bytes of the event ring.
+pub const RING_BYTES: u32 = 64 << 10;
+
+/// One operation on its way into the artifact.
+#[derive(Debug)]
+pub struct Assembled {
+    pub lowered: LoweredUnit,
+    pub tables: FileRef,
+    pub scope_blocks: FileRef,
+    pub heads: u32,
+    pub body: FileRef,
+    pub stub: FileRef,
+    /// Of the body.
+    pub constants: Vec<RegionConstant>,
+    /// Decision words of one set at most.
+    pub set_words: u64,
+}
 
 /// Everything that the manifest describes.
 pub struct Parts<'a> {

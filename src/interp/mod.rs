@@ -1,17 +1,20 @@
 //! The oracle: what a policy set means, written as plainly as possible.
 //!
-//! Evaluates an event against a [`PolicySet`] straight from architecture's section on meaning. Shares no code
-//! with the rewrites, the plan or the lowering; it uses [`ir::choose`] to know where a hook is attached.
+//! Evaluates an event against the documents as they were written ([`document`]), straight from architecture's
+//! section on meaning. Shares no code with the resolving, the rewrites, the plan or the lowering.
 
+pub mod document;
+mod network;
+mod number;
 mod program;
 mod workload;
 
 use std::net::IpAddr;
 
-use crate::diag::Diagnostics;
-use crate::fold::ir::{self, Attach};
-use crate::platform::Target;
-use crate::policy::{Condition, Identity, Mode, PolicySet, Selector, ShownAction, Source, Values};
+use self::document::{At, Condition, Document, Hook, Is, Selector};
+use crate::fold::ir::Attach;
+use crate::policy::{Identity, PolicySet, ShownAction, Source};
+use crate::source::Span;
 use crate::vocab::arg_type::Class;
 use crate::vocab::condition::{Flow, Projection};
 
@@ -45,8 +48,8 @@ pub enum Value {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
     pub policy: Identity,
-    /// Index into the policy's hooks.
-    pub hook: usize,
+    /// Of the selector that decided.
+    pub place: Span,
     /// Its number in the hook as it is written.
     pub selector: u8,
     pub post: bool,
@@ -63,68 +66,86 @@ pub struct Verdict {
     pub sigkill: bool,
 }
 
-/// The meaning of `set` for `event`.
-pub fn run(set: &PolicySet, target: &Target, event: &Event) -> Verdict {
+/// The meaning of the documents of `set` for `event`.
+///
+/// # Panics
+/// If a document holds what [`document`] has no words for, and what the compiler hence has to refuse.
+pub fn run(set: &PolicySet, event: &Event) -> Verdict {
     let mut verdict = Verdict::default();
-    for policy in &set.policies {
-        for (h, hook) in policy.hooks.iter().enumerate() {
-            let scope = hook.scope.unwrap_or(policy.scope);
-            if !applies(&set.scopes[scope.0 as usize], &event.workload) {
-                continue;
-            }
-            let Some(choice) = ir::choose(hook, target, &mut Diagnostics::default()) else { continue };
-            if choice.attach != event.attach {
-                continue;
-            }
-            let value = |condition: &Condition| {
-                let Source::Argument(arg) = condition.source;
-                let arg = &hook.args[arg];
-                (arg.ty.class(), event.args.get(choice.param(arg.index) as usize))
-            };
-            let decides =
-                |s: &&Selector| s.conditions.iter().all(|f| matches(set, f, s.actions.enforces(), value(f)));
-            let Some(selector) = hook.selectors.iter().find(decides) else {
-                continue;
-            };
-            let actions = &selector.actions;
-            let enforce = policy.mode == Mode::Enforce;
-            let kills = enforce && actions.signal.is_some();
-            let value = actions.override_value.filter(|&v| enforce && v != 0);
-            if let Some(v) = value
-                && verdict.value == 0
-            {
-                verdict.value = v;
-            }
-            verdict.sigkill |= kills;
-            if actions.post || kills || value.is_some() {
-                verdict.hits.push(Hit {
-                    policy: policy.identity.clone(),
-                    hook: h,
-                    selector: selector.number,
-                    post: actions.post,
-                    shown: actions.shown,
-                });
-            }
+    for policy in &set.written.policies {
+        let document = document::read(&set.written, policy)
+            .unwrap_or_else(|unread| panic!("policy {}: {} is not read", policy.identity.name, unread.0));
+        if applies(&document.scope, &event.workload)
+            && !document.except.iter().any(|other| applies(other, &event.workload))
+        {
+            judge(&document, event, &mut verdict);
         }
     }
     verdict
 }
 
+fn judge(document: &Document<'_>, event: &Event, verdict: &mut Verdict) {
+    for hook in &document.hooks {
+        let is_for =
+            |s: &Selector<'_>| s.workloads.as_ref().is_none_or(|scope| applies(scope, &event.workload));
+        let at = hook.at(hook.selectors.iter().filter(|s| is_for(s)));
+        let is_there = at.kind == event.attach.kind.name()
+            && at.target == event.attach.target
+            && at.syscall == event.attach.syscall;
+        if !is_there {
+            continue;
+        }
+        let holds =
+            |c: &Condition<'_>, s: &Selector<'_>| matches(c, s.acts.enforces(), event.value(hook, &at, c));
+        let decides = |s: &&Selector<'_>| is_for(s) && s.conditions.iter().all(|c| holds(c, s));
+        let Some(selector) = hook.selectors.iter().find(decides) else { continue };
+        let (value, kills) = selector.acts.enforced(document.mode);
+        if let Some(value) = value
+            && verdict.value == 0
+        {
+            verdict.value = value;
+        }
+        verdict.sigkill |= kills;
+        if !selector.acts.is_quiet(document.mode) {
+            verdict.hits.push(Hit {
+                policy: document.policy.identity.clone(),
+                place: selector.span,
+                selector: selector.number,
+                post: selector.acts.post,
+                shown: selector.acts.shown,
+            });
+        }
+    }
+}
+
+impl Event {
+    /// What a condition of `hook` looks at, and how it reads it.
+    fn value(&self, hook: &Hook<'_>, at: &At, condition: &Condition<'_>) -> (Option<Class>, Option<&Value>) {
+        match condition.source {
+            Source::Argument(position) => {
+                let arg = hook.args[position];
+                (arg.ty.class(), self.args.get(at.param(arg.index) as usize))
+            }
+        }
+    }
+}
+
 fn matches(
-    set: &PolicySet,
-    filter: &Condition,
+    condition: &Condition<'_>,
     enforces: bool,
-    value: (Option<Class>, Option<&Value>),
+    (class, value): (Option<Class>, Option<&Value>),
 ) -> bool {
-    let (class, value) = value;
-    match value {
+    match (&condition.is, value) {
+        (Is::Never, _) => false,
         // A negated condition on what cannot be read holds where something is enforced: an allowlist
         // must not let it through. Elsewhere it does not hold, as in Tetragon.
-        Some(Value::Unreadable) | None => filter.projection.is_whole() && filter.negated && enforces,
-        Some(Value::Flow(flow)) => {
-            part(filter.projection, *flow).is_some_and(|part| filter.negated != fits(&filter.values, part))
+        (_, Some(Value::Unreadable) | None) => {
+            condition.projection.is_whole() && condition.negated && enforces
         }
-        Some(value) => filter.negated != any_value(set, &filter.values, class, value),
+        (is, Some(Value::Flow(flow))) => {
+            part(condition.projection, *flow).is_some_and(|part| condition.negated != fits(is, part))
+        }
+        (is, Some(value)) => condition.negated != any_value(is, class, value),
     }
 }
 
@@ -150,53 +171,36 @@ fn part(projection: Projection, flow: Flow) -> Option<Part> {
     }
 }
 
-fn fits(values: &Values, part: Part) -> bool {
-    match (values, part) {
-        (Values::Intervals(all), Part::Number(number)) => all.iter().any(|i| i.contains(number)),
+fn fits(is: &Is<'_>, part: Part) -> bool {
+    match (is, part) {
+        (Is::Intervals(all), Part::Number(number)) => all.iter().any(|i| i.contains(number)),
         // An address of the other family lies in no network.
-        (Values::Addresses(all), Part::Address(address)) => all.iter().any(|range| range.contains(address)),
-        _ => false,
+        (Is::Addresses(all), Part::Address(address)) => all.iter().any(|range| range.contains(address)),
+        (_, Part::Number(_) | Part::Address(_)) => false,
     }
 }
 
-fn any_value(set: &PolicySet, test: &Values, class: Option<Class>, value: &Value) -> bool {
-    match (test, value) {
-        (Values::Path(values) | Values::Text(values), Value::Text(text)) => {
-            values.iter().any(|&v| set.strings.get(v) == text)
-        }
-        (Values::Prefix(values), Value::Text(text)) => {
+fn any_value(is: &Is<'_>, class: Option<Class>, value: &Value) -> bool {
+    match (is, value) {
+        (Is::Path(values) | Is::Text(values), Value::Text(text)) => values.iter().any(|v| v == text),
+        (Is::Prefix(values), Value::Text(text)) => {
             // Tetragon looks at the first 255 bytes, and an empty text begins with nothing.
             let seen = &text[..text.len().min(255)];
-            !text.is_empty() && values.iter().any(|&v| seen.starts_with(set.strings.get(v)))
+            !text.is_empty() && values.iter().any(|v| seen.starts_with(v))
         }
-        (Values::Postfix(values), Value::Text(text)) => {
+        (Is::Postfix(values), Value::Text(text)) => {
             let seen = &text[text.len() - text.len().min(127)..];
-            !text.is_empty() && values.iter().any(|&v| seen.ends_with(set.strings.get(v)))
+            !text.is_empty() && values.iter().any(|v| seen.ends_with(v))
         }
-        (Values::Intervals(values), Value::Int(register)) => {
-            let value = at_width(class, *register);
-            values.iter().any(|interval| (interval.first..=interval.last).contains(&value))
+        (Is::Intervals(intervals), Value::Int(register)) => {
+            let bits = number::at_width(*register, class);
+            intervals.iter().any(|interval| interval.contains(bits))
         }
-        (Values::AnyBit(masks), Value::Int(register)) => {
-            let value = at_width(class, *register);
-            masks.iter().any(|mask| value & mask != 0)
-        }
-        (Values::Path(_) | Values::Text(_) | Values::Prefix(_) | Values::Postfix(_), Value::Int(_))
-        | (Values::Intervals(_) | Values::AnyBit(_), Value::Text(_))
-        | (Values::Addresses(_), Value::Int(_) | Value::Text(_))
+        (Is::AnyBit(mask), Value::Int(register)) => number::at_width(*register, class) & mask != 0,
+        (Is::Never, _)
+        | (Is::Path(_) | Is::Text(_) | Is::Prefix(_) | Is::Postfix(_), Value::Int(_))
+        | (Is::Intervals(_) | Is::AnyBit(_), Value::Text(_))
+        | (Is::Addresses(_), Value::Int(_) | Value::Text(_))
         | (_, Value::Flow(_) | Value::Unreadable) => false,
-    }
-}
-
-/// The register as the type sees it: its low bytes, extended by its sign.
-fn at_width(class: Option<Class>, register: u64) -> u64 {
-    match class {
-        Some(Class::Int { bytes: 1, signed: true }) => register as i8 as u64,
-        Some(Class::Int { bytes: 1, signed: false }) => u64::from(register as u8),
-        Some(Class::Int { bytes: 2, signed: true }) => register as i16 as u64,
-        Some(Class::Int { bytes: 2, signed: false }) => u64::from(register as u16),
-        Some(Class::Int { bytes: 4, signed: true }) => register as i32 as u64,
-        Some(Class::Int { bytes: 4, signed: false }) => u64::from(register as u32),
-        _ => register,
     }
 }

@@ -3,10 +3,11 @@
 //! What the passes and the plan did must not change the answer: the property tests compare this with
 //! [`super::run`] on the policies.
 
-use super::{Event, Hit, Value, Verdict, any_value, applies, fits, part};
+use super::{Event, Hit, Part, Value, Verdict, applies, number, part};
 use crate::fold::ir::{Operation, Predicate, Program};
 use crate::fold::plan::Plan;
-use crate::policy::{Hook, PolicySet, ShownAction};
+use crate::policy::{PolicySet, Values};
+use crate::vocab::arg_type::Class;
 
 /// The meaning of `program` for `event`; `plan` says which lists are in which scope.
 pub fn run_plan(set: &PolicySet, program: &Program, plan: &Plan, event: &Event) -> Verdict {
@@ -39,20 +40,17 @@ pub fn run_plan(set: &PolicySet, program: &Program, plan: &Plan, event: &Event) 
         }
         verdict.sigkill |= rule.outcome.sigkill;
         let policy = &set.policies[list.policy];
+        let selector = policy.hooks[hook].selectors.iter().find(|s| s.number == rule.selector);
+        let selector = selector.expect("a rule of a selector");
         verdict.hits.push(Hit {
             policy: policy.identity.clone(),
-            hook,
+            place: selector.span,
             selector: rule.selector,
             post: rule.outcome.post,
-            shown: shown(&policy.hooks[hook], rule.selector),
+            shown: selector.actions.shown,
         });
     }
     verdict
-}
-
-fn shown(hook: &Hook, selector: u8) -> ShownAction {
-    let selector = hook.selectors.iter().find(|s| s.number == selector);
-    selector.expect("a rule of a selector").actions.shown
 }
 
 fn predicate_holds(set: &PolicySet, operation: &Operation, p: &Predicate, event: &Event) -> bool {
@@ -66,4 +64,38 @@ fn predicate_holds(set: &PolicySet, operation: &Operation, p: &Predicate, event:
         Some(value) => any_value(set, &p.values, subject.ty.class(), value),
     };
     found != p.negated
+}
+
+fn fits(values: &Values, part: Part) -> bool {
+    match (values, part) {
+        (Values::Intervals(all), Part::Number(number)) => all.iter().any(|i| i.contains(number)),
+        (Values::Addresses(all), Part::Address(address)) => all.iter().any(|range| range.contains(address)),
+        (_, Part::Number(_) | Part::Address(_)) => false,
+    }
+}
+
+fn any_value(set: &PolicySet, values: &Values, class: Option<Class>, value: &Value) -> bool {
+    match (values, value) {
+        (Values::Path(values) | Values::Text(values), Value::Text(text)) => {
+            values.iter().any(|&v| set.strings.get(v) == text)
+        }
+        (Values::Prefix(values), Value::Text(text)) => {
+            let seen = &text[..text.len().min(255)];
+            !text.is_empty() && values.iter().any(|&v| seen.starts_with(set.strings.get(v)))
+        }
+        (Values::Postfix(values), Value::Text(text)) => {
+            let seen = &text[text.len() - text.len().min(127)..];
+            !text.is_empty() && values.iter().any(|&v| seen.ends_with(set.strings.get(v)))
+        }
+        (Values::Intervals(values), Value::Int(register)) => {
+            values.iter().any(|interval| interval.contains(number::at_width(*register, class)))
+        }
+        (Values::AnyBit(masks), Value::Int(register)) => {
+            masks.iter().any(|mask| number::at_width(*register, class) & mask != 0)
+        }
+        (Values::Path(_) | Values::Text(_) | Values::Prefix(_) | Values::Postfix(_), Value::Int(_))
+        | (Values::Intervals(_) | Values::AnyBit(_), Value::Text(_))
+        | (Values::Addresses(_), Value::Int(_) | Value::Text(_))
+        | (_, Value::Flow(_) | Value::Unreadable) => false,
+    }
 }

@@ -11,6 +11,7 @@ pub mod overlap;
 pub mod phases;
 mod resolve;
 mod values;
+pub mod written;
 
 use indexmap::IndexSet;
 
@@ -28,6 +29,8 @@ pub struct PolicySet {
     pub scopes: IndexSet<Scope>,
     /// Every value of a string or path condition, each once, in order of first use.
     pub strings: Strings,
+    /// The same as it was written: what the oracle evaluates and the proof starts from.
+    pub written: written::Written,
     /// Policies that may override one call with different values.
     pub contradictions: Vec<overlap::overrides::Contradictions>,
 }

@@ -17,10 +17,11 @@
 //! - [`crate::artifact`]: the table in the manifest and in bytes, its simulation, and `emit::verify` that reads it back.
 //!
 //! # To add
-//! - an operator of an existing kind: its row in [`super::operator`], its cells here, and how its values are read
-//!   (`policy::resolve::values`);
+//! - an operator of an existing kind: its row in [`super::operator`], its cells here, and how its values are read, twice:
+//!   by the compiler (`policy::resolve::values`), and by the oracle and the proof (`interp::document`);
 //! - a match kind: its table here and in [`crate::artifact::table`], a variant of `policy::Values`, a builder in
-//!   `emit::lower::tables`, a decoder in `emit::verify::decode`, a stencil; then follow the compiler.
+//!   `emit::lower::tables`, a decoder in `emit::verify::decode`, a stencil; a variant of `interp::document::Is`, and its
+//!   atoms in `emit::verify::spelling`; then follow the compiler.
 //!
 //! Source: what Tetragon 4fbfe2d does: `pkg/selectors/kernel.go` decides what loads, the filter functions of
 //! `bpf/process/types/basic.h` decide what then happens. Counts and lengths of values are not here ([`super::limit`]).

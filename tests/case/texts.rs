@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use tetrafold::artifact::abi::SCRATCH_SLOTS;
-use tetrafold::artifact::manifest::{Manifest, Role, ScopeTerm, Table};
+use tetrafold::artifact::manifest::{Manifest, Role, ScopeTerm, Subject, Table};
 use tetrafold::bpf::{Place, Step};
 use tetrafold::driver::Folded;
 use tetrafold::emit::assemble::Built;
@@ -124,9 +124,11 @@ pub fn maps(built: &Built) -> Result<String, String> {
     }
     for operation in &m.operations {
         let decoded = read::operation(m, operation, &built.files)?;
-        let _ = writeln!(out, "operation {}  {} {}", operation.number, decoded.kind, decoded.target);
+        let _ =
+            writeln!(out, "operation {}  {} {}", operation.number, decoded.kind, decoded.targets.join(", "));
         for (d, dimension) in decoded.dimensions.iter().enumerate() {
-            let _ = writeln!(out, "  dimension {d}  arg{} {}", dimension.param, family(dimension.table));
+            let Subject::Argument(param) = dimension.subject;
+            let _ = writeln!(out, "  dimension {d}  arg{param} {}", family(dimension.table));
             for atom in 1..=dimension.atoms.count() {
                 let _ = writeln!(out, "    {}", spell(dimension, atom));
             }
@@ -157,16 +159,17 @@ fn lists(m: &Manifest, operation: &DecodedOperation, out: &mut String) {
             }
         }
         for list in &scope.lists {
-            let name = m.policies.get(list.rank as usize).map_or("?", |p| p.name.as_str());
-            let _ = writeln!(out, "    list  {name}  from selector {}", list.first_selector);
+            let name = m.policies.get(list.rank).map_or("?", |p| p.name.as_str());
+            let first = list.first;
+            let _ = writeln!(out, "    list  {name}  from selector {first}");
             for rule in &list.rules {
-                let _ = writeln!(out, "      {}", rule_text(operation, rule));
+                let _ = writeln!(out, "      {}", rule_text(operation, rule, first));
             }
         }
     }
 }
 
-fn rule_text(operation: &DecodedOperation, rule: &DecodedRule) -> String {
+fn rule_text(operation: &DecodedOperation, rule: &DecodedRule, first: u32) -> String {
     let tests: Vec<String> = rule.tests.iter().map(|(d, row)| test(operation, *d as usize, row)).collect();
     let tests = if tests.is_empty() { "always".to_string() } else { tests.join(" and ") };
     let Some(act) = rule.act else { return format!("{tests}  -> nothing") };
@@ -174,12 +177,12 @@ fn rule_text(operation: &DecodedOperation, rule: &DecodedRule) -> String {
     parts.extend(act.override_value.map(|v| format!("Override({v})")));
     parts.extend(act.sigkill.then(|| "Sigkill".to_string()));
     parts.extend(act.post.then(|| "Post".to_string()));
-    format!("{tests}  -> {} (selector {})", parts.join(", "), act.selector)
+    format!("{tests}  -> {} (selector {})", parts.join(", "), act.selector - first)
 }
 
 fn test(operation: &DecodedOperation, d: usize, row: &Row) -> String {
     let Some(dimension) = operation.dimensions.get(d) else { return format!("dimension {d}?") };
-    let values: Vec<String> = row.ids.iter().map(|&id| spell(dimension, id)).collect();
+    let values: Vec<String> = row.runs.iter().map(|id| spell(dimension, id)).collect();
     format!("dimension {d} {}in {{{}}}", if row.inverted { "not " } else { "" }, values.join(", "))
 }
 

@@ -9,7 +9,6 @@ use tetrafold::diag::Diagnostics;
 use tetrafold::driver::{self, Input};
 use tetrafold::fold::ir::{Attach, AttachKind};
 use tetrafold::interp::{self, Event, Value, Verdict, Workload};
-use tetrafold::platform::{Preempt, Target};
 use tetrafold::policy::PolicySet;
 use tetrafold::policy::phases::ResolveOptions;
 use tetrafold::source::Sources;
@@ -365,7 +364,7 @@ fn judged(set: &PolicySet, happening: &Happening, workload: &Workload) -> (Strin
     let mut outcome = happening.otherwise.to_owned();
     for (attach, args) in &happening.passes {
         let event = Event { attach: attach.clone(), args: args.clone(), workload: workload.clone() };
-        let Verdict { hits, value, sigkill } = interp::run(set, &target(), &event);
+        let Verdict { hits, value, sigkill } = interp::run(set, &event);
         let posted = hits.into_iter().filter(|hit| hit.post);
         events.extend(posted.map(|hit| (hit.policy.name, u64::from(hit.selector))));
         dies |= sigkill;
@@ -379,9 +378,4 @@ fn judged(set: &PolicySet, happening: &Happening, workload: &Workload) -> (Strin
     }
     // The signal takes the process when the call returns, whatever it returns.
     (if dies { "SIGKILL".to_owned() } else { outcome }, events)
-}
-
-/// As [`sets::FLAGS`] say it.
-fn target() -> Target {
-    Target { preempt: Preempt::Voluntary, ..Target::default() }
 }

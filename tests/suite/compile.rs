@@ -11,7 +11,7 @@ use tetrafold::artifact::{abi, judge};
 use tetrafold::diag::Diagnostics;
 use tetrafold::driver::{self, Folded, Input};
 use tetrafold::emit::assemble::Built;
-use tetrafold::interp::{Event, Value, Workload};
+use tetrafold::interp::{Event, Value, Workload, applies};
 use tetrafold::platform::Target;
 use tetrafold::policy::PolicySet;
 use tetrafold::policy::phases::ResolveOptions;
@@ -19,6 +19,7 @@ use tetrafold::source::Sources;
 
 /// Everything that a compile makes.
 pub struct Compiled {
+    pub sources: Sources,
     pub set: PolicySet,
     pub folded: Folded,
     pub built: Built,
@@ -75,7 +76,7 @@ pub fn compile_after(
         })
         .collect::<Vec<_>>()
         .into();
-    Ok(Compiled { set, folded, built, blocks })
+    Ok(Compiled { sources, set, folded, built, blocks })
 }
 
 /// What the emitted bytes say about an event.
@@ -142,19 +143,20 @@ impl Compiled {
     }
 
     /// The oracle's answer in the same form.
-    pub fn expected(&self, verdict: &tetrafold::interp::Verdict) -> Judged {
+    pub fn expected(&self, event: &Event, verdict: &tetrafold::interp::Verdict) -> Judged {
         let mut hits: Vec<(u32, u32, bool)> = vec![];
         for hit in &verdict.hits {
             let rank = self.set.policies.iter().position(|p| p.identity == hit.policy).unwrap();
-            let list = self
-                .folded
-                .program
-                .lists
-                .iter()
-                .find(|l| l.policy == rank && l.hooks.contains(&hit.hook))
-                .unwrap();
-            let number = self.built.manifest.policies[rank].number;
-            hits.push((number, list.first_selector + u32::from(hit.selector), hit.post));
+            // The number that the manifest gives the selector where the event happened.
+            let number = self.folded.program.lists.iter().filter(|l| l.policy == rank).find_map(|l| {
+                let operation = &self.folded.program.operations[l.operation.0 as usize];
+                let at = operation.attach.position(&event.attach)?;
+                let selectors = &self.set.policies[rank].hooks[l.hooks[at]].selectors;
+                let is_here = applies(&self.set.scopes[l.scope.0 as usize], &event.workload);
+                let selector = selectors.iter().find(|s| is_here && s.span == hit.place)?;
+                Some(l.first_selector + u32::from(selector.number))
+            });
+            hits.push((self.built.manifest.policies[rank].number, number.unwrap(), hit.post));
         }
         Judged { hits, value: verdict.value, sigkill: verdict.sigkill }
     }

@@ -114,7 +114,7 @@ type Fault = dyn Fn(&mut Vec<Vec<String>>);
 #[test]
 fn the_proof_compares_every_attach_point() {
     let (a, b) = (policy("a", &[(&["open", "openat"], 1)]), policy("b", &[(&["openat", "read"], 2)]));
-    let Compiled { set, folded, built, .. } = compiled(&[a, b]);
+    let Compiled { sources, set, folded, built, .. } = compiled(&[a, b]);
     let prove = |change: &Fault| {
         let mut manifest = built.manifest.clone();
         let mut targets: Vec<Vec<String>> =
@@ -123,7 +123,7 @@ fn the_proof_compares_every_attach_point() {
         for (operation, targets) in manifest.operations.iter_mut().zip(targets) {
             operation.attach.targets = targets;
         }
-        verify::prove(&set, &folded.program, &folded.certificate, &manifest, &built.files).is_ok()
+        verify::prove(&sources, &set, &folded.certificate, &manifest, &built.files).is_ok()
     };
     assert!(prove(&|_| {}));
     let faults: [&Fault; 5] = [

@@ -6,6 +6,7 @@ mod compile;
 mod conditions;
 mod determinism;
 mod equality;
+mod faults;
 mod integrations;
 mod layering;
 mod lists;

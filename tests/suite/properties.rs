@@ -64,12 +64,16 @@ fn agree(sets: std::ops::Range<u64>) {
         for _ in 0..EVENTS {
             let which = rng.below(operations.len());
             let event = random::event(&mut rng, &operations[which]);
-            let meaning = interp::run(&compiled.set, &target, &event);
+            let meaning = interp::run(&compiled.set, &event);
             let planned =
                 interp::run_plan(&compiled.set, &compiled.folded.program, &compiled.folded.plan, &event);
             assert_eq!(meaning, planned, "seed {seed} set {i}: plan\n{event:?}\n{text}");
             let emitted = compiled.judge(&event);
-            assert_eq!(compiled.expected(&meaning), emitted, "seed {seed} set {i}: bytes\n{event:?}\n{text}");
+            assert_eq!(
+                compiled.expected(&event, &meaning),
+                emitted,
+                "seed {seed} set {i}: bytes\n{event:?}\n{text}"
+            );
             judged += 1;
             acted += u64::from(!meaning.hits.is_empty());
         }
@@ -125,9 +129,13 @@ fn numbers_are_kept_from_build_to_build_and_change_no_meaning() {
                     let which = rng.below(operations.len());
                     random::event(&mut rng, &operations[which])
                 };
-                let meaning = interp::run(&compiled.set, &target, &event);
+                let meaning = interp::run(&compiled.set, &event);
                 let emitted = compiled.judge(&event);
-                assert_eq!(compiled.expected(&meaning), emitted, "seed {seed} set {i}\n{event:?}\n{text}");
+                assert_eq!(
+                    compiled.expected(&event, &meaning),
+                    emitted,
+                    "seed {seed} set {i}\n{event:?}\n{text}"
+                );
                 judged += 1;
             }
             previous = Some(compiled.built.manifest);
@@ -153,7 +161,7 @@ fn every_pass_alone_keeps_the_meaning_and_changes_nothing_the_second_time() {
             for operation in &built.operations {
                 for _ in 0..20 {
                     let event = random::event(&mut rng, operation);
-                    let wanted = interp::run(&compiled.set, &target, &event);
+                    let wanted = interp::run(&compiled.set, &event);
                     let got = interp::run_plan(&compiled.set, &program, &plan, &event);
                     assert_eq!(wanted, got, "seed {seed} set {i} pass {}\n{text}", pass.name);
                 }

@@ -1,30 +1,49 @@
-//! Every compile proves its own output: the bytes just made are decoded and compared with the policies.
+//! Every compile proves its own output: the bytes just made are decoded and compared with the documents.
 //!
 //! Turns an artifact's manifest and files back into decision lists over the values that the tables spell
-//! ([`decode`], [`read`]) and compares them, policy by policy and hook by hook, with the [`PolicySet`] that
-//! went in ([`compare`]). Shares nothing with the folding and the builders but the layout of bytes; what a
-//! pass left out it says in a certificate, which is checked too. The cost is linear in the policies' values.
+//! ([`decode`], [`read`]) and compares them ([`compare`]) with what every hook of every document says as it was
+//! written ([`claims`]): the function, the parameters, the workloads, the conditions, the actions, the numbers.
+//! Reads operators and values by itself ([`crate::interp::document`]) and shares nothing with resolving, folding
+//! and the builders but the layout of bytes; what a pass left out it says in a certificate, which is checked too.
+//! The cost is linear in the policies' values.
 //! It proves tables, lists, scopes and what the manifest says of policies, under the documented contract of
-//! each stencil; the stencils themselves are proved by kernel tests.
+//! each stencil; the stencils themselves, and that a body has those which the manifest implies, are proved by
+//! kernel tests.
 
+mod claims;
 pub mod compare;
 pub mod decode;
-mod identity;
+mod omissions;
+mod policies;
 pub mod read;
+mod regions;
+pub mod runs;
+mod spelling;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
+use self::claims::Claim;
 use crate::artifact::digest::Files;
 use crate::artifact::manifest::Manifest;
-use crate::fold::ir::Program;
 use crate::fold::opt::Certificate;
+use crate::interp::document::{self, Unread};
 use crate::policy::PolicySet;
-use compare::{Claim, Mismatch};
+use crate::source::Sources;
 
 /// The artifact does not say what the policies say: a fault of the compiler.
 #[derive(Clone, Debug)]
 pub struct Disproof(pub Vec<Mismatch>);
+
+/// A difference between policies and artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    pub place: String,
+    pub policies_say: String,
+    pub artifact_says: String,
+}
+
+/// What the policies say, and what the artifact says.
+type Difference = (String, String);
 
 impl fmt::Display for Disproof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,30 +58,49 @@ impl fmt::Display for Disproof {
     }
 }
 
+/// Of the set only the documents count, and which scope each hook is said to have.
+///
 /// # Errors
 /// Every difference found.
 pub fn prove(
+    sources: &Sources,
     set: &PolicySet,
-    program: &Program,
     certificate: &Certificate,
     manifest: &Manifest,
     files: &Files,
 ) -> Result<(), Disproof> {
-    let scopes = identity::scopes(set, manifest);
-    let mut found = identity::compare(set, manifest, &scopes);
-    let mut claims = claims(set, program, certificate);
+    let mut found = vec![];
+    let mut documents = vec![];
+    for policy in &set.written.policies {
+        match document::read(&set.written, policy) {
+            Ok(document) => documents.push(document),
+            Err(Unread(what)) => found.push(Mismatch {
+                place: format!("policy {}", policy.identity.name),
+                policies_say: what,
+                artifact_says: "nothing that the proof reads".to_string(),
+            }),
+        }
+    }
+    if !found.is_empty() {
+        return Err(Disproof(found));
+    }
+    policies::compare(&documents, manifest, &mut found);
+    let mut claims = claims::of(set, &documents, certificate, manifest, &mut found);
+    policies::compare_hooks(sources, &claims, manifest, &mut found);
     for operation in &manifest.operations {
         match read::operation(manifest, operation, files) {
-            Ok(mut decoded) => {
-                for scope in &mut decoded.scopes {
-                    scope.scope = scopes.get(&scope.scope).map_or(u32::MAX, |id| id.0);
-                }
-                // Nothing is taken from the grouping: each attach point is compared as if it were the only one.
-                for target in &operation.attach.targets {
-                    decoded.target.clone_from(target);
-                    let key = (decoded.kind.clone(), target.clone());
-                    let claims = claims.remove(&key).unwrap_or_default();
-                    found.extend(compare::compare(set, &decoded, &claims));
+            Ok(decoded) => {
+                let mut compared: Option<Vec<Claim<'_>>> = None;
+                for target in &decoded.targets {
+                    let claims = claims.remove(&(decoded.kind, target.clone())).unwrap_or_default();
+                    // The functions of a list are asked for the same: that is compared once.
+                    let is_known = compared.as_ref().is_some_and(|known| {
+                        known.len() == claims.len() && known.iter().zip(&claims).all(|(a, b)| a.is_like(b))
+                    });
+                    if !is_known {
+                        compare::compare(&decoded, target, &claims, &mut found);
+                        compared = Some(claims);
+                    }
                 }
             }
             Err(reason) => found.push(Mismatch {
@@ -74,35 +112,8 @@ pub fn prove(
     }
     // Hooks of which nothing is left need no operation; all others do.
     for ((kind, target), claims) in claims {
-        let nothing = read::DecodedOperation { kind, target, dimensions: vec![], scopes: vec![] };
-        found.extend(compare::compare(set, &nothing, &claims));
+        let nothing = read::DecodedOperation::nothing(kind, target.clone());
+        compare::compare(&nothing, &target, &claims, &mut found);
     }
     if found.is_empty() { Ok(()) } else { Err(Disproof(found)) }
-}
-
-/// What each operation has to hold.
-fn claims<'a>(
-    set: &'a PolicySet,
-    program: &Program,
-    certificate: &Certificate,
-) -> BTreeMap<(String, String), Vec<Claim<'a>>> {
-    let mut omitted: BTreeMap<usize, Vec<_>> = BTreeMap::new();
-    for &(list, selector, why) in &certificate.omitted {
-        omitted.entry(list).or_default().push((selector, why));
-    }
-    let mut out: BTreeMap<(String, String), Vec<Claim<'a>>> = BTreeMap::new();
-    for (l, list) in program.lists.iter().enumerate() {
-        let attach = &program.operations[list.operation.0 as usize].attach;
-        let omitted = omitted.remove(&l).unwrap_or_default();
-        for (target, &hook) in attach.targets.iter().zip(&list.hooks) {
-            out.entry((attach.kind.name().to_string(), target.clone())).or_default().push(Claim {
-                policy: list.policy,
-                hook: &set.policies[list.policy].hooks[hook],
-                first_selector: list.first_selector,
-                params: list.params.clone(),
-                omitted: omitted.clone(),
-            });
-        }
-    }
-    out
 }

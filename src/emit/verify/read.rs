@@ -1,10 +1,14 @@
 //! What an artifact says, decoded: the form in which the proof compares it with the policies.
 
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
+
 use super::decode::{self, Step, Tables, Values};
+use super::runs::Runs;
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
 use crate::artifact::manifest::{
-    AttachKind, Dimension, Integer, Manifest, Operation, PolicyHook, Role, Subject, Table,
+    AttachKind, Dimension, Integer, LinkKind, Manifest, Operation, PolicyHook, Program, ProgramType, Role,
+    Subject, Table,
 };
 use crate::artifact::projection::Projection;
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
@@ -13,20 +17,32 @@ use crate::policy::{AddressRange, Interval};
 /// Everything about one operation that decides verdicts.
 #[derive(Clone, Debug)]
 pub struct DecodedOperation {
-    pub kind: String,
-    /// The attach point that is compared; of an operation that was just decoded, all of them.
-    pub target: String,
+    /// As [`kind_name`] gives it.
+    pub kind: &'static str,
+    /// Where it is attached.
+    pub targets: Vec<String>,
     pub dimensions: Vec<DecodedDimension>,
     pub scopes: Vec<DecodedScope>,
+    /// Index and type of each argument that is shown or tested.
+    pub args: Vec<(u32, String)>,
+}
+
+impl DecodedOperation {
+    /// One that is not there.
+    pub fn nothing(kind: &'static str, target: String) -> DecodedOperation {
+        let targets = vec![target];
+        DecodedOperation { kind, targets, dimensions: vec![], scopes: vec![], args: vec![] }
+    }
 }
 
 #[derive(Clone, Debug)]
 pub struct DecodedDimension {
-    pub param: u8,
+    pub subject: Subject,
     pub table: Table,
     pub projection: Projection,
     pub integer: Option<Integer>,
     pub atoms: Atoms,
+    pub merges_unreadable: bool,
 }
 
 /// Atom `i + 1` is entry `i`.
@@ -54,32 +70,33 @@ impl Atoms {
 
 #[derive(Clone, Debug)]
 pub struct DecodedScope {
-    /// Its number in the manifest; to be compared, it is made the set's own.
+    /// Its number in the manifest.
     pub scope: u32,
     pub needs: u32,
     pub quiet: Vec<Option<Row>>,
     pub lists: Vec<DecodedList>,
 }
 
-/// A set of atoms as stored: ascending ids, or all but those.
+/// A set of atoms as stored: these, or all but these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    pub ids: Vec<u32>,
+    pub runs: Runs,
     pub inverted: bool,
 }
 
 impl Row {
-    pub fn contains(&self, atom: u32) -> bool {
-        self.ids.binary_search(&atom).is_ok() != self.inverted
+    /// Of a dimension whose last atom is `top`.
+    pub fn atoms(&self, top: u32) -> Runs {
+        if self.inverted { self.runs.complement(top) } else { self.runs.and(&Runs::all(top)) }
     }
 }
 
 #[derive(Clone, Debug)]
 pub struct DecodedList {
-    /// Rank of its policy.
-    pub rank: u32,
-    /// Number of the first selector of its hook as it is written.
-    pub first_selector: u32,
+    /// Position of the policy.
+    pub rank: usize,
+    /// What the numbers of its selectors begin from.
+    pub first: u32,
     pub rules: Vec<DecodedRule>,
 }
 
@@ -92,10 +109,20 @@ pub struct DecodedRule {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodedAct {
-    pub selector: u8,
+    /// Its number, as events have it.
+    pub selector: u32,
     pub post: bool,
     pub override_value: Option<i16>,
     pub sigkill: bool,
+}
+
+/// As sections and documents are compared by.
+pub fn kind_name(kind: AttachKind) -> &'static str {
+    match kind {
+        AttachKind::Kprobe => "kprobe",
+        AttachKind::Lsm => "lsm",
+        AttachKind::FmodRet => "fmod_ret",
+    }
 }
 
 /// Decodes one operation. The text says what cannot be read.
@@ -104,9 +131,15 @@ pub fn operation(
     operation: &Operation,
     files: &Files,
 ) -> Result<DecodedOperation, String> {
-    if !manifest.programs.iter().any(|p| p.operation == operation.number && p.role == Role::Body) {
-        return Err("the operation has no program".to_string());
+    let mut programs = manifest.programs.iter().filter(|p| p.operation == operation.number);
+    let (Some(first), Some(second), None) = (programs.next(), programs.next(), programs.next()) else {
+        return Err("an operation has a stub and a body".to_string());
+    };
+    if first.role == second.role {
+        return Err("stub and body are the same".to_string());
     }
+    check_attach(operation, first, files)?;
+    check_attach(operation, second, files)?;
     let file = |file: &FileRef| files.get(file).ok_or_else(|| format!("there is no file {}", file.path));
     let tables = Tables::open(file(&operation.tables)?).map_err(|e| e.to_string())?;
     let dimensions: Vec<DecodedDimension> =
@@ -114,19 +147,42 @@ pub fn operation(
     let atoms: Vec<u32> = operation.dimensions.iter().map(|d| d.atoms).collect();
     let blocks = ScopeBlocks::read(file(&operation.scope_blocks)?, operation.number, &atoms)
         .map_err(|e| e.to_string())?;
-    let mut reader = ScopeReader { manifest, operation: operation.number, blocks: &blocks };
+    let reader = ScopeReader { manifest, operation: operation.number, blocks: &blocks };
     let scopes = blocks.scopes().map(|s| reader.scope(s)).collect::<Result<_, _>>()?;
-    let kind = match operation.attach.kind {
-        AttachKind::Kprobe => "kprobe",
-        AttachKind::Lsm => "lsm",
-        AttachKind::FmodRet => "fmod_ret",
+    let args = operation.args.iter().map(|arg| (arg.index, arg.ty.clone())).collect();
+    let (kind, targets) = (kind_name(operation.attach.kind), operation.attach.targets.clone());
+    Ok(DecodedOperation { kind, targets, dimensions, scopes, args })
+}
+
+/// A loader attaches by the operation's targets, or, if there is one, by the section.
+fn check_attach(operation: &Operation, program: &Program, files: &Files) -> Result<(), String> {
+    let attach = &operation.attach;
+    let (ty, links): (_, &[LinkKind]) = match attach.kind {
+        AttachKind::Kprobe => (ProgramType::Kprobe, &[LinkKind::Kprobe, LinkKind::KprobeMulti]),
+        AttachKind::Lsm => (ProgramType::Lsm, &[LinkKind::Lsm]),
+        AttachKind::FmodRet => (ProgramType::Tracing, &[LinkKind::FmodRet]),
     };
-    let target = operation.attach.targets.join(", ");
-    Ok(DecodedOperation { kind: kind.to_string(), target, dimensions, scopes })
+    if program.ty != ty || attach.ways.iter().any(|way| !links.contains(&way.link)) {
+        return Err(format!("`{}` is of another type than what it is attached to", program.symbol));
+    }
+    let section = match &attach.targets[..] {
+        [target] => format!("{}/{target}", kind_name(attach.kind)),
+        _ => kind_name(attach.kind).to_string(),
+    };
+    let bytes =
+        files.get(&program.object).ok_or_else(|| format!("there is no file {}", program.object.path))?;
+    let object = object::File::parse(bytes).map_err(|e| e.to_string())?;
+    let symbol = object.symbols().find(|symbol| symbol.name() == Ok(&program.symbol));
+    let found = symbol.and_then(|symbol| object.section_by_index(symbol.section_index()?).ok());
+    let found = found.as_ref().and_then(|section| section.name().ok());
+    let is_stub = program.role == Role::Stub;
+    if program.section != section || found != Some(&section) || is_stub == program.slot.is_some() {
+        return Err(format!("`{}` is in section {found:?} and not in `{section}`", program.symbol));
+    }
+    Ok(())
 }
 
 fn dimension(tables: &Tables<'_>, d: &Dimension) -> Result<DecodedDimension, String> {
-    let Subject::Argument(param) = d.subject;
     let atoms = match d.family {
         Table::Path => tables.paths(d.root, d.atoms).map(Atoms::Strings),
         Table::Text | Table::Prefix => tables.texts(d.root, d.atoms, false).map(Atoms::Strings),
@@ -136,8 +192,8 @@ fn dimension(tables: &Tables<'_>, d: &Dimension) -> Result<DecodedDimension, Str
         Table::Address => tables.addresses(d.root, d.atoms).map(Atoms::Addresses),
     };
     let atoms = atoms.map_err(|e| e.to_string())?;
-    let (table, projection, integer) = (d.family, d.projection, d.integer);
-    Ok(DecodedDimension { param: param as u8, table, projection, integer, atoms })
+    let Dimension { subject, projection, family: table, integer, merges_unreadable, .. } = *d;
+    Ok(DecodedDimension { subject, projection, table, integer, atoms, merges_unreadable })
 }
 
 struct ScopeReader<'a> {
@@ -147,7 +203,7 @@ struct ScopeReader<'a> {
 }
 
 impl ScopeReader<'_> {
-    fn scope(&mut self, scope: u32) -> Result<DecodedScope, String> {
+    fn scope(&self, scope: u32) -> Result<DecodedScope, String> {
         let block = self.blocks.block(scope).ok_or("a scope without a block")?;
         let quiet =
             block.quiet.iter().map(|row| row.map(|r| self.row(r)).transpose()).collect::<Result<_, _>>()?;
@@ -157,26 +213,20 @@ impl ScopeReader<'_> {
 
     fn row(&self, row: RowRef) -> Result<Row, String> {
         let runs = self.blocks.rows.runs(row.row).ok_or("a row that is not there")?;
-        let ids = runs.flat_map(|(first, last)| first..=last).collect();
-        Ok(Row { ids, inverted: row.invert })
+        Ok(Row { runs: Runs::of(runs.collect()), inverted: row.invert })
     }
 
     fn list(&self, scope: u32, list: &DecisionList) -> Result<DecodedList, String> {
         let steps = decode::fragment(&list.words).map_err(|e| e.to_string())?;
         let policy = self.manifest.policies.get(list.rank as usize).ok_or("a list of no policy")?;
-        let first_act = steps.iter().find_map(|s| match s {
-            Step::Act { act, .. } => Some(act.record),
-            Step::Test { .. } | Step::Skip { .. } | Step::End => None,
-        });
-        let record = first_act.ok_or("a list that does nothing")?;
+        let first = list.first_selector;
         let hook = policy
             .hooks
             .iter()
             .filter(|h| h.operation == self.operation && h.scope.unwrap_or(policy.scope) == scope)
-            .find(|h| h.first_selector == list.first_selector && h.selector(record).is_some())
+            .find(|h| h.first_selector == first)
             .ok_or("a list of no hook of its scope")?;
-        let rules = self.rules(&steps, hook)?;
-        Ok(DecodedList { rank: list.rank, first_selector: hook.first_selector, rules })
+        Ok(DecodedList { rank: list.rank as usize, first, rules: self.rules(&steps, hook)? })
     }
 
     /// Rules from instructions: tests that all lead to the next rule, then at most one action, then out.
@@ -215,8 +265,14 @@ impl ScopeReader<'_> {
 
 fn decoded_act(word: &Act, hook: &PolicyHook) -> Result<DecodedAct, String> {
     let selector = hook.selector(word.record).ok_or("an action of another hook")?;
+    if word.flags & ACT_OVERRIDE == 0 && word.value != 0 {
+        return Err(format!("an action that returns {} without saying so", word.value));
+    }
+    if word.flags & !(ACT_POST | ACT_OVERRIDE | ACT_SIGKILL) != 0 {
+        return Err(format!("an action with flags {:#x}", word.flags));
+    }
     Ok(DecodedAct {
-        selector: selector.number as u8,
+        selector: hook.first_selector + selector.number,
         post: word.flags & ACT_POST != 0,
         override_value: (word.flags & ACT_OVERRIDE != 0).then_some(word.value),
         sigkill: word.flags & ACT_SIGKILL != 0,

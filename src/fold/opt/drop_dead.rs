@@ -14,15 +14,17 @@ use crate::policy::{Interval, StrId, Strings, Values};
 use crate::vocab::limit::{POSTFIX_BYTES, PREFIX_EFFECTIVE_BYTES};
 
 pub(super) fn run(program: &mut Program, strings: &Strings, certificate: &mut Certificate) {
-    for (index, list) in program.lists.iter_mut().enumerate() {
+    for list in &mut program.lists {
         let operation = &program.operations[list.operation.0 as usize];
-        list.rules.retain(|rule| {
+        let mut rules = std::mem::take(&mut list.rules);
+        rules.retain(|rule| {
             let dead = is_dead(rule, operation, strings);
             if dead {
-                certificate.omitted.push((index, rule.selector, Omission::NeverMatches));
+                certificate.omit(list, rule.selector, Omission::NeverMatches);
             }
             !dead
         });
+        list.rules = rules;
     }
 }
 

@@ -11,12 +11,12 @@ use crate::fold::ir::Program;
 use crate::policy::Strings;
 
 pub(super) fn run(program: &mut Program, _: &Strings, certificate: &mut Certificate) {
-    for (index, list) in program.lists.iter_mut().enumerate() {
+    for list in &mut program.lists {
         while let Some(last) = list.rules.last() {
             if !last.outcome.is_quiet() {
                 break;
             }
-            certificate.omitted.push((index, last.selector, Omission::QuietTail));
+            certificate.omit(list, last.selector, Omission::QuietTail);
             list.rules.pop();
         }
     }

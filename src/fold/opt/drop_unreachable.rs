@@ -11,15 +11,13 @@ use crate::fold::ir::{PredicateId, Program, Rule};
 use crate::policy::Strings;
 
 pub(super) fn run(program: &mut Program, _: &Strings, certificate: &mut Certificate) {
-    for (index, list) in program.lists.iter_mut().enumerate() {
+    for list in &mut program.lists {
         let mut kept: Vec<Rule> = Vec::with_capacity(list.rules.len());
-        for rule in list.rules.drain(..) {
+        for rule in std::mem::take(&mut list.rules) {
             match kept.iter().find(|a| is_subset(&a.predicates, &rule.predicates)) {
-                Some(a) => certificate.omitted.push((
-                    index,
-                    rule.selector,
-                    Omission::CoveredBy { selector: a.selector },
-                )),
+                Some(a) => {
+                    certificate.omit(list, rule.selector, Omission::CoveredBy { selector: a.selector });
+                }
                 None => kept.push(rule),
             }
         }

@@ -8,7 +8,7 @@ mod drop_dead;
 mod drop_quiet_tail;
 mod drop_unreachable;
 
-use crate::fold::ir::Program;
+use crate::fold::ir::{List, Program};
 use crate::policy::Strings;
 
 /// Why a rule is not in the program any more.
@@ -22,10 +22,26 @@ pub enum Omission {
     QuietTail,
 }
 
-/// Rules left out: (index of the list in the program as built, selector, why).
+/// A rule that is not there: position of its policy, of the hook in the policy, and number of its selector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Omitted {
+    pub policy: usize,
+    pub hook: usize,
+    pub selector: u8,
+    pub why: Omission,
+}
+
+/// What was left out and why that changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Certificate {
-    pub omitted: Vec<(usize, u8, Omission)>,
+    pub omitted: Vec<Omitted>,
+}
+
+impl Certificate {
+    fn omit(&mut self, list: &List, selector: u8, why: Omission) {
+        let of_hook = |&hook| Omitted { policy: list.policy, hook, selector, why };
+        self.omitted.extend(list.hooks.iter().map(of_hook));
+    }
 }
 
 /// A rewrite.

@@ -194,6 +194,7 @@ pub fn x86_64_symbol(value: &str) -> Option<String> {
 }
 
 /// What a hook or enforcer that names a list is placed on.
+#[derive(Clone, Copy)]
 pub enum Members<'a, 'n> {
     Symbols(&'a [Text<'n>]),
     Syscalls(&'a [Text<'n>]),

@@ -23,11 +23,13 @@ use rustc_hash::FxHashMap;
 use self::templates::binding::Binding;
 use super::context::Cx;
 use super::context::facts::Facts;
+use super::expand::{self, copy};
 use super::overlap::overrides::{self, Side};
 use super::resolve::check::release;
-use super::resolve::hook::Written;
+use super::resolve::hook::Resolved;
 use super::resolve::{hooks, identity, options, pieces, workload};
-use super::{Hook, Identity, Mode, Policy, PolicySet, Scope, ScopeId, Template};
+use super::written::{self, Workloads};
+use super::{Hook, Identity, Mode, Policy, PolicySet, Scope, ScopeId};
 use crate::diag::{Diagnostics, overlap as report, schema};
 use crate::platform::kernel::Kernel;
 use crate::source::Span;
@@ -133,27 +135,45 @@ impl<'s> Resolver<'s> {
             let mode = options::resolve(spec, self.options.monitor, &mut cx);
             let namespace = identity.as_ref().and_then(|(identity, _)| identity.namespace.as_deref());
             let scope = workload::resolve(spec, namespace, &mut cx);
-            let hooks = hooks::resolve(document.kind, spec, &mut cx);
-            body = Some((mode, scope, hooks));
+            let expanded = expand::spec(spec, &mut cx);
+            let hooks = hooks::resolve(document.kind, &expanded, &mut cx);
+            body = Some((mode, scope, hooks, expanded));
         }
         let is_whole = !cx.refused && !cx.blocked;
         self.has_errors |= cx.refused;
-        if let (true, Some((identity, span)), Some((mode, scope, Ok(hooks)))) = (is_whole, identity, body) {
-            let whole = Whole { identity, span, document: document.span, template: None, mode };
+        if let (true, Some((identity, span)), Some((mode, scope, Ok(hooks), expanded))) =
+            (is_whole, identity, body)
+        {
+            let into = &mut self.set.written;
+            let (written, unread) = copy::hooks(&expanded, cx.variables, into);
+            let spec = expanded.spec;
+            let (pod, container) = (spec.pod_selector.as_ref(), spec.container_selector.as_ref());
+            let namespace = identity.namespace.as_deref();
+            let of = copy::select(pod, container, spec.host_selector.as_ref(), namespace);
+            let written = written::Policy {
+                identity: identity.clone(),
+                template: None,
+                options: copy::options(spec, into),
+                monitor: self.options.monitor,
+                workloads: Workloads { of, except: vec![] },
+                hooks: written,
+                unread,
+            };
+            let whole = Whole { written, span, document: document.span, mode };
             self.push(whole, scope, hooks, diags);
         }
     }
 
     /// A policy that can be compiled enters the set.
-    fn push(&mut self, whole: Whole, scope: Scope, hooks: Vec<Written>, diags: &mut Diagnostics) {
-        let Whole { identity, span, document, template, mode } = whole;
+    fn push(&mut self, whole: Whole, scope: Scope, hooks: Vec<Resolved>, diags: &mut Diagnostics) {
+        let Whole { written, span, document, mode } = whole;
         let mut pieces: Vec<(Option<Scope>, Hook)> = Vec::with_capacity(hooks.len());
         // What selects nothing was reported where it says so, and costs nothing.
         let hooks = if scope.any.is_empty() { vec![] } else { hooks };
-        for written in hooks {
-            let place = written.hook.span;
-            pieces::report_disjoint(&scope, &written, diags);
-            match pieces::of(&scope, written) {
+        for resolved in hooks {
+            let place = resolved.hook.span;
+            pieces::report_disjoint(&scope, &resolved, diags);
+            match pieces::of(&scope, resolved) {
                 Some(of_hook) => pieces.extend(of_hook),
                 None => {
                     diags.push(schema::not_compiled("so mixed a set of `matchWorkloads`", place));
@@ -179,6 +199,8 @@ impl<'s> Resolver<'s> {
             hooks.push(Hook { scope: (of_hook != of_policy).then_some(of_hook), ..hook });
         }
         let (file, scope) = (span.source, of_policy);
+        let (identity, template) = (written.identity.clone(), written.template.clone());
+        self.set.written.policies.push(written);
         self.set.policies.push(Policy { identity, file, span, document, template, mode, scope, hooks });
     }
 
@@ -189,6 +211,7 @@ impl<'s> Resolver<'s> {
             return None;
         }
         self.set.policies.sort_by(|a, b| a.identity.cmp(&b.identity));
+        self.set.written.policies.sort_by(|a, b| a.identity.cmp(&b.identity));
         // Numbers of scopes must not depend on the order in which files were read.
         let read = std::mem::take(&mut self.set.scopes);
         let mut renumber =
@@ -207,11 +230,11 @@ impl<'s> Resolver<'s> {
 
 /// A policy but for its workloads and hooks.
 struct Whole {
-    identity: Identity,
+    /// Whose identity is the policy's.
+    written: written::Policy,
     /// Of its name.
     span: Span,
     document: Span,
-    template: Option<Template>,
     mode: Mode,
 }
 

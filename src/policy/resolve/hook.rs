@@ -2,7 +2,6 @@
 
 use super::args;
 use crate::policy::expand::lists::Lists;
-use crate::policy::expand::macros::Macros;
 use crate::policy::{Hook, Scope};
 use crate::syntax::ast::objects::{ArgFilter, Spec};
 use crate::syntax::ast::read::Text;
@@ -12,8 +11,7 @@ use crate::vocab::hook::HookKind;
 /// What a hook has to know of its policy.
 pub struct PolicyCx<'a, 'n> {
     pub spec: &'a Spec<'n>,
-    pub lists: Lists<'a, 'n>,
-    pub macros: Macros<'a, 'n>,
+    pub lists: &'a Lists<'a, 'n>,
     /// Something waits for `NotifyEnforcer`, or may do so.
     pub has_enforcers: bool,
     /// It selects no workload, itself or by its kind.
@@ -50,9 +48,9 @@ impl HookCx<'_, '_> {
     }
 }
 
-/// A hook as written, whatever workloads its selectors are for.
+/// A hook, whatever workloads its selectors are for.
 #[derive(Clone)]
-pub struct Written {
+pub struct Resolved {
     pub hook: Hook,
     /// As [`super::selectors::Selectors::workloads`].
     pub workloads: Vec<Option<Scope>>,

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 
 use indexmap::IndexSet;
 
-use super::hook::Written;
+use super::hook::Resolved;
 use crate::diag::Diagnostics;
 use crate::diag::workload::selects_no_pod;
 use crate::policy::overlap::algebra::{intersect, subtract};
@@ -17,7 +17,7 @@ use crate::policy::{Hook, Scope};
 
 /// The hook for each part of the policy's workloads in which it does something, without a scope if that is all
 /// of them; `None` if a part cannot be written down.
-pub fn of(scope: &Scope, written: Written) -> Option<Vec<(Option<Scope>, Hook)>> {
+pub fn of(scope: &Scope, written: Resolved) -> Option<Vec<(Option<Scope>, Hook)>> {
     if written.workloads.is_empty() {
         return Some(vec![(None, written.hook)]);
     }
@@ -74,7 +74,7 @@ fn in_order(a: &[usize], b: &[usize]) -> Ordering {
 }
 
 /// Says which selectors are for none of the policy's workloads.
-pub fn report_disjoint(scope: &Scope, written: &Written, diags: &mut Diagnostics) {
+pub fn report_disjoint(scope: &Scope, written: &Resolved, diags: &mut Diagnostics) {
     for (selector, workload) in written.hook.selectors.iter().zip(&written.workloads) {
         // One that selects nothing at all was reported.
         let Some(workload) = workload.as_ref().filter(|workload| !workload.any.is_empty()) else { continue };
@@ -95,7 +95,7 @@ mod tests {
     use crate::source::{SourceId, Span};
 
     /// A hook of as many selectors, told apart by their place.
-    fn written(workloads: Vec<Option<Scope>>) -> Written {
+    fn written(workloads: Vec<Option<Scope>>) -> Resolved {
         let actions = Actions { post: true, override_value: None, signal: None, shown: ShownAction::Post };
         let selector = |i| {
             let span = Span::new(SourceId(0), i, i);
@@ -111,7 +111,7 @@ mod tests {
             tags: vec![],
             span: Span::new(SourceId(0), 0, 0),
         };
-        Written { hook, workloads }
+        Resolved { hook, workloads }
     }
 
     proptest! {
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn selectors_for_all_workloads_stay_one_hook() {
         let everything = Scope { any: vec![crate::policy::ScopeTerm::Host] };
-        let written = Written { workloads: vec![], ..written(vec![None, None]) };
+        let written = Resolved { workloads: vec![], ..written(vec![None, None]) };
         let pieces = of(&everything, written).unwrap();
         assert!(pieces.len() == 1 && pieces[0].0.is_none() && pieces[0].1.selectors.len() == 2);
     }

@@ -13,51 +13,42 @@ use crate::policy::context::reported::{self, Reported};
 use crate::policy::expand::macros::Parts;
 use crate::policy::{Actions, Condition, Scope, Selector, ShownAction};
 use crate::source::Span;
-use crate::syntax::ast::objects::Selector as WrittenSelector;
-use crate::syntax::ast::read::List;
 use crate::syntax::ast::rules::key_span;
 use crate::vocab::filter::FilterKind;
 use crate::vocab::hook::HookKind;
 use crate::vocab::limit;
 
-pub fn resolve(
-    hook: &HookCx<'_, '_>,
-    written: Option<&List<WrittenSelector<'_>>>,
-    cx: &mut Cx<'_>,
-) -> Selectors {
-    let Some(list) = written.filter(|list| !list.items.is_empty()) else {
+pub fn resolve(hook: &HookCx<'_, '_>, written: &[Parts<'_, '_>], cx: &mut Cx<'_>) -> Selectors {
+    if written.is_empty() {
         tetragon::check_silence(hook, cx);
         let all = hook.name.iter().map(|name| post_everything(name.span)).collect();
         return Selectors { all: Ok(all), workloads: vec![] };
-    };
-    if let Some(extra) = list.items.get(limit::SELECTORS_PER_HOOK) {
-        cx.report(codes::too_many_selectors(list.items.len(), limit::SELECTORS_PER_HOOK, extra.span()));
     }
-    let mut all = Vec::with_capacity(list.items.len());
+    if let Some(extra) = written.get(limit::SELECTORS_PER_HOOK) {
+        let place = extra.written.span();
+        cx.report(codes::too_many_selectors(written.len(), limit::SELECTORS_PER_HOOK, place));
+    }
+    let mut all = Vec::with_capacity(written.len());
     let mut workloads = vec![];
     let mut counts = arg_filters::Counts::default();
     let mut earlier = Earlier::default();
     let mut split = Split::default();
-    let mut encoded = Encoded::new(list.items.len());
-    for written in &list.items {
-        let parts = match &written.macros {
-            Some(_) => Parts::expanded(written, &hook.policy.macros, cx),
-            None => Parts::of(written),
-        };
-        encoded.add(hook, &parts, cx);
-        if !split.take(&parts, cx) {
-            meant::check_everywhere(hook, &parts, cx);
+    let mut encoded = Encoded::new(written.len());
+    for parts in written {
+        encoded.add(hook, parts, cx);
+        if !split.take(parts, cx) {
+            meant::check_everywhere(hook, parts, cx);
         }
         let workload = parts.workloads.and_then(|filter| workload::of_filter(filter, cx));
         if workload.is_some() || !workloads.is_empty() {
             workloads.resize(all.len(), None);
             workloads.push(workload.clone());
         }
-        let (conditions, actions, compared) = selector(hook, &parts, &mut counts, cx);
+        let (conditions, actions, compared) = selector(hook, parts, &mut counts, cx);
         let number = u8::try_from(all.len()).unwrap_or(u8::MAX);
         let args = parts.args.map_or(0, |list| list.items.len());
-        let is_whole = parts.has_only_arg_filters() && compared.len() == args && !written.incomplete;
-        let (enforces, span) = (actions.enforces(), written.span());
+        let is_whole = parts.has_only_arg_filters() && compared.len() == args && !parts.written.incomplete;
+        let (enforces, span) = (actions.enforces(), parts.written.span());
         earlier.take(Seen { compared, is_whole, workload, enforces, span }, cx);
         all.push(conditions.map(|conditions| Selector { number, conditions, actions, span }));
     }

@@ -1,14 +1,18 @@
 //! A binding as read to what is kept of it until all templates are known.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use crate::diag::Diagnostics;
 use crate::diag::bindings as codes;
 use crate::policy::context::Cx;
 use crate::policy::context::given::Declared;
+use crate::policy::expand::copy;
 use crate::policy::phases::{Resolver, check_identity};
 use crate::policy::resolve::identity;
 use crate::policy::resolve::workload::{self, Selectors};
+use crate::policy::written::{Label, Select};
 use crate::policy::{Identity, PolicyKind, Requirement, RequirementOp, Scope, ScopeTerm};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::BindingDocument;
@@ -16,6 +20,7 @@ use crate::syntax::ast::bindings::BindingSpec;
 use crate::syntax::ast::read::{List, Text};
 use crate::syntax::ast::rules::key_span;
 use crate::vocab::limit::LABEL_VALUE_BYTES;
+use crate::vocab::operator::LabelOperator;
 
 /// A binding without its tree.
 pub struct Binding {
@@ -37,7 +42,7 @@ pub struct Binding {
 }
 
 pub enum Workload {
-    Selected(Scope),
+    Selected(Scope, Arc<Select>),
     /// Pods with the label that follows from the names of template and binding.
     ByLabel,
 }
@@ -114,7 +119,8 @@ fn workload_of(spec: &BindingSpec<'_>, namespace: Option<&str>, cx: &mut Cx<'_>)
     };
     let has_selector = [selectors.pod, selectors.container, selectors.host].iter().any(Option::is_some);
     if has_selector || spec.node_selector.is_some() {
-        return Workload::Selected(workload::scope(selectors, namespace, cx));
+        let select = copy::select(selectors.pod, selectors.container, selectors.host, namespace);
+        return Workload::Selected(workload::scope(selectors, namespace, cx), select);
     }
     for field in ["overrideAllowed", "overridePriority"] {
         if let (Some(span), false) = (key_span(spec.node, field), spec.incomplete) {
@@ -126,7 +132,7 @@ fn workload_of(spec: &BindingSpec<'_>, namespace: Option<&str>, cx: &mut Cx<'_>)
 }
 
 /// The pods of a binding that is known by its name; otherwise why the name does not do.
-pub fn labelled(identity: &Identity, template: &str) -> Result<Scope, String> {
+pub fn labelled(identity: &Identity, template: &str) -> Result<(Scope, Arc<Select>), String> {
     let name = identity.name.strip_prefix(template).and_then(|rest| rest.strip_prefix('-'));
     let Some(name) = name.filter(|name| !name.is_empty()) else {
         return Err(format!("`{}-` and a name of its own are wanted", crate::diag::schema::shown(template)));
@@ -140,9 +146,14 @@ pub fn labelled(identity: &Identity, template: &str) -> Result<Scope, String> {
     if !identity::is_label_key(&key) {
         return Err("the template's name is too long for a label".to_string());
     }
-    let requirement = Requirement { key, op: RequirementOp::In, values: vec![name.to_string()] };
     let namespace = identity.namespace.clone();
-    Ok(Scope { any: vec![ScopeTerm::Pods { namespace, pod: vec![requirement], container: vec![] }] })
+    let values = vec![name.to_string()];
+    let label = Label { key: key.clone(), operator: LabelOperator::In, values: values.clone() };
+    let select =
+        Select { namespace: namespace.clone(), pod: Some(vec![label]), container: None, host: false };
+    let requirement = Requirement { key, op: RequirementOp::In, values };
+    let scope = Scope { any: vec![ScopeTerm::Pods { namespace, pod: vec![requirement], container: vec![] }] };
+    Ok((scope, Arc::new(select)))
 }
 
 /// The values of each variable of the template, in its order; no list where a value was refused. `None` if

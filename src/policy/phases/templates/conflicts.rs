@@ -28,14 +28,14 @@ enum Pair {
 }
 
 /// Takes from each binding of one template what others of higher priority select; a scope that cannot be written
-/// down, and those of a template with errors, become `None`. Says whether there was an error.
+/// down, and those of a template with errors, become `None`. Gives each loser with each that takes over from it.
 pub fn settle(
     bindings: &[Binding],
     of_template: &[usize],
     scopes: &mut [Option<Scope>],
     template: (&str, Span),
     diags: &mut Diagnostics,
-) -> bool {
+) -> Result<Vec<(usize, usize)>, Refused> {
     // Bindings of equal scopes are compared with each other, and each scope once with the others.
     let mut classes: IndexMap<&Scope, Vec<usize>> = IndexMap::new();
     for &b in of_template {
@@ -67,12 +67,12 @@ pub fn settle(
     }
     if shown > 0 {
         of_template.iter().for_each(|&b| scopes[b] = None);
-        return true;
+        return Err(Refused);
     }
     if overrides.len() > MOST_OVERRIDES {
         diags.push(codes::overrides_not_compiled(template.0, MOST_OVERRIDES, template.1));
         of_template.iter().for_each(|&b| scopes[b] = None);
-        return false;
+        return Ok(vec![]);
     }
     overrides.sort_unstable();
     let mut left: Vec<(usize, Option<Scope>)> = vec![];
@@ -94,8 +94,11 @@ pub fn settle(
         }
         scopes[loser] = scope;
     }
-    false
+    Ok(overrides)
 }
+
+/// There was an error, which was reported.
+pub struct Refused;
 
 struct Search<'a> {
     bindings: &'a [Binding],

@@ -28,6 +28,7 @@ pub mod binding;
 mod conflicts;
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -37,8 +38,9 @@ use crate::diag::suggest::nearest;
 use crate::diag::{Diagnostic, Diagnostics, Severity, bindings as codes, schema};
 use crate::policy::context::Cx;
 use crate::policy::context::given::{Bound, Declared, Variables};
-use crate::policy::expand::variables;
+use crate::policy::expand::{self, copy, variables};
 use crate::policy::resolve::{hooks, identity, options};
+use crate::policy::written::{self, Select, Workloads};
 use crate::policy::{PolicyKind, Scope, Strings, Template as Origin};
 use crate::source::Span;
 use crate::syntax::ast::objects::Spec;
@@ -115,7 +117,8 @@ fn check<'a>(
             let mut cx = Cx { variables: Variables::Declared(&declared), ..cx };
             check_selects_nothing(spec, &mut cx);
             options::resolve(spec, resolver.options.monitor, &mut cx);
-            _ = hooks::resolve(PolicyKind::TracingPolicy, spec, &mut cx);
+            let expanded = expand::spec(spec, &mut cx);
+            _ = hooks::resolve(PolicyKind::TracingPolicy, &expanded, &mut cx);
             // What was refused may have used them.
             if !cx.refused {
                 variables::report_unused(&declared, &mut cx);
@@ -158,6 +161,7 @@ fn expand_bindings(
     let bindings = std::mem::take(&mut resolver.bindings);
     let mut of_template: Vec<Vec<usize>> = vec![vec![]; templates.len()];
     let mut scopes: Vec<Option<Scope>> = vec![None; bindings.len()];
+    let mut selects: Vec<Option<Arc<Select>>> = vec![None; bindings.len()];
     for (b, binding) in bindings.iter().enumerate() {
         let Some(reference) = &binding.template else { continue };
         let mut cx = Cx::new(diags, &mut resolver.set.strings, &mut resolver.facts);
@@ -165,7 +169,7 @@ fn expand_bindings(
             Some(&t) => {
                 templates[t].is_used = true;
                 of_template[t].push(b);
-                scopes[b] = scope(binding, &templates[t], &mut cx);
+                (scopes[b], selects[b]) = selected(binding, &templates[t], &mut cx).unzip();
             }
             None if all_known => {
                 let names = templates.iter().map(|template| template.name.as_str());
@@ -178,28 +182,30 @@ fn expand_bindings(
         resolver.has_errors |= cx.refused;
     }
     for (template, of_template) in templates.iter().zip(&of_template) {
-        let refused = conflicts::settle(
-            &bindings,
-            of_template,
-            &mut scopes,
-            (&template.name, template.name_span),
-            diags,
-        );
-        resolver.has_errors |= refused;
+        let place = (&*template.name, template.name_span);
+        let settled = conflicts::settle(&bindings, of_template, &mut scopes, place, diags);
+        let taken_over = settled.unwrap_or_else(|conflicts::Refused| {
+            resolver.has_errors = true;
+            vec![]
+        });
         for &b in of_template {
-            let scope = scopes[b].take();
-            expand_one(resolver, &bindings[b], template, scope, diags);
+            let from = taken_over.partition_point(|(loser, _)| *loser < b);
+            let of_loser = taken_over[from..].iter().take_while(|(loser, _)| *loser == b);
+            let except = of_loser.filter_map(|(_, winner)| selects[*winner].clone()).collect();
+            let selected = scopes[b].take().zip(selects[b].clone());
+            let selected = selected.map(|(scope, of)| (scope, Workloads { of, except }));
+            expand_one(resolver, &bindings[b], template, selected, diags);
         }
     }
 }
 
 /// What a binding selects. `None` if it is not known, which was reported.
-fn scope(binding: &Binding, template: &Template<'_>, cx: &mut Cx<'_>) -> Option<Scope> {
+fn selected(binding: &Binding, template: &Template<'_>, cx: &mut Cx<'_>) -> Option<(Scope, Arc<Select>)> {
     match (&binding.workload, &binding.name) {
         _ if binding.refused => None,
-        (Workload::Selected(scope), _) => Some(scope.clone()),
+        (Workload::Selected(scope, select), _) => Some((scope.clone(), select.clone())),
         (Workload::ByLabel, Some((identity, span))) => match binding::labelled(identity, &template.name) {
-            Ok(scope) => Some(scope),
+            Ok(selected) => Some(selected),
             Err(why) => {
                 cx.report(codes::binding_name(&identity.name, &why, template.name_span, *span));
                 None
@@ -209,12 +215,12 @@ fn scope(binding: &Binding, template: &Template<'_>, cx: &mut Cx<'_>) -> Option<
     }
 }
 
-/// Checks a binding's values and makes its policy, for `scope` if that is known.
+/// Checks a binding's values and makes its policy, for what it selects if that is known.
 fn expand_one(
     resolver: &mut Resolver<'_>,
     binding: &Binding,
     template: &Template<'_>,
-    scope: Option<Scope>,
+    selected: Option<(Scope, Workloads)>,
     diags: &mut Diagnostics,
 ) {
     let mut cx = Cx::new(diags, &mut resolver.set.strings, &mut resolver.facts);
@@ -240,17 +246,29 @@ fn expand_one(
             Some(_) => PolicyKind::TracingPolicyNamespaced,
             None => PolicyKind::TracingPolicy,
         };
-        let hooks = hooks::resolve(kind, spec, &mut cx);
+        let expanded = expand::spec(spec, &mut cx);
+        let hooks = hooks::resolve(kind, &expanded, &mut cx);
         resolver.has_errors |= cx.refused;
-        if let (false, false, Ok(hooks)) = (cx.refused, cx.blocked, hooks) {
-            body = Some((identity.clone(), *name, mode, hooks));
+        if let (false, false, Ok(hooks), Some((scope, workloads))) = (cx.refused, cx.blocked, hooks, selected)
+        {
+            let into = &mut resolver.set.written;
+            let (written, unread) = copy::hooks(&expanded, cx.variables, into);
+            let written = written::Policy {
+                identity: identity.clone(),
+                template: Some(Origin { name: template.name.clone(), document: template.document }),
+                options: copy::options(spec, into),
+                monitor: resolver.options.monitor,
+                workloads,
+                hooks: written,
+                unread,
+            };
+            let whole = Whole { written, span: *name, document: binding.document, mode };
+            body = Some((whole, scope, hooks));
         }
     } else {
         resolver.has_errors |= cx.refused;
     }
-    if let (Some((identity, span, mode, hooks)), Some(scope)) = (body, scope) {
-        let template = Some(Origin { name: template.name.clone(), document: template.document });
-        let whole = Whole { identity, span, document: binding.document, template, mode };
+    if let Some((whole, scope, hooks)) = body {
         resolver.push(whole, scope, hooks, diags);
     }
 }

@@ -3,14 +3,16 @@
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/{generickprobe,genericfentry,genericlsm}.go` (semantics 2.1 to 2.3, 2.6).
 
 use super::super::args::Args;
-use super::super::hook::{HookCx, PolicyCx, Written};
+use super::super::hook::{HookCx, PolicyCx, Resolved};
 use super::super::{args, selectors};
-use super::text::{has_one, is_symbol, message, tags};
+use super::text::{is_symbol, message, tags};
 use crate::diag::{lints, meant, schema as codes};
 use crate::policy::context::Cx;
 use crate::policy::context::kernels::{self, Prototype};
 use crate::policy::context::reported::Reported;
+use crate::policy::expand::Calls;
 use crate::policy::expand::lists::{self, Members};
+use crate::policy::expand::macros::Parts;
 use crate::policy::{Hook, HookCall};
 use crate::syntax::ast::objects::{Arg, Kprobe, LsmHook};
 use crate::syntax::ast::read::Text;
@@ -27,8 +29,10 @@ pub fn kprobe(
     kind: HookKind,
     entry: u32,
     kprobe: &Kprobe<'_>,
+    calls: Calls<'_, '_>,
+    written: &[Parts<'_, '_>],
     cx: &mut Cx<'_>,
-) -> Vec<Result<Written, Reported>> {
+) -> Vec<Result<Resolved, Reported>> {
     let is_syscall_list = kprobe.call.is_some_and(|call| names_syscalls(policy, call));
     let syscall = is_syscall_list || kprobe.syscall.is_none_or(|syscall| syscall.value);
     let args = args::resolve(kind, kprobe.args.as_ref(), kprobe.incomplete, cx);
@@ -48,17 +52,17 @@ pub fn kprobe(
         data: &data,
         returned: &returned,
         hooks_return,
-        has_one_selector: has_one(kprobe.selectors.as_ref()),
+        has_one_selector: written.len() <= 1,
     };
-    let selectors = selectors::resolve(&hook, kprobe.selectors.as_ref(), cx);
+    let selectors = selectors::resolve(&hook, written, cx);
     let message = message(kprobe.message, cx);
     let tags = tags(kprobe.tags.as_ref(), cx);
     report_uncompiled(kprobe, cx);
     let Some(call) = kprobe.call else { return vec![Err(cx.reported(kprobe.node.span))] };
-    let names = function_names(policy, kprobe, call, syscall, cx);
+    let names = function_names(kprobe, calls, call, syscall, cx);
     let known: Vec<String> = names.iter().flatten().cloned().collect();
     check_arguments(kprobe, &known, syscall, hooks_return, cx);
-    let written = |name: Result<String, Reported>| {
+    let resolved = |name: Result<String, Reported>| {
         let hook = Hook {
             call: HookCall::Kprobe { function: name?, syscall },
             entry,
@@ -69,9 +73,9 @@ pub fn kprobe(
             tags: tags.clone(),
             span: call.span,
         };
-        Ok(Written { hook, workloads: selectors.workloads.clone() })
+        Ok(Resolved { hook, workloads: selectors.workloads.clone() })
     };
-    names.into_iter().map(written).collect()
+    names.into_iter().map(resolved).collect()
 }
 
 /// What the functions' prototypes say of the arguments.
@@ -158,26 +162,20 @@ fn report_uncompiled(kprobe: &Kprobe<'_>, cx: &mut Cx<'_>) {
 
 /// The symbols that the hook attaches to.
 fn function_names(
-    policy: &PolicyCx<'_, '_>,
     kprobe: &Kprobe<'_>,
+    calls: Calls<'_, '_>,
     call: Text<'_>,
     syscall: bool,
     cx: &mut Cx<'_>,
 ) -> Vec<Result<String, Reported>> {
     let skip = kprobe.ignore.as_ref().and_then(|ignore| ignore.call_not_found);
     let skip = skip.is_some_and(|skip| skip.value);
-    if !call.value.starts_with(lists::REFERENCE) {
-        return vec![function_name(call, syscall, skip, cx)];
-    }
-    let Some(list) = policy.lists.get(call, cx) else { return vec![Err(cx.reported(call.span))] };
-    if let Members::Symbols([]) | Members::Syscalls([]) = lists::members(list)
-        && !list.incomplete
-        && list.values.as_ref().is_none_or(|values| !values.poisoned)
-    {
-        let name = list.name.map_or("", |name| name.value);
-        cx.report(lints::empty_list(name, call.span, lists::name_span(list)));
-    }
-    match lists::members(list) {
+    let members = match calls {
+        Calls::Named(name) => return vec![function_name(name, syscall, skip, cx)],
+        Calls::Listed(members) => members,
+        Calls::Unknown => return vec![Err(cx.reported(call.span))],
+    };
+    match members {
         Members::Symbols(values) => {
             values.iter().map(|&value| listed_symbol(value, syscall, skip, cx)).collect()
         }
@@ -255,8 +253,9 @@ pub fn lsm(
     policy: &PolicyCx<'_, '_>,
     entry: u32,
     lsm: &LsmHook<'_>,
+    written: &[Parts<'_, '_>],
     cx: &mut Cx<'_>,
-) -> Result<Written, Reported> {
+) -> Result<Resolved, Reported> {
     let args = args::resolve(HookKind::Lsm, lsm.args.as_ref(), lsm.incomplete, cx);
     args::check_count(lsm.args.as_ref(), None, cx);
     let none = Args::default();
@@ -269,9 +268,9 @@ pub fn lsm(
         data: &none,
         returned: &none,
         hooks_return: false,
-        has_one_selector: has_one(lsm.selectors.as_ref()),
+        has_one_selector: written.len() <= 1,
     };
-    let selectors = selectors::resolve(&hook, lsm.selectors.as_ref(), cx);
+    let selectors = selectors::resolve(&hook, written, cx);
     let message = message(lsm.message, cx);
     let tags = tags(lsm.tags.as_ref(), cx);
     let Some(name) = lsm.hook else { return Err(cx.reported(lsm.node.span)) };
@@ -291,7 +290,7 @@ pub fn lsm(
         tags,
         span: name.span,
     };
-    Ok(Written { hook, workloads: selectors.workloads })
+    Ok(Resolved { hook, workloads: selectors.workloads })
 }
 
 fn check_lsm_name(name: Text<'_>, cx: &mut Cx<'_>) -> Result<(), Reported> {

@@ -10,12 +10,11 @@ mod user;
 use rustc_hash::FxHashSet;
 
 use super::check::tetragon;
-use super::hook::{PolicyCx, Written};
+use super::hook::{PolicyCx, Resolved};
 use crate::diag::schema as codes;
 use crate::policy::context::reported::{self, Reported};
 use crate::policy::context::{Cx, kernels};
-use crate::policy::expand::lists::Lists;
-use crate::policy::expand::macros::Macros;
+use crate::policy::expand::{Expanded, On};
 use crate::policy::{HookCall, PolicyKind};
 use crate::source::Span;
 use crate::syntax::ast::objects::Spec;
@@ -24,8 +23,12 @@ use crate::vocab::hook::HookKind;
 
 /// # Errors
 /// If any part of any hook was reported.
-pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Result<Vec<Written>, Reported> {
-    let lists = Lists::resolve(spec, cx);
+pub fn resolve(
+    kind: PolicyKind,
+    expanded: &Expanded<'_, '_>,
+    cx: &mut Cx<'_>,
+) -> Result<Vec<Resolved>, Reported> {
+    let spec = expanded.spec;
     let has_enforcers = spec.enforcers.as_ref().is_some_and(|list| !list.items.is_empty() || list.poisoned)
         || spec.incomplete;
     let selects = spec.pod_selector.is_some()
@@ -33,44 +36,40 @@ pub fn resolve(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Result<Vec
         || spec.host_selector.is_some()
         || spec.incomplete;
     let is_for_every_process = kind == PolicyKind::TracingPolicy && !selects && !cx.is_template();
-    let macros = Macros::of(spec);
-    let policy = PolicyCx { spec, lists, macros, has_enforcers, is_for_every_process };
+    let policy = PolicyCx { spec, lists: &expanded.lists, has_enforcers, is_for_every_process };
     let section = check_one_section(kind, spec, cx);
     enforcer::check(&policy, cx);
     tetragon::check_mode(spec, cx);
     check_loader(kind, spec, cx);
-    let mut hooks: Vec<Result<Written, Reported>> = Vec::new();
-    for (entry, kprobe) in (0..).zip(spec.kprobes.iter().flat_map(|list| &list.items)) {
-        hooks.extend(kernel::kprobe(&policy, HookKind::Kprobe, entry, kprobe, cx));
+    let mut hooks: Vec<Result<Resolved, Reported>> = Vec::new();
+    for hook in &expanded.hooks {
+        let (entry, selectors) = (hook.entry, &hook.selectors);
+        match hook.on {
+            On::Kprobe(kprobe, calls) => {
+                hooks.extend(kernel::kprobe(&policy, HookKind::Kprobe, entry, kprobe, calls, selectors, cx));
+            }
+            On::Fentry(fentry, calls) => {
+                _ = kernel::kprobe(&policy, HookKind::Fentry, entry, fentry, calls, selectors, cx);
+            }
+            On::Lsm(lsm) => hooks.push(kernel::lsm(&policy, entry, lsm, selectors, cx)),
+            On::Tracepoint(hook) => tracepoint::check(&policy, hook, selectors, cx),
+            On::Uprobe(uprobe) => user::check_uprobe(&policy, uprobe, selectors, cx),
+            On::Usdt(usdt) => user::check_usdt(&policy, usdt, selectors, cx),
+        }
     }
     check_hooked_twice(&hooks, spec, cx);
-    for (entry, fentry) in (0..).zip(spec.fentries.iter().flat_map(|list| &list.items)) {
-        _ = kernel::kprobe(&policy, HookKind::Fentry, entry, fentry, cx);
-    }
-    for (entry, lsm) in (0..).zip(spec.lsmhooks.iter().flat_map(|list| &list.items)) {
-        hooks.push(kernel::lsm(&policy, entry, lsm, cx));
-    }
-    for hook in spec.tracepoints.iter().flat_map(|list| &list.items) {
-        tracepoint::check(&policy, hook, cx);
-    }
-    for uprobe in spec.uprobes.iter().flat_map(|list| &list.items) {
-        user::check_uprobe(&policy, uprobe, cx);
-    }
-    for usdt in spec.usdts.iter().flat_map(|list| &list.items) {
-        user::check_usdt(&policy, usdt, cx);
-    }
     policy.lists.finish(!spec.incomplete, cx);
     section?;
     reported::all(hooks)
 }
 
 /// Tetragon: refused where it attaches with kprobe.multi (semantics 2.1).
-fn check_hooked_twice(hooks: &[Result<Written, Reported>], spec: &Spec<'_>, cx: &mut Cx<'_>) {
+fn check_hooked_twice(hooks: &[Result<Resolved, Reported>], spec: &Spec<'_>, cx: &mut Cx<'_>) {
     if hooks.len() < 2 {
         return;
     }
     let mut seen: FxHashSet<&HookCall> = FxHashSet::default();
-    for Written { hook, .. } in hooks.iter().flatten() {
+    for Resolved { hook, .. } in hooks.iter().flatten() {
         if !seen.insert(&hook.call)
             && let HookCall::Kprobe { function, .. } = &hook.call
         {

@@ -2,13 +2,8 @@
 
 use crate::diag::{lints, schema as codes};
 use crate::policy::context::Cx;
-use crate::syntax::ast::objects::Selector;
 use crate::syntax::ast::read::{List, Text};
 use crate::vocab::limit;
-
-pub fn has_one(selectors: Option<&List<Selector<'_>>>) -> bool {
-    selectors.is_none_or(|list| list.items.len() <= 1)
-}
 
 /// Letters of a symbol; a name with others is in no kernel.
 pub fn is_symbol(name: &str) -> bool {

@@ -5,15 +5,16 @@
 use super::super::args::Args;
 use super::super::hook::{HookCx, PolicyCx};
 use super::super::{args, selectors};
-use super::text::{has_one, message, tags};
+use super::text::{message, tags};
 use crate::diag::{lints, schema as codes};
 use crate::policy::context::Cx;
 use crate::policy::context::kernels::{self, Prototype};
+use crate::policy::expand::macros::Parts;
 use crate::syntax::ast::objects::Tracepoint;
 use crate::vocab::arg_type::{ArgType, FilterClass};
 use crate::vocab::hook::HookKind;
 
-pub fn check(policy: &PolicyCx<'_, '_>, hook: &Tracepoint<'_>, cx: &mut Cx<'_>) {
+pub fn check(policy: &PolicyCx<'_, '_>, hook: &Tracepoint<'_>, written: &[Parts<'_, '_>], cx: &mut Cx<'_>) {
     let is_raw = hook.raw.is_some_and(|raw| raw.value);
     let kind = if is_raw { HookKind::RawTracepoint } else { HookKind::Tracepoint };
     for (name, field) in [(hook.subsystem, "subsystem"), (hook.event, "event")] {
@@ -56,9 +57,9 @@ pub fn check(policy: &PolicyCx<'_, '_>, hook: &Tracepoint<'_>, cx: &mut Cx<'_>) 
         data: &none,
         returned: &none,
         hooks_return: false,
-        has_one_selector: has_one(hook.selectors.as_ref()),
+        has_one_selector: written.len() <= 1,
     };
-    selectors::resolve(&hook_cx, hook.selectors.as_ref(), cx);
+    selectors::resolve(&hook_cx, written, cx);
     message(hook.message, cx);
     tags(hook.tags.as_ref(), cx);
 }

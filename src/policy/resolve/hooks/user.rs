@@ -6,10 +6,11 @@ use super::super::args::Args;
 use super::super::hook::{HookCx, PolicyCx};
 use super::super::values::number::parse_base0;
 use super::super::{args, selectors};
-use super::text::{has_one, message, tags};
+use super::text::{message, tags};
 use crate::diag::schema::{bad_userspace, empty_hook_name, shown};
 use crate::policy::context::Cx;
 use crate::policy::context::facts::FactKind;
+use crate::policy::expand::macros::Parts;
 use crate::syntax::ast::objects::{Uprobe, Usdt};
 use crate::syntax::ast::read::Text;
 use crate::vocab::hook::HookKind;
@@ -23,7 +24,12 @@ const DIGESTS: [(&str, Option<usize>); 5] = [
     ("build-id", None),
 ];
 
-pub fn check_uprobe(policy: &PolicyCx<'_, '_>, uprobe: &Uprobe<'_>, cx: &mut Cx<'_>) {
+pub fn check_uprobe(
+    policy: &PolicyCx<'_, '_>,
+    uprobe: &Uprobe<'_>,
+    written: &[Parts<'_, '_>],
+    cx: &mut Cx<'_>,
+) {
     check_path(uprobe.path, cx);
     check_addressing(uprobe, cx);
     for symbol in uprobe.symbols.iter().flat_map(|symbols| &symbols.items) {
@@ -53,14 +59,14 @@ pub fn check_uprobe(policy: &PolicyCx<'_, '_>, uprobe: &Uprobe<'_>, cx: &mut Cx<
         data: &data,
         returned: &returned,
         hooks_return,
-        has_one_selector: has_one(uprobe.selectors.as_ref()),
+        has_one_selector: written.len() <= 1,
     };
-    selectors::resolve(&hook, uprobe.selectors.as_ref(), cx);
+    selectors::resolve(&hook, written, cx);
     message(uprobe.message, cx);
     tags(uprobe.tags.as_ref(), cx);
 }
 
-pub fn check_usdt(policy: &PolicyCx<'_, '_>, usdt: &Usdt<'_>, cx: &mut Cx<'_>) {
+pub fn check_usdt(policy: &PolicyCx<'_, '_>, usdt: &Usdt<'_>, written: &[Parts<'_, '_>], cx: &mut Cx<'_>) {
     check_path(usdt.path, cx);
     let args = args::resolve(HookKind::Usdt, usdt.args.as_ref(), usdt.incomplete, cx);
     args::check_count(usdt.args.as_ref(), None, cx);
@@ -75,9 +81,9 @@ pub fn check_usdt(policy: &PolicyCx<'_, '_>, usdt: &Usdt<'_>, cx: &mut Cx<'_>) {
         data: &none,
         returned: &none,
         hooks_return: false,
-        has_one_selector: has_one(usdt.selectors.as_ref()),
+        has_one_selector: written.len() <= 1,
     };
-    selectors::resolve(&hook, usdt.selectors.as_ref(), cx);
+    selectors::resolve(&hook, written, cx);
     message(usdt.message, cx);
     tags(usdt.tags.as_ref(), cx);
 }

@@ -1,0 +1,345 @@
+//! What a document says, read from its words.
+//!
+//! Turns [`written`] policies into conditions on values, actions and workloads, as plainly as possible. This is the
+//! only reading of a policy that the oracle and the proof have: it shares nothing with the compiler behind the
+//! expanded document but the names and tables of the vocabulary, so that what the compiler loses or changes is
+//! seen. What it has no words for it refuses ([`Unread`]), and never passes over.
+//! Conditions are read in [`condition`].
+
+mod condition;
+
+use std::rc::Rc;
+
+pub use condition::{Condition, Is};
+
+use crate::policy::written::{self, From, Written};
+use crate::policy::{Mode, Requirement, RequirementOp, Scope, ScopeTerm, ShownAction};
+use crate::source::Span;
+use crate::vocab::action::Action;
+use crate::vocab::arg_type::ArgType;
+use crate::vocab::attach;
+use crate::vocab::hook::HookKind;
+use crate::vocab::operator::LabelOperator;
+
+/// A policy as it was written.
+pub struct Document<'w> {
+    pub policy: &'w written::Policy,
+    pub mode: Mode,
+    /// The policy's workloads: these,
+    pub scope: Scope,
+    /// but none of these.
+    pub except: Vec<Scope>,
+    /// One for each function or LSM hook.
+    pub hooks: Vec<Hook<'w>>,
+}
+
+#[derive(Clone)]
+pub struct Hook<'w> {
+    pub call: Call,
+    pub args: Rc<[Arg<'w>]>,
+    /// In order; the first that matches decides.
+    pub selectors: Rc<[Selector<'w>]>,
+    pub span: Span,
+}
+
+/// What a hook names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// The symbol, and whether its arguments are those of a syscall.
+    Kprobe {
+        function: String,
+        syscall: bool,
+    },
+    Lsm {
+        hook: String,
+    },
+}
+
+#[derive(Clone, Copy)]
+pub struct Arg<'w> {
+    /// Parameter of what the policy names.
+    pub index: u8,
+    pub ty: ArgType,
+    pub label: Option<&'w str>,
+}
+
+pub struct Selector<'w> {
+    /// Its position in the hook.
+    pub number: u8,
+    /// For these of the policy's workloads; for all if there is none.
+    pub workloads: Option<Scope>,
+    /// All have to hold.
+    pub conditions: Vec<Condition<'w>>,
+    pub acts: Acts,
+    pub span: Span,
+}
+
+/// What a selector asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acts {
+    pub post: bool,
+    /// What the call returns; 0 lets it go on.
+    pub override_value: Option<i32>,
+    pub sigkill: bool,
+    /// The last action written: it names the event.
+    pub shown: ShownAction,
+}
+
+impl Acts {
+    /// In monitor mode too: what cannot be read is on no allowlist then.
+    pub fn enforces(self) -> bool {
+        self.override_value.is_some() || self.sigkill
+    }
+
+    /// What is left of it in `mode`: the value that is returned, and whether the process is killed.
+    pub fn enforced(self, mode: Mode) -> (Option<i32>, bool) {
+        match mode {
+            Mode::Enforce => (self.override_value.filter(|&value| value != 0), self.sigkill),
+            Mode::Monitor => (None, false),
+        }
+    }
+
+    /// Whether it does nothing in `mode`.
+    pub fn is_quiet(self, mode: Mode) -> bool {
+        !self.post && self.enforced(mode) == (None, false)
+    }
+}
+
+/// Where a hook takes place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct At {
+    /// `kprobe`, `lsm` or `fmod_ret`.
+    pub kind: &'static str,
+    pub target: String,
+    /// Its arguments are those of a syscall.
+    pub syscall: bool,
+    params: &'static [u8],
+}
+
+impl At {
+    /// Whether parameters are found alike.
+    pub fn is_read_like(&self, other: &At) -> bool {
+        (self.kind, self.syscall, self.params) == (other.kind, other.syscall, other.params)
+    }
+
+    /// Parameter there of parameter `index` of what the policy names.
+    pub fn param(&self, index: u8) -> u8 {
+        self.params.get(index as usize).copied().unwrap_or(index)
+    }
+}
+
+impl Hook<'_> {
+    /// Where the hook takes place for some of its selectors. An override has to be where one can be.
+    pub fn at<'s>(&self, mut selectors: impl Iterator<Item = &'s Selector<'s>>) -> At {
+        match &self.call {
+            Call::Lsm { hook } => At { kind: "lsm", target: hook.clone(), syscall: false, params: &[] },
+            Call::Kprobe { function, syscall } => {
+                let (target, syscall) = (function.clone(), *syscall);
+                if selectors.all(|selector| selector.acts.override_value.is_none()) {
+                    return At { kind: "kprobe", target, syscall, params: &[] };
+                }
+                match attach::equivalent(function) {
+                    Some(row) => {
+                        let target = row.hook.to_string();
+                        At { kind: "lsm", target, syscall: false, params: row.params }
+                    }
+                    None => At { kind: "fmod_ret", target, syscall: false, params: &[] },
+                }
+            }
+        }
+    }
+}
+
+/// What this reader has no words for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread(pub String);
+
+fn unread<T>(what: impl std::fmt::Display) -> Result<T, Unread> {
+    Err(Unread(what.to_string()))
+}
+
+/// # Errors
+/// If the document holds something that is not read here.
+pub fn read<'w>(written: &'w Written, policy: &'w written::Policy) -> Result<Document<'w>, Unread> {
+    if let Some(part) = policy.unread.first() {
+        return unread(part);
+    }
+    let reader = Reader { written };
+    let mut mode = Mode::Enforce;
+    for &(name, value) in &policy.options {
+        if written.text(name) == "policy-mode" {
+            mode = if written.text(value) == "monitor" { Mode::Monitor } else { Mode::Enforce };
+        }
+    }
+    let mut hooks = vec![];
+    for hook in &policy.hooks {
+        reader.hooks(hook, &mut hooks)?;
+    }
+    Ok(Document {
+        policy,
+        mode: if policy.monitor { Mode::Monitor } else { mode },
+        scope: scope(&policy.workloads.of),
+        except: policy.workloads.except.iter().map(|select| scope(select)).collect(),
+        hooks,
+    })
+}
+
+/// The processes that selectors are for (semantics 8.2).
+pub fn scope(select: &written::Select) -> Scope {
+    let namespace = select.namespace.clone();
+    let mut any = vec![];
+    let nothing = select.pod.is_none() && select.container.is_none();
+    if select.host || nothing && namespace.is_none() {
+        any.push(ScopeTerm::Host);
+    }
+    // A host selector alone is for no container.
+    if !(select.host && nothing && namespace.is_none()) {
+        let requirements = |labels: &Option<Vec<written::Label>>| {
+            let mut all: Vec<Requirement> = labels.iter().flatten().map(requirement).collect();
+            all.sort();
+            all.dedup();
+            all
+        };
+        any.push(ScopeTerm::Pods {
+            namespace,
+            pod: requirements(&select.pod),
+            container: requirements(&select.container),
+        });
+    }
+    Scope { any }
+}
+
+fn requirement(label: &written::Label) -> Requirement {
+    let mut values = label.values.clone();
+    values.sort();
+    values.dedup();
+    let (op, values) = match label.operator {
+        LabelOperator::In => (RequirementOp::In, values),
+        LabelOperator::NotIn => (RequirementOp::NotIn, values),
+        LabelOperator::Exists => (RequirementOp::Exists, vec![]),
+        LabelOperator::DoesNotExist => (RequirementOp::DoesNotExist, vec![]),
+    };
+    Requirement { key: label.key.clone(), op, values }
+}
+
+struct Reader<'w> {
+    written: &'w Written,
+}
+
+impl<'w> Reader<'w> {
+    fn hooks(&self, hook: &'w written::Hook, into: &mut Vec<Hook<'w>>) -> Result<(), Unread> {
+        if let Some(part) = hook.unread.first() {
+            return unread(part);
+        }
+        let args: Rc<[Arg<'w>]> = hook.args.iter().map(|arg| self.arg(arg)).collect::<Result<_, _>>()?;
+        let mut selectors: Vec<Selector<'w>> = hook
+            .selectors
+            .iter()
+            .zip(0..)
+            .map(|(selector, number)| self.selector(hook.kind, number, selector, &args))
+            .collect::<Result<_, _>>()?;
+        if selectors.is_empty() {
+            // Every call is reported.
+            let acts = Acts { post: true, override_value: None, sigkill: false, shown: ShownAction::Post };
+            let (workloads, conditions) = (None, vec![]);
+            selectors.push(Selector { number: 0, workloads, conditions, acts, span: hook.span });
+        }
+        let selectors: Rc<[Selector<'w>]> = selectors.into();
+        for place in &hook.places {
+            let call = self.call(hook, *place)?;
+            into.push(Hook { call, args: args.clone(), selectors: selectors.clone(), span: hook.span });
+        }
+        Ok(())
+    }
+
+    fn call(&self, hook: &written::Hook, place: written::Place) -> Result<Call, Unread> {
+        let name = self.written.text(place.name);
+        match (hook.kind, place.from) {
+            (HookKind::Lsm, _) => Ok(Call::Lsm { hook: name.to_string() }),
+            (HookKind::Kprobe, From::Symbols) => {
+                Ok(Call::Kprobe { function: name.to_string(), syscall: hook.syscall })
+            }
+            (HookKind::Kprobe, From::Hook) if !hook.syscall => {
+                Ok(Call::Kprobe { function: name.to_string(), syscall: false })
+            }
+            (HookKind::Kprobe, From::Hook | From::Syscalls) => {
+                let name = name.strip_prefix("x64/").unwrap_or(name);
+                let bare = name.strip_prefix("__x64_").unwrap_or(name);
+                if !(bare.starts_with("sys_") || bare.starts_with("compat_sys_") || bare.len() < name.len()) {
+                    return unread(format!("syscall `{name}`"));
+                }
+                Ok(Call::Kprobe { function: format!("__x64_{bare}"), syscall: true })
+            }
+            (
+                HookKind::Fentry
+                | HookKind::Tracepoint
+                | HookKind::RawTracepoint
+                | HookKind::Uprobe
+                | HookKind::Usdt,
+                _,
+            ) => unread(hook.kind.name()),
+        }
+    }
+
+    fn arg(&self, arg: &written::Arg) -> Result<Arg<'w>, Unread> {
+        let Ok(index) = u8::try_from(arg.index) else { return unread(format!("argument {}", arg.index)) };
+        let label = arg.label.map(|label| self.written.text(label));
+        Ok(Arg { index, ty: arg.ty.canonical(), label })
+    }
+
+    fn selector(
+        &self,
+        kind: HookKind,
+        number: u8,
+        selector: &'w written::Selector,
+        args: &[Arg<'w>],
+    ) -> Result<Selector<'w>, Unread> {
+        let everything =
+            [ScopeTerm::Host, ScopeTerm::Pods { namespace: None, pod: vec![], container: vec![] }];
+        let conditions = selector.filters.iter().map(|filter| self.condition(filter, args));
+        Ok(Selector {
+            number,
+            workloads: selector.workloads.as_ref().map(scope).filter(|scope| scope.any != everything),
+            conditions: conditions.collect::<Result<_, _>>()?,
+            acts: acts(kind, &selector.actions)?,
+            span: selector.span,
+        })
+    }
+}
+
+/// Actions run in the order written (semantics 6).
+fn acts(kind: HookKind, actions: &[written::Action]) -> Result<Acts, Unread> {
+    let mut acts = Acts { post: true, override_value: None, sigkill: false, shown: ShownAction::Post };
+    for written in actions {
+        if let Some(part) = written.unread {
+            return unread(part);
+        }
+        match written.action {
+            Action::Post => acts.shown = ShownAction::Post,
+            Action::NoPost => {
+                acts.post = false;
+                acts.shown = ShownAction::NoPost;
+            }
+            Action::Sigkill => {
+                acts.sigkill = true;
+                acts.shown = ShownAction::Sigkill;
+            }
+            Action::Override => {
+                let value = written.error.unwrap_or(0);
+                // An LSM hook returns errors alone, and -1 for what is none (semantics 2.6).
+                let is_error = (-4095..=0).contains(&value);
+                acts.override_value = Some(if kind == HookKind::Lsm && !is_error { -1 } else { value });
+                acts.shown = ShownAction::Override;
+            }
+            Action::GetUrl
+            | Action::DnsLookup
+            | Action::Signal
+            | Action::TrackSock
+            | Action::UntrackSock
+            | Action::NotifyEnforcer
+            | Action::CleanupEnforcerNotification
+            | Action::Set => return unread(format!("action `{}`", written.action)),
+        }
+    }
+    Ok(acts)
+}
