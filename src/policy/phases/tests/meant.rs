@@ -64,6 +64,10 @@ fn paths_through_links_are_noted_once_a_filter() {
     let two =
         "kprobes: [{call: sys_a, selectors: [{matchBinaries: [{operator: In, values: [/sbin/a, /lib/b]}]}]}]";
     assert_eq!(of(two), ["TF0717 /sbin/a"]);
+    let both = two.replace("/lib/b", "/usr/sbin/a");
+    assert_eq!(of(&both), NOTHING, "both are listed");
+    let another = two.replace("/lib/b", "/usr/sbin/b");
+    assert_eq!(of(&another), ["TF0717 /sbin/a"]);
     for (op, value) in
         [("Equal", "/binary"), ("Equal", "/usr/bin/cat"), ("Postfix", "/bin/cat"), ("Equal", "/var/running")]
     {

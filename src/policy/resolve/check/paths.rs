@@ -60,7 +60,7 @@ fn check_values(part: Part, is_opened: bool, values: &[Text<'_>], cx: &mut Cx<'_
             cx.report(lints::value_never_matches(value.value, why, value.span));
         } else if let Some(what) = literal(value.value) {
             cx.report(meant::literal_pattern(value.value, what, value.span));
-        } else if let Some(place) = link(value.value, part) {
+        } else if let Some(place) = link(value.value, part).filter(|place| !is_listed(value, place, values)) {
             match linked {
                 None => linked = Some((value, place)),
                 Some(_) => more += 1,
@@ -121,6 +121,13 @@ const OF_IMAGES: [(&str, &str); 9] = [
     ("/var/lock", "/run/lock"),
     ("/etc/mtab", "/proc/PID/mounts"),
 ];
+
+/// Whether what the value is shown as is a value too.
+fn is_listed(value: Text<'_>, place: &str, values: &[Text<'_>]) -> bool {
+    let behind = |(link, to): &(&str, &str)| value.value.strip_prefix(link).filter(|_| *to == place);
+    let shown = OF_IMAGES.iter().find_map(behind).map(|rest| format!("{place}{rest}"));
+    shown.is_some_and(|shown| values.iter().any(|other| other.value == shown))
+}
 
 fn link(value: &str, part: Part) -> Option<&'static str> {
     let leads = |(link, place): &(&str, &'static str)| {
