@@ -102,6 +102,7 @@ struct address_table {
  * header, then cgroup slots, then for each operation u32 heads[set] at an offset that its program knows,
  * then set blocks.
  */
+#define NAMESPACES 10 /* Uts, Ipc, Mnt, Pid, PidForChildren, Net, Time, TimeForChildren, Cgroup, User */
 struct node_header {
 	u32 magic, abi;
 	u32 generation; /* stands in every event */
@@ -112,9 +113,11 @@ struct node_header {
 	u64 renames, mounts; /* a sequence that each of the two had | when, in 1024 jiffies << 32; by the programs */
 	u64 repeated;        /* walks that were made again because a file or a mount moved */
 	u64 zero;            /* stays 0; the verifier does not know it (region.h) */
+	u32 host_namespaces[NAMESPACES]; /* inodes of the host's, by the loader; 0: not known, and no process is in it */
 };
 #define NODE_MAGIC 0x444f4e46 /* "FNOD" */
-#define NODE_ABI 3
+#define NODE_ABI 4
+#define HOST_NAMESPACE (1ULL << 32) /* in the number of a namespace, above its inode: it is the host's */
 
 /*
  * Cgroups: open addressing, slot = id * CGROUP_HASH >> (64 - log2(slots)), at most 8 probes, no wrap

@@ -14,8 +14,13 @@ struct frame {
 	u64 args[EVENT_ARGS];	   /* as the glue loaded them; a path argument becomes a struct path * by its reader */
 	u64 key;		   /* of the records of this event */
 	u32 ids[DIMENSIONS];	   /* atom per dimension */
-	u32 pc;			   /* reference of the next decision word */
-	s32 ret;		   /* value of the first override, 0 = none */
+	union {
+		struct {
+			u32 pc;	 /* reference of the next decision word */
+			s32 ret; /* value of the first override, 0 = none */
+		};
+		u64 fact; /* before the decision lists: a number of the process, from its reader to its lookup */
+	};
 	u32 signal;		   /* ACT_SIGKILL or 0 */
 	u32 unreadable;		   /* bit per text; TEXT_READ bits above: bit per text that is there */
 	u32 renames, mounts;	   /* what `moment` found: the sequences before the first walk */

@@ -74,9 +74,9 @@ STENCIL(interval_lookup)(struct frame *f, u64 k, u64 table, u64 dimension, u64 t
 }
 
 /* Masks: bit i of the atom says that the value has a bit of masks[i]. */
-STENCIL(mask_lookup)(struct frame *f, u64 k, u64 table, u64 dimension, u64 type)
+INLINE u32 atom_of_masks(u64 table, u64 value)
 {
-	u64 value = widened(f->args[k], type), at = table_offset(table), atom = unknown_zero();
+	u64 at = table_offset(table), atom = unknown_zero();
 	u32 count = ((struct mask_table *)(tables + at))->count;
 	at += offsetof(struct mask_table, masks);
 	NO_UNROLL
@@ -88,6 +88,10 @@ STENCIL(mask_lookup)(struct frame *f, u64 k, u64 table, u64 dimension, u64 type)
 		OPAQUE(minus);
 		atom |= (hit | minus) >> 63 << i;
 	}
-	f->ids[dimension] = atom & ((1u << MASKS_MAX) - 1);
+	return atom & ((1u << MASKS_MAX) - 1);
+}
+STENCIL(mask_lookup)(struct frame *f, u64 k, u64 table, u64 dimension, u64 type)
+{
+	f->ids[dimension] = atom_of_masks(table, widened(f->args[k], type));
 	return 0;
 }

@@ -87,9 +87,68 @@ struct file {
 struct fs_struct {
 	struct path root;
 } CORE;
+struct ns_common {
+	u32 inum;
+} CORE;
+struct uts_namespace {
+	struct ns_common ns;
+} CORE;
+struct ipc_namespace {
+	struct ns_common ns;
+} CORE;
+struct mnt_namespace {
+	struct ns_common ns;
+} CORE;
+struct pid_namespace {
+	struct ns_common ns;
+} CORE;
+struct net {
+	struct ns_common ns;
+} CORE;
+struct time_namespace {
+	struct ns_common ns;
+} CORE;
+struct cgroup_namespace {
+	struct ns_common ns;
+} CORE;
+struct user_namespace {
+	struct ns_common ns;
+} CORE;
+struct nsproxy {
+	struct uts_namespace *uts_ns;
+	struct ipc_namespace *ipc_ns;
+	struct mnt_namespace *mnt_ns;
+	struct pid_namespace *pid_ns_for_children;
+	struct net *net_ns;
+	struct time_namespace *time_ns, *time_ns_for_children;
+	struct cgroup_namespace *cgroup_ns;
+} CORE;
+struct upid {
+	s32 nr;
+	struct pid_namespace *ns;
+} CORE;
+struct pid {
+	u32 level;
+	struct upid numbers[1];
+} CORE;
+struct kernel_cap_struct { /* eight bytes: two numbers before 6.3, one since */
+	u32 low, high;
+};
+struct cred {
+	struct kernel_cap_struct cap_inheritable, cap_permitted, cap_effective;
+	struct user_namespace *user_ns;
+} CORE;
+struct mm_struct {
+	struct file *exe_file;
+} CORE;
 struct task_struct {
 	const struct cred *real_cred, *cred;
 	struct fs_struct *fs;
+	struct mm_struct *mm;
+	struct nsproxy *nsproxy;
+	struct pid *thread_pid;
+	struct task_struct *group_leader;
+	s32 tgid;
 } CORE;
 struct linux_binprm {
 	struct file *file;
@@ -113,6 +172,7 @@ struct socket {
 } CORE;
 
 #define FIELD_OFFSET(type, field) __builtin_preserve_field_info(((type *)0)->field, 0)
+#define FIELD_BYTES(type, field) __builtin_preserve_field_info(((type *)0)->field, 1)
 #define FIELD_EXISTS(type, field) __builtin_preserve_field_info(((type *)0)->field, 2)
 /* A name of up to 31 bytes stands inside its dentry. */
 #define INLINE_NAME 32

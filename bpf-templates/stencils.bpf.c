@@ -20,6 +20,7 @@
 #include "syscall.h"
 #include "int.h"
 #include "flow.h"
+#include "fact.h"
 #include "text.h"
 #include "string.h"
 #include "trie.h"

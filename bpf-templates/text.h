@@ -94,7 +94,7 @@ INLINE void text_walked(struct frame *f, struct walk *w, struct text *text, u64 
 	text_done(f, text, number, w->pos, readable && (known || !unlinked));
 }
 
-STENCIL(text_of_path_typed)(struct frame *f, u64 k, u64 number, u64 root, u64 dimension)
+INLINE int text_of_path(struct frame *f, u64 k, u64 number, u64 root, u64 dimension, enum linked linked)
 {
 	if (text_is_there(f, number))
 		return 0;
@@ -119,7 +119,7 @@ STENCIL(text_of_path_typed)(struct frame *f, u64 k, u64 number, u64 root, u64 di
 		dentry = u.typed.dentry;
 		pos = u.typed.pos;
 		if (dentry == root_dentry && mount == root_mount) {
-			int readable = (root && f->ids[dimension]) || !unlinked_typed(leaf);
+			int readable = (root && f->ids[dimension]) || !has_no_name(leaf, linked);
 			if (sequence(((struct node_header *)node)->rename_lock) == f->renames) {
 				text_done(f, text, number, pos, readable);
 				return 0;
@@ -136,8 +136,16 @@ STENCIL(text_of_path_typed)(struct frame *f, u64 k, u64 number, u64 root, u64 di
 	probe_from(&u.probed, f, WRITE, d, l, m, s, rd, rm, root, 0, 0, pos);
 	u.probed.text = text;
 	loop(WALK_ROUNDS, walk_round, &u.probed, 0);
-	text_walked(f, &u.probed, text, number, root, dimension, unlinked_typed(leaf));
+	text_walked(f, &u.probed, text, number, root, dimension, has_no_name(leaf, linked));
 	return 0;
+}
+STENCIL(text_of_path_typed)(struct frame *f, u64 k, u64 number, u64 root, u64 dimension)
+{
+	return text_of_path(f, k, number, root, dimension, IF_LINKED);
+}
+STENCIL(text_of_binary)(struct frame *f, u64 k, u64 number, u64 root, u64 dimension)
+{
+	return text_of_path(f, k, number, root, dimension, LINKED_OR_NOT);
 }
 
 STENCIL(text_of_path_probed)(struct frame *f, u64 k, u64 number, u64 root, u64 dimension)

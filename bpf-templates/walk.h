@@ -471,7 +471,17 @@ INLINE u32 matched(const struct walk *w, int unlinked)
 	return id;
 }
 
-STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension, u64 unreadable)
+/*
+ * The file that a process runs keeps its name when it is unlinked or replaced: it was started by it, and an upgrade of
+ * its package must not make it another program.
+ */
+enum linked { IF_LINKED, LINKED_OR_NOT };
+INLINE int has_no_name(struct dentry *leaf, enum linked linked)
+{
+	return linked == IF_LINKED && unlinked_typed(leaf);
+}
+
+INLINE int walk_of_path(struct frame *f, u64 k, u64 root, u64 dimension, u64 unreadable, enum linked linked)
 {
 	struct path *path = (void *)f->args[k], *task_root = &get_current_task_btf()->fs->root;
 	struct dentry *leaf = path->dentry, *dentry = leaf, *root_dentry = task_root->dentry, *stop = root_dentry;
@@ -496,7 +506,7 @@ STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension, u64 unreada
 			if (mount != root_mount)
 				break;
 			status = WALK_ROOT;
-			if (reference & EDGE_ACCEPT && !unlinked_typed(leaf))
+			if (reference & EDGE_ACCEPT && !has_no_name(leaf, linked))
 				id = sum >> WEIGHT_SHIFT;
 			break;
 		}
@@ -539,8 +549,16 @@ STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension, u64 unreada
 	NUMBER(rm);
 	probe_from(&u.walk, f, MATCH, d, l, m, s, rd, rm, root, reference, sum, 0);
 	loop(WALK_ROUNDS, walk_round, &u.walk, 0);
-	f->ids[dimension] = settled(&u.walk) ? matched(&u.walk, unlinked_typed(leaf)) : unreadable + unknown_zero();
+	f->ids[dimension] = settled(&u.walk) ? matched(&u.walk, has_no_name(leaf, linked)) : unreadable + unknown_zero();
 	return 0;
+}
+STENCIL(walk_typed)(struct frame *f, u64 k, u64 root, u64 dimension, u64 unreadable)
+{
+	return walk_of_path(f, k, root, dimension, unreadable, IF_LINKED);
+}
+STENCIL(walk_binary)(struct frame *f, u64 k, u64 root, u64 dimension, u64 unreadable)
+{
+	return walk_of_path(f, k, root, dimension, unreadable, LINKED_OR_NOT);
 }
 
 STENCIL(walk_probed)(struct frame *f, u64 k, u64 root, u64 dimension, u64 unreadable)

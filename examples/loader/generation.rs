@@ -56,12 +56,12 @@ impl Generation {
         workloads: &[Workload],
         strict: bool,
     ) -> Outcome<Generation> {
-        let locks = requirements::locks(&artifact.manifest)?;
+        let host = requirements::host(&artifact.manifest)?;
         let mut larger: Option<Artifact> = None;
         loop {
             let artifact = larger.as_ref().unwrap_or(artifact);
             let blocks = artifact.scope_blocks.clone();
-            match Node::new(&artifact.manifest, blocks, number, workloads, locks) {
+            match Node::new(&artifact.manifest, blocks, number, workloads, host) {
                 Ok(node) => return Generation::with_region(artifact, number, node, strict),
                 Err(NodeError::Full { part, .. }) => match artifact.grown(part) {
                     Some(grown) => larger = Some(grown),
@@ -72,7 +72,7 @@ impl Generation {
         }
         let artifact = larger.as_ref().unwrap_or(artifact);
         let (manifest, blocks) = (&artifact.manifest, artifact.scope_blocks.clone());
-        let node = Node::new_of_what_fits(manifest, blocks, number, workloads, locks)?;
+        let node = Node::new_of_what_fits(manifest, blocks, number, workloads, host)?;
         Generation::with_region(artifact, number, node, strict)
     }
 

@@ -1,11 +1,12 @@
 //! Checks that the node has what the manifest requires, so that nothing is attached that would never act.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
 use tetrafold::artifact::manifest::{Attach, Feature, Manifest, Way};
-use tetrafold::artifact::node::Locks;
+use tetrafold::artifact::node::{Host, HostNamespaces, Locks};
 
 use crate::Outcome;
 
@@ -73,6 +74,7 @@ fn check_feature(feature: Feature) -> Result<(), String> {
         Feature::KernelBtf => has(Path::new("/sys/kernel/btf/vmlinux").exists(), "the kernel shows no BTF"),
         Feature::NoFullPreemption => not_fully_preemptible(),
         Feature::PathLocks => path_locks().map(drop).map_err(|e| e.to_string()),
+        Feature::HostNamespaces => host_namespaces().map(drop).map_err(|e| e.to_string()),
         Feature::KprobeMulti => takes_many_kprobes(&[]),
         Feature::Kprobes => {
             has(Path::new("/sys/bus/event_source/devices/kprobe").exists(), "the kernel has no kprobes")
@@ -80,10 +82,24 @@ fn check_feature(feature: Feature) -> Result<(), String> {
     }
 }
 
-/// What the manifest wants to be in the node region; None if it wants nothing.
-pub fn locks(manifest: &Manifest) -> Outcome<Option<Locks>> {
-    let wanted = manifest.requires.iter().any(|requirement| requirement.feature == Feature::PathLocks);
-    if wanted { path_locks().map(Some) } else { Ok(None) }
+/// What the manifest wants to be in the node region of this host.
+pub fn host(manifest: &Manifest) -> Outcome<Host> {
+    let wants = |feature| manifest.requires.iter().any(|requirement| requirement.feature == feature);
+    Ok(Host {
+        locks: wants(Feature::PathLocks).then(path_locks).transpose()?,
+        namespaces: wants(Feature::HostNamespaces).then(host_namespaces).transpose()?,
+    })
+}
+
+/// Those of the first process: the loader has to see the host's.
+fn host_namespaces() -> Outcome<HostNamespaces> {
+    let mut inodes = [0; HostNamespaces::FILES.len()];
+    for (inode, file) in inodes.iter_mut().zip(HostNamespaces::FILES) {
+        let link = format!("/proc/1/ns/{file}");
+        let found = std::fs::metadata(&link).map_err(|e| format!("{link} cannot be read ({e})"))?;
+        *inode = u32::try_from(found.ino())?;
+    }
+    Ok(HostNamespaces(inodes))
 }
 
 fn path_locks() -> Outcome<Locks> {

@@ -39,7 +39,11 @@ pub const TEXT_ROOM: u32 = 512;
 pub const MASKS_MAX: u32 = 8;
 
 pub const NODE_MAGIC: u32 = 0x444f_4e46;
-pub const NODE_ABI: u32 = 3;
+pub const NODE_ABI: u32 = 4;
+/// Kinds of namespaces, numbered as `matchNamespaces` names them.
+pub const NAMESPACES: usize = 10;
+/// In the number of a namespace, above its inode: it is the host's.
+pub const HOST_NAMESPACE: u64 = 1 << 32;
 pub const CGROUP_HASH: u64 = 0x9E37_79B9_7F4A_7C15;
 pub const CGROUP_PROBES: u32 = 8;
 pub const CGROUP_SPARE: u32 = 8;
@@ -107,9 +111,10 @@ layout! {
     mask_table, 8 { COUNT = 0, PAD = 4, MASKS = 8 }
     value_socket, 40 { FAMILY = 0, STATE = 1, PROTOCOL = 2, SOURCE_PORT = 4, DESTINATION_PORT = 6, SOURCE = 8, DESTINATION = 24 }
     address_table, 8 { COUNT4 = 0, COUNT6 = 4, RANGES = 8 }
-    node_header, 80 {
+    node_header, 120 {
         MAGIC = 0, ABI = 4, GENERATION = 8, LOW_LEVEL = 12, LOST = 16, UNSETTLED = 24, RENAME_LOCK = 32,
         MOUNT_LOCK = 40, RENAMES = 48, MOUNTS = 56, REPEATED = 64, ZERO = 72,
+        HOST_NAMESPACES = 80,
     }
     cgroup_slot, 16 { ID = 0, VALUE = 8, PAD = 12 }
     set_block, 8 { NEEDS = 0, CODE = 4, QUIET = 8 }

@@ -9,10 +9,11 @@ use std::net::IpAddr;
 use super::abi::{self, Act, set_block};
 use super::digest::Files;
 use super::evaluate::{Damaged, Tables, decide, row_holds};
+use super::fact::Fact;
 use super::manifest::{Dimension, Manifest, Operation, Subject};
 use super::projection::Flow;
 
-/// An argument of the hooked call.
+/// An argument of the hooked call, or a fact of the process that makes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Argument<'a> {
     /// The register as it is.
@@ -25,17 +26,19 @@ pub enum Argument<'a> {
     Unreadable,
 }
 
-/// The ACT words that an event reaches in set `set`, in order. `args` are by position in the hooked function.
+/// The ACT words that an event reaches in set `set`, in order. `args` are by position in the hooked function,
+/// `process` says what the process that makes the call is like.
 ///
 /// # Errors
 /// If the bytes are not what the compiler writes.
-pub fn judge(
+pub fn judge<'a>(
     manifest: &Manifest,
     files: &Files,
     node: &[u8],
     set: u32,
     operation: &Operation,
-    args: &[Argument<'_>],
+    args: &[Argument<'a>],
+    process: &dyn Fn(Fact) -> Argument<'a>,
 ) -> Result<Vec<Act>, Damaged> {
     let head_at = operation.heads_offset as usize + 4 * set as usize;
     let head = u32_at(node, head_at)?;
@@ -51,7 +54,11 @@ pub fn judge(
         if needs >> d & 1 == 0 {
             continue;
         }
-        atoms[d] = atom(&tables, dimension, argument(dimension, args))?;
+        let argument = match dimension.subject {
+            Subject::Argument(index) => args.get(index as usize).copied().unwrap_or(Argument::Unreadable),
+            Subject::Fact(fact) => process(fact),
+        };
+        atoms[d] = atom(&tables, dimension, argument)?;
         let row = u32_at(node, block + set_block::QUIET + 4 * d)?;
         // A walk that ends early does not know yet whether the path can be read.
         let seen = if dimension.merges_unreadable && atoms[d] > dimension.atoms { 0 } else { atoms[d] };
@@ -73,11 +80,6 @@ pub fn set_of_cgroup(manifest: &Manifest, node: &[u8], cgroup: u64) -> Option<u3
         .and_then(|at| abi::u32_at(node, at + abi::cgroup_slot::VALUE))
         .map(|value| value & abi::SET_NONE)
         .filter(|&set| set != abi::SET_NONE)
-}
-
-fn argument<'a>(dimension: &Dimension, args: &[Argument<'a>]) -> Argument<'a> {
-    let Subject::Argument(index) = dimension.subject;
-    args.get(index as usize).copied().unwrap_or(Argument::Unreadable)
 }
 
 fn atom(tables: &Tables<'_>, dimension: &Dimension, argument: Argument<'_>) -> Result<u32, Damaged> {

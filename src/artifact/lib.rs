@@ -9,6 +9,7 @@ pub mod abi;
 pub mod digest;
 pub mod evaluate;
 pub mod event;
+pub mod fact;
 pub mod image;
 pub mod json;
 pub mod judge;

@@ -22,6 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::digest::{Digest, FileRef};
+use super::fact::Fact;
 use super::projection::Projection;
 pub use super::table::Table;
 pub use check::ManifestError;
@@ -130,6 +131,9 @@ pub enum Feature {
     /// /proc/kallsyms has the addresses of `rename_lock` and `mount_lock`, which the loader writes into the node
     /// region ([`super::node::Locks`]).
     PathLocks,
+    /// The loader sees the namespaces of the host's first process, whose inodes it writes into the node region
+    /// ([`super::node::HostNamespaces`]).
+    HostNamespaces,
     /// One link takes many kprobes (5.18, CONFIG_FPROBE, which Debian's 6.1 lacks): `register_fprobe_ips` is in
     /// /proc/kallsyms, and all targets are in available_filter_functions. (`bpf_kprobe_multi_link_attach` is in
     /// kallsyms of kernels without CONFIG_FPROBE, too: there it only fails.)
@@ -225,6 +229,8 @@ pub enum RowForm {
 pub enum Subject {
     /// The argument at this position.
     Argument(u32),
+    /// Something about the process that makes the call. Events do not hold it.
+    Fact(Fact),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

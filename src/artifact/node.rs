@@ -24,6 +24,7 @@
 
 mod cgroups;
 pub mod counts;
+mod host;
 pub mod layout;
 mod locks;
 pub mod meet;
@@ -39,6 +40,7 @@ use super::abi;
 use super::manifest::Manifest;
 use super::scope_block::ScopeBlocks;
 use cgroups::{Cgroups, Place};
+pub use host::{Host, HostNamespaces};
 pub use locks::{Locks, LocksError};
 use sets::Sets;
 
@@ -154,8 +156,7 @@ pub struct Node {
 
 impl Node {
     /// The region for these workloads, to be copied into the map before anything is attached.
-    /// `blocks` are those of the manifest's operations, in their order. Without `locks`, which an artifact requires
-    /// that judges paths ([`super::manifest::Feature::PathLocks`]), programs can read no path.
+    /// `blocks` are those of the manifest's operations, in their order.
     ///
     /// # Errors
     /// [`NodeError::Full`], where the region has to grow; [`NodeError::Blocks`]; what is wrong with the default set.
@@ -164,10 +165,10 @@ impl Node {
         blocks: Arc<[ScopeBlocks]>,
         generation: u32,
         workloads: &[Workload],
-        locks: Option<Locks>,
+        host: Host,
     ) -> Result<Node, NodeError> {
         let stops = |error: &NodeError| matches!(error, NodeError::Full { .. });
-        Node::built(manifest, blocks, generation, workloads, locks, stops)
+        Node::built(manifest, blocks, generation, workloads, host, stops)
     }
 
     /// The same for a region that cannot grow: workloads for which there is no room are refused.
@@ -179,9 +180,9 @@ impl Node {
         blocks: Arc<[ScopeBlocks]>,
         generation: u32,
         workloads: &[Workload],
-        locks: Option<Locks>,
+        host: Host,
     ) -> Result<Node, NodeError> {
-        Node::built(manifest, blocks, generation, workloads, locks, |_| false)
+        Node::built(manifest, blocks, generation, workloads, host, |_| false)
     }
 
     fn built(
@@ -189,7 +190,7 @@ impl Node {
         blocks: Arc<[ScopeBlocks]>,
         generation: u32,
         workloads: &[Workload],
-        locks: Option<Locks>,
+        host: Host,
         stops: fn(&NodeError) -> bool,
     ) -> Result<Node, NodeError> {
         if blocks.len() != manifest.operations.len() {
@@ -203,13 +204,7 @@ impl Node {
         ] {
             bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
         }
-        if let Some(locks) = locks {
-            for (at, address) in
-                [(abi::node_header::RENAME_LOCK, locks.rename), (abi::node_header::MOUNT_LOCK, locks.mount)]
-            {
-                bytes[at..at + 8].copy_from_slice(&address.get().to_le_bytes());
-            }
-        }
+        host.write(&mut bytes);
         let (sets, cgroups) = (Sets::new(manifest, blocks), Cgroups::new(&manifest.node));
         let mut node = Node { bytes, sets, cgroups, refused: vec![] };
         let mut writes = vec![];

@@ -198,6 +198,7 @@ codes! {
     0608 TOO_MANY_DIMENSIONS "too many ways to test one function";
     0609 SET_TOO_LARGE "too many policies for one process";
     0610 BUDGET_EXCEEDED "budget is exceeded";
+    0611 NO_PLACE_FOR_BINARY "no place for the program's path";
 
     // Lints.
     0701 EXPLICIT_NULL "null counts as absent" lint "explicit-null";

@@ -124,14 +124,28 @@ pub fn budget_exceeded(
 }
 
 /// `[masks, most]`: different masks that policies name for one argument, and how many an atom has bits for.
-pub fn too_many_masks(target: &str, param: u8, [masks, most]: [usize; 2], at: &[Span]) -> Diagnostic {
+pub fn too_many_masks(target: &str, what: &str, [masks, most]: [usize; 2], at: &[Span]) -> Diagnostic {
     let diagnostic = Diagnostic::new(
         Code::TOO_MANY_MASKS,
         Severity::NotCompiled,
-        format!("argument {param} of `{target}` is compared with {masks} different masks, at most {most} can be compiled"),
+        format!(
+            "{what} at `{target}` is compared with {masks} different masks, at most {most} can be compiled"
+        ),
     )
     .help("use masks that other policies use as well, or split the set over several artifacts")
     .note("the values of one filter count as one mask");
+    each_hook(diagnostic, at)
+}
+
+/// A program has five places for what it reads, and all are the arguments' that policies declare.
+pub fn no_place_for_binary(target: &str, at: &[Span]) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::NO_PLACE_FOR_BINARY,
+        Severity::NotCompiled,
+        format!("`matchBinaries` at `{target}`, of which policies declare five arguments"),
+    )
+    .help("leave out an argument that nothing tests, or split the set over several artifacts")
+    .note("a program has five places for what it reads; policies of one function share them");
     each_hook(diagnostic, at)
 }
 
@@ -140,16 +154,16 @@ pub fn too_many_masks(target: &str, param: u8, [masks, most]: [usize; 2], at: &[
 pub fn too_many_dimensions(
     target: &str,
     [dimensions, most]: [usize; 2],
-    (param, ty, test): (u8, ArgType, &str),
+    (what, ty, test): (&str, ArgType, &str),
     at: &[Span],
 ) -> Diagnostic {
     let diagnostic = Diagnostic::new(
         Code::TOO_MANY_DIMENSIONS,
         Severity::NotCompiled,
-        format!("the arguments of `{target}` are tested in {dimensions} ways, at most {most} can be compiled"),
+        format!("arguments and process at `{target}` are tested in {dimensions} ways, at most {most} can be compiled"),
     )
     .help(format!(
-        "test argument {param} as another policy does, not by {test} as `{ty}`; or split the set over several artifacts"
+        "test {what} as another policy does, not by {test} as `{ty}`; or split the set over several artifacts"
     ))
     .note("each argument, each type that it is read by and each kind of test is one way, however many policies share it")
     .note("the marked hooks have a way that the fewest others share");

@@ -91,12 +91,18 @@ pub fn dimensions(program: &ir::Program, unit: &Unit, lowered: &LoweredUnit) -> 
         .zip(&lowered.dimensions)
         .map(|(dimension, lowered)| Dimension {
             projection: dimension.projection,
-            subject: Subject::Argument(u32::from(operation.subject(dimension.subject).param)),
+            subject: match operation.subject(dimension.subject).place {
+                ir::Place::Param(param) => Subject::Argument(param.into()),
+                ir::Place::Fact(fact) => Subject::Fact(fact),
+            },
             integer: match (lowered.lookup, operation.subject(dimension.subject).ty.class()) {
-                (Lookup::Register(_), Some(Class::Int { bytes, signed })) => Some(Integer { bytes, signed }),
+                (Lookup::Register(_) | Lookup::Fact(_), Some(Class::Int { bytes, signed })) => {
+                    Some(Integer { bytes, signed })
+                }
                 (
                     Lookup::Register(_)
                     | Lookup::Number(_)
+                    | Lookup::Fact(_)
                     | Lookup::Address
                     | Lookup::Walk
                     | Lookup::Text(_),
@@ -229,12 +235,22 @@ fn requires(parts: &Parts<'_>) -> Vec<Requirement> {
             "a path is judged as it was at one moment, whatever is renamed or mounted",
         ));
     }
+    if asks_for_host_namespaces(parts) {
+        out.push((Feature::HostNamespaces, "policies tell the host's namespaces from others"));
+    }
     out.into_iter().map(|(feature, reason)| Requirement { feature, reason: reason.to_string() }).collect()
 }
 
 fn judges_paths(parts: &Parts<'_>) -> bool {
     let operations = parts.plan.units.iter().map(|u| &parts.program.operations[u.operation.0 as usize]);
     operations.flat_map(|o| &o.subjects).any(|s| matches!(s.ty.class(), Some(Class::Path)))
+}
+
+/// Whether some table tells numbers of a namespace that are the host's from others.
+fn asks_for_host_namespaces(parts: &Parts<'_>) -> bool {
+    let is_hosts =
+        |dimension: &Dimension| matches!(dimension.subject, Subject::Fact(fact) if fact.is_namespace());
+    parts.dimensions.iter().flatten().any(is_hosts)
 }
 
 fn operations(parts: &Parts<'_>) -> Vec<Operation> {
@@ -245,7 +261,7 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
             .subjects
             .iter()
             .filter(|s| s.ty.class().is_some())
-            .map(|s| OperationArg { index: u32::from(s.param), ty: s.ty.name().to_string() })
+            .filter_map(|s| Some(OperationArg { index: s.param()?.into(), ty: s.ty.name().to_string() }))
             .collect();
         args.sort_by(|a, b| (a.index, &a.ty).cmp(&(b.index, &b.ty)));
         args.dedup_by_key(|a| a.index);

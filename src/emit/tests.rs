@@ -3,7 +3,7 @@
 use super::assemble;
 use super::verify;
 use crate::artifact::judge::{Argument, judge, set_of_cgroup, verdict};
-use crate::artifact::node::{Node, Workload};
+use crate::artifact::node::{Host, Node, Workload};
 use crate::artifact::scope_block::ScopeBlocks;
 use crate::diag::Diagnostics;
 use crate::driver::{self, Input};
@@ -63,10 +63,13 @@ fn an_allowlist_is_assembled_proved_and_judged() {
     let atoms: Vec<u32> = operation.dimensions.iter().map(|d| d.atoms).collect();
     let blocks = ScopeBlocks::read(built.files.get(&operation.scope_blocks).unwrap(), 0, &atoms).unwrap();
     let workloads = [Workload { name: "shop".into(), path: vec![2, 7], scopes: vec![1] }];
-    let node = Node::new(&built.manifest, vec![blocks].into(), 1, &workloads, None).unwrap();
+    let node = Node::new(&built.manifest, vec![blocks].into(), 1, &workloads, Host::default()).unwrap();
     let shop = set_of_cgroup(&built.manifest, node.bytes(), 7).unwrap();
     let run = |set: u32, path: Argument<'_>| {
-        let acts = judge(&built.manifest, &built.files, node.bytes(), set, operation, &[path]).unwrap();
+        let acts = judge(&built.manifest, &built.files, node.bytes(), set, operation, &[path], &|_| {
+            Argument::Unreadable
+        })
+        .unwrap();
         (verdict(&acts).0, acts.len())
     };
     assert_eq!(run(shop, Argument::Text(b"/app/server")), (0, 0));

@@ -7,6 +7,7 @@
 //! Conditions are read in [`condition`].
 
 mod condition;
+mod process;
 
 use std::rc::Rc;
 
@@ -296,11 +297,14 @@ impl<'w> Reader<'w> {
     ) -> Result<Selector<'w>, Unread> {
         let everything =
             [ScopeTerm::Host, ScopeTerm::Pods { namespace: None, pod: vec![], container: vec![] }];
-        let conditions = selector.filters.iter().map(|filter| self.condition(filter, args));
+        let mut conditions = vec![];
+        for filter in &selector.filters {
+            conditions.extend(self.conditions(filter, args)?);
+        }
         Ok(Selector {
             number,
             workloads: selector.workloads.as_ref().map(scope).filter(|scope| scope.any != everything),
-            conditions: conditions.collect::<Result<_, _>>()?,
+            conditions,
             acts: acts(kind, &selector.actions)?,
             span: selector.span,
         })

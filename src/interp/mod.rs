@@ -9,6 +9,7 @@ mod number;
 mod program;
 mod workload;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use self::document::{At, Condition, Document, Hook, Is, Selector};
@@ -17,6 +18,7 @@ use crate::policy::{Identity, PolicySet, ShownAction, Source};
 use crate::source::Span;
 use crate::vocab::arg_type::Class;
 use crate::vocab::condition::{Flow, Projection};
+use crate::vocab::fact::Fact;
 
 pub use program::run_plan;
 pub use workload::{Workload, applies};
@@ -28,6 +30,8 @@ pub struct Event {
     pub attach: Attach,
     /// By parameter of what is attached. Parameters that nobody reads may be missing.
     pub args: Vec<Value>,
+    /// What the process that makes the call is like; what is missing cannot be read.
+    pub process: BTreeMap<Fact, Value>,
     pub workload: Workload,
 }
 
@@ -126,6 +130,8 @@ impl Event {
                 let arg = hook.args[position];
                 (arg.ty.class(), self.args.get(at.param(arg.index) as usize))
             }
+            // All eight bytes of a number are compared.
+            Source::Fact(fact) => (Some(Class::Int { bytes: 8, signed: false }), self.process.get(&fact)),
         }
     }
 }

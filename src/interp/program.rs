@@ -4,7 +4,7 @@
 //! [`super::run`] on the policies.
 
 use super::{Event, Hit, Part, Value, Verdict, applies, number, part};
-use crate::fold::ir::{Operation, Predicate, Program};
+use crate::fold::ir::{Operation, Place, Predicate, Program};
 use crate::fold::plan::Plan;
 use crate::policy::{PolicySet, Values};
 use crate::vocab::arg_type::Class;
@@ -55,7 +55,11 @@ pub fn run_plan(set: &PolicySet, program: &Program, plan: &Plan, event: &Event) 
 
 fn predicate_holds(set: &PolicySet, operation: &Operation, p: &Predicate, event: &Event) -> bool {
     let subject = operation.subject(p.subject);
-    let found = match event.args.get(subject.param as usize) {
+    let value = match subject.place {
+        Place::Param(param) => event.args.get(param as usize),
+        Place::Fact(fact) => event.process.get(&fact),
+    };
+    let found = match value {
         None | Some(Value::Unreadable) => return p.unreadable,
         Some(Value::Flow(flow)) => match part(p.projection, *flow) {
             Some(part) => fits(&p.values, part),

@@ -18,6 +18,7 @@ use indexmap::IndexSet;
 use crate::source::{SourceId, Span};
 use crate::vocab::arg_type::ArgType;
 use crate::vocab::condition::Projection;
+use crate::vocab::fact::Fact;
 
 pub use values::{AddressRange, Interval, Values};
 
@@ -214,6 +215,8 @@ pub struct Condition {
 pub enum Source {
     /// Position in [`Hook::args`].
     Argument(usize),
+    /// Of the process that makes the call.
+    Fact(Fact),
 }
 
 /// What happens when a selector matches.

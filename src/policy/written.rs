@@ -13,9 +13,11 @@ use super::{Identity, Template};
 use crate::source::Span;
 use crate::vocab::action::Action as ActionName;
 use crate::vocab::arg_type::ArgType;
+use crate::vocab::capability::CapabilitySet;
 use crate::vocab::filter::FilterKind;
 use crate::vocab::hook::HookKind;
-use crate::vocab::operator::{LabelOperator, Operator};
+use crate::vocab::namespace::Namespace;
+use crate::vocab::operator::{BinaryOperator, LabelOperator, Operator, SetOperator};
 
 /// Every policy of a run, in order of identity.
 #[derive(Clone, Debug, Default)]
@@ -135,6 +137,30 @@ pub struct Selector {
 #[derive(Clone, Debug)]
 pub enum Filter {
     Arg(ArgFilter),
+    /// An entry of `matchPIDs`, without `followForks`.
+    Pids {
+        operator: SetOperator,
+        is_of_namespace: bool,
+        values: Vec<u32>,
+    },
+    /// An entry of `matchBinaries`, without `followChildren`.
+    Binaries {
+        operator: BinaryOperator,
+        values: Vec<Text>,
+    },
+    /// An entry of `matchNamespaces`.
+    Namespaces {
+        kind: Namespace,
+        operator: SetOperator,
+        values: Vec<Text>,
+    },
+    /// An entry of `matchCapabilities`.
+    Capabilities {
+        set: CapabilitySet,
+        operator: SetOperator,
+        is_of_namespace: bool,
+        values: Vec<Text>,
+    },
     /// One that has no place here.
     Other(FilterKind),
 }

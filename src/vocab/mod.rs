@@ -9,6 +9,7 @@ pub mod arg_type;
 pub mod attach;
 pub mod capability;
 pub mod condition;
+pub mod fact;
 pub mod file_type;
 pub mod filter;
 pub mod hook;

@@ -24,8 +24,8 @@ pub fn plan(set: &PolicySet, folded: &Folded) -> String {
             let values = dimension.values.len();
             let _ = writeln!(
                 out,
-                "  dimension {d}  arg{} {}  {:?}  {values} values{}",
-                subject.param,
+                "  dimension {d}  {} {}  {:?}  {values} values{}",
+                subject.place.short(),
                 subject.ty.name(),
                 dimension.table(),
                 if dimension.always { "  every list needs it" } else { "" }
@@ -33,7 +33,7 @@ pub fn plan(set: &PolicySet, folded: &Folded) -> String {
         }
         for &text in &unit.texts {
             let subject = operation.subject(text);
-            let _ = writeln!(out, "  text  arg{} {}", subject.param, subject.ty.name());
+            let _ = writeln!(out, "  text  {} {}", subject.place.short(), subject.ty.name());
         }
         for (scope, lists) in &unit.scopes {
             let _ = writeln!(out, "  scope {}", scope.0);
@@ -127,8 +127,11 @@ pub fn maps(built: &Built) -> Result<String, String> {
         let _ =
             writeln!(out, "operation {}  {} {}", operation.number, decoded.kind, decoded.targets.join(", "));
         for (d, dimension) in decoded.dimensions.iter().enumerate() {
-            let Subject::Argument(param) = dimension.subject;
-            let _ = writeln!(out, "  dimension {d}  arg{param} {}", family(dimension.table));
+            let subject = match dimension.subject {
+                Subject::Argument(param) => format!("arg{param}"),
+                Subject::Fact(fact) => fact.name().to_string(),
+            };
+            let _ = writeln!(out, "  dimension {d}  {subject} {}", family(dimension.table));
             for atom in 1..=dimension.atoms.count() {
                 let _ = writeln!(out, "    {}", spell(dimension, atom));
             }

@@ -363,7 +363,9 @@ fn judged(set: &PolicySet, happening: &Happening, workload: &Workload) -> (Strin
     let (mut events, mut dies) = (Vec::new(), false);
     let mut outcome = happening.otherwise.to_owned();
     for (attach, args) in &happening.passes {
-        let event = Event { attach: attach.clone(), args: args.clone(), workload: workload.clone() };
+        // Which process it will be is not known beforehand: no policy here asks.
+        let (attach, args, workload) = (attach.clone(), args.clone(), workload.clone());
+        let event = Event { attach, args, process: BTreeMap::new(), workload };
         let Verdict { hits, value, sigkill } = interp::run(set, &event);
         let posted = hits.into_iter().filter(|hit| hit.post);
         events.extend(posted.map(|hit| (hit.policy.name, u64::from(hit.selector))));

@@ -229,6 +229,12 @@ pub struct Act {
     pub pivot: Option<String>,
     /// In a user namespace of its own, whose root is the machine's.
     pub user_namespace: bool,
+    /// As the first process of a PID namespace; not `by` a named process.
+    pub pid_namespace: bool,
+    /// In namespaces of its own, by their names in /proc/self/ns.
+    pub unshare: Vec<String>,
+    /// Without these capabilities, by number.
+    pub without: Vec<u32>,
     /// Working directory, after the chroot.
     pub dir: Option<String>,
 
@@ -355,14 +361,14 @@ impl Script {
 }
 
 impl Step {
-    /// Outcome and events that the step demands, if it is one that acts.
-    pub fn expectation(&self) -> Option<(&str, Option<&[ExpectedEvent]>)> {
+    /// What the step does, if it is one that acts.
+    pub fn act(&self) -> Option<&Act> {
         match self {
             Step::Exec(act)
             | Step::Open(act)
             | Step::Syscall(act)
             | Step::Connect(act)
-            | Step::Listen(act) => Some((&act.expect, act.events.as_deref())),
+            | Step::Listen(act) => Some(act),
             Step::Load(_)
             | Step::Reload(_)
             | Step::KillLoader(_)
@@ -389,6 +395,11 @@ impl Step {
             | Step::Churn(_)
             | Step::Calm(_) => None,
         }
+    }
+
+    /// Outcome and events that the step demands, if it is one that acts.
+    pub fn expectation(&self) -> Option<(&str, Option<&[ExpectedEvent]>)> {
+        self.act().map(|act| (&*act.expect, act.events.as_deref()))
     }
 }
 

@@ -3,7 +3,7 @@
 use tetrafold::artifact::digest::{Digest, FileRef};
 use tetrafold::artifact::judge::Argument;
 use tetrafold::artifact::manifest::{Manifest, Operation};
-use tetrafold::artifact::node::{Node, Workload as NodeWorkload};
+use tetrafold::artifact::node::{Host, Node, Workload as NodeWorkload};
 use tetrafold::artifact::read::Artifact;
 use tetrafold::artifact::scope::{self, Container};
 use tetrafold::artifact::scope_block::ScopeBlocks;
@@ -125,14 +125,16 @@ impl Compiled {
                 vec![NodeWorkload { name: "it".into(), path: vec![7, CGROUP], scopes }]
             }
         };
-        let node = Node::new(manifest, self.blocks.clone(), 1, &workloads, None).unwrap();
+        let node = Node::new(manifest, self.blocks.clone(), 1, &workloads, Host::default()).unwrap();
         let set = if workloads.is_empty() {
             abi::SET_DEFAULT
         } else {
             judge::set_of_cgroup(manifest, node.bytes(), CGROUP).expect("the cgroup was entered")
         };
         let args = arguments(event);
-        let acts = judge::judge(manifest, &self.built.files, node.bytes(), set, operation, &args).unwrap();
+        let process = |fact| event.process.get(&fact).map_or(Argument::Unreadable, argument);
+        let files = &self.built.files;
+        let acts = judge::judge(manifest, files, node.bytes(), set, operation, &args, &process).unwrap();
         let (value, sigkill) = judge::verdict(&acts);
         let records = manifest.records();
         let hit = |a: &abi::Act| {
@@ -163,14 +165,14 @@ impl Compiled {
 }
 
 fn arguments(event: &Event) -> Vec<Argument<'_>> {
-    event
-        .args
-        .iter()
-        .map(|value| match value {
-            Value::Unreadable => Argument::Unreadable,
-            Value::Text(text) => Argument::Text(text),
-            Value::Int(register) => Argument::Int(*register),
-            Value::Flow(flow) => Argument::Flow(*flow),
-        })
-        .collect()
+    event.args.iter().map(argument).collect()
+}
+
+fn argument(value: &Value) -> Argument<'_> {
+    match value {
+        Value::Unreadable => Argument::Unreadable,
+        Value::Text(text) => Argument::Text(text),
+        Value::Int(register) => Argument::Int(*register),
+        Value::Flow(flow) => Argument::Flow(*flow),
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use tetrafold::artifact::node::{Node, NodeError, Workload};
+use tetrafold::artifact::node::{Host, Node, NodeError, Workload};
 use tetrafold::artifact::scope::{self, Container};
 use tetrafold::platform::Target;
 
@@ -49,7 +49,8 @@ fn a_full_node_of_pods_under_many_scopes_is_taken() {
         let compiled = compile(&[&text], &Target::default()).unwrap();
         let workloads: Vec<Workload> = (0..110).map(|i| pod(&compiled, i, &[])).collect();
         assert_eq!(workloads[0].scopes.len(), n as usize);
-        let node = Node::new(&compiled.built.manifest, compiled.blocks(), 1, &workloads, None).unwrap();
+        let node =
+            Node::new(&compiled.built.manifest, compiled.blocks(), 1, &workloads, Host::default()).unwrap();
         assert_eq!(node.refused(), []);
         let (used, max) = set_words(&compiled);
         // A test, an action with its count, for each; and the end.
@@ -81,7 +82,7 @@ fn a_grown_artifact_is_what_would_be_compiled_for_that_region() {
         .collect();
     let node = loop {
         let manifest = &artifact.manifest;
-        match Node::new(manifest, artifact.scope_blocks.clone(), 1, &pods, None) {
+        match Node::new(manifest, artifact.scope_blocks.clone(), 1, &pods, Host::default()) {
             Ok(node) => break node,
             Err(NodeError::Full { part, .. }) => artifact = artifact.grown(part).unwrap(),
             Err(error) => panic!("{error}"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use tetrafold::artifact::fact::{Fact, namespace_number};
 use tetrafold::artifact::projection::Flow;
 use tetrafold::fold::ir::{Attach, Operation};
 use tetrafold::interp::{Event, Value, Workload};
@@ -243,6 +244,9 @@ fn selector(rng: &mut Rng, hook: &HookKind, args: &[(u8, ArgType)], out: &mut St
     for a in actions {
         let _ = writeln!(out, "      - {a}");
     }
+    if rng.chance(25) {
+        let _ = writeln!(out, "      {}", process_filter(rng));
+    }
     if rng.chance(15) {
         let selector = match rng.below(4) {
             0 => "hostSelector: {}".to_string(),
@@ -261,7 +265,8 @@ fn selector(rng: &mut Rng, hook: &HookKind, args: &[(u8, ArgType)], out: &mut St
 pub fn event(rng: &mut Rng, operation: &Operation) -> Event {
     let mut args = vec![Value::Int(0); 5];
     for subject in &operation.subjects {
-        args[subject.param as usize] = match subject.ty.class() {
+        let Some(param) = subject.param() else { continue };
+        args[param as usize] = match subject.ty.class() {
             Some(Class::Int { .. }) | None => Value::Int(int(rng)),
             Some(Class::Text) if rng.chance(5) => Value::Text(vec![]),
             Some(Class::Text | Class::Path) if rng.chance(10) => Value::Unreadable,
@@ -272,7 +277,59 @@ pub fn event(rng: &mut Rng, operation: &Operation) -> Event {
     }
     let points: Vec<Attach> = operation.attach.points().collect();
     let attach = points[rng.below(points.len())].clone();
-    Event { attach, args, workload: place(rng) }
+    Event { attach, args, process: process(rng), workload: place(rng) }
+}
+
+const PIDS: &[u32] = &[0, 1, 77, u32::MAX];
+const INODES: &[u32] = &[4026531840, 4026531841, 0];
+const CAPABILITIES: &[&str] = &["CAP_CHOWN", "CAP_NET_RAW", "CAP_SYS_ADMIN", "CAP_CHECKPOINT_RESTORE"];
+
+/// One filter on the process that makes the call, as the keys of a selector.
+fn process_filter(rng: &mut Rng) -> String {
+    let set = *rng.pick(&["In", "NotIn"]);
+    match rng.below(4) {
+        0 => {
+            let (a, b) = (rng.pick(PIDS), rng.pick(PIDS));
+            let of_namespace = rng.chance(50);
+            format!("matchPIDs: [{{operator: {set}, isNamespacePID: {of_namespace}, values: [{a}, {b}]}}]")
+        }
+        1 => {
+            let kind = *rng.pick(&["Uts", "Pid", "Net", "User", "TimeForChildren"]);
+            let (a, b) = (rng.pick(INODES), rng.pick(&["host_ns", "4026531840"]));
+            format!("matchNamespaces: [{{namespace: {kind}, operator: {set}, values: [\"{a}\", {b}]}}]")
+        }
+        2 => {
+            let (kind, of_namespace) = (rng.pick(&["Permitted", "Effective", "Inheritable"]), rng.chance(30));
+            let (a, b) = (rng.pick(CAPABILITIES), rng.pick(CAPABILITIES));
+            format!(
+                "matchCapabilities: [{{type: {kind}, operator: {set}, isNamespaceCapability: {of_namespace}, values: [{a}, {b}]}}]"
+            )
+        }
+        _ => {
+            let (operators, pool) = match rng.below(3) {
+                0 => (["In", "NotIn"], PATHS),
+                1 => (["Prefix", "NotPrefix"], PREFIXES),
+                _ => (["Postfix", "NotPostfix"], POSTFIXES),
+            };
+            let (operator, a, b) = (rng.pick(&operators), rng.pick(pool), rng.pick(pool));
+            format!("matchBinaries: [{{operator: {operator}, values: [{a}, {b}]}}]")
+        }
+    }
+}
+
+/// Every fact of a process.
+fn process(rng: &mut Rng) -> BTreeMap<Fact, Value> {
+    let mut one = |fact: Fact| match fact {
+        Fact::Binary if rng.chance(10) => Value::Unreadable,
+        Fact::Binary => Value::Text(text(rng)),
+        Fact::Pid | Fact::NamespacePid => Value::Int((*rng.pick(PIDS)).into()),
+        Fact::PermittedCapabilities | Fact::EffectiveCapabilities | Fact::InheritableCapabilities => {
+            let bits = [0, 13, 21, 40, 1].map(|bit: u32| u64::from(rng.chance(30)) << bit);
+            Value::Int(bits.into_iter().fold(0, |all, bit| all | bit))
+        }
+        _ => Value::Int(namespace_number(*rng.pick(INODES), rng.chance(40))),
+    };
+    Fact::ALL.iter().map(|&fact| (fact, one(fact))).collect()
 }
 
 fn flow(rng: &mut Rng) -> Flow {

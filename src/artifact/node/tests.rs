@@ -355,7 +355,7 @@ proptest! {
     #[test]
     fn every_process_gets_what_its_scopes_say(policies in some_policies(), wanted in some_workloads()) {
         let fixture = fixture(policies, 8);
-        let built = Node::new(&fixture.manifest, fixture.blocks.clone(), 7, &fixture.workloads(&wanted), None);
+        let built = Node::new(&fixture.manifest, fixture.blocks.clone(), 7, &fixture.workloads(&wanted), Host::default());
         let node = match built {
             Ok(node) => node,
             Err(NodeError::Full { .. }) => return Ok(()),
@@ -379,7 +379,7 @@ proptest! {
     #[test]
     fn updates_never_leave_a_process_unjudged(policies in some_policies(), steps in proptest::collection::vec(some_workloads(), 2..5)) {
         let fixture = fixture(policies, 8);
-        let Ok(mut node) = Node::new(&fixture.manifest, fixture.blocks.clone(), 7, &fixture.workloads(&steps[0]), None) else {
+        let Ok(mut node) = Node::new(&fixture.manifest, fixture.blocks.clone(), 7, &fixture.workloads(&steps[0]), Host::default()) else {
             return Ok(());
         };
         let mut bytes = node.bytes().to_vec();
@@ -417,7 +417,7 @@ proptest! {
     #[test]
     fn counts_of_any_bytes_never_panic(places in proptest::collection::vec((any::<prop::sample::Index>(), any::<u32>()), 0..20)) {
         let fixture = fixture(vec![vec![vec![Selector { tests: vec![] }]]], 4);
-        let mut bytes = Node::new(&fixture.manifest, fixture.blocks.clone(), 7, &[], None).unwrap().bytes().to_vec();
+        let mut bytes = Node::new(&fixture.manifest, fixture.blocks.clone(), 7, &[], Host::default()).unwrap().bytes().to_vec();
         for (place, value) in places {
             let at = place.index(bytes.len() / 4) * 4;
             bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
@@ -449,7 +449,7 @@ fn workload(steps: &[u64], scopes: &[u32]) -> Workload {
 }
 
 fn new(fixture: &Fixture, workloads: &[Workload]) -> Result<Node, NodeError> {
-    Node::new(&fixture.manifest, fixture.blocks.clone(), 1, workloads, None)
+    Node::new(&fixture.manifest, fixture.blocks.clone(), 1, workloads, Host::default())
 }
 
 #[test]
@@ -674,7 +674,8 @@ fn a_refused_workload_never_stops_the_others() {
 fn where_a_region_cannot_grow_what_fits_is_entered() {
     let fixture = plain(2);
     let many: Vec<Workload> = (0..100).map(|n| workload(&[0, n], &[1])).collect();
-    let node = Node::new_of_what_fits(&fixture.manifest, fixture.blocks.clone(), 1, &many, None).unwrap();
+    let node =
+        Node::new_of_what_fits(&fixture.manifest, fixture.blocks.clone(), 1, &many, Host::default()).unwrap();
     let (taken, mut bytes) = (100 - node.refused().len(), node.bytes().to_vec());
     let is_in = |bytes: &mut Vec<u8>, n: &u64| fixture.acts(bytes, &ids(&[0, *n]), [0, 0]) == [(101, 0)];
     assert_eq!((0..100).filter(|n| is_in(&mut bytes, n)).count(), taken);
@@ -845,7 +846,8 @@ fn the_region_of_a_thousand_allowlists_has_32_kib() {
     });
     let containers: Vec<Workload> = containers.collect();
     let mut node =
-        Node::new(&artifact.manifest, artifact.scope_blocks.clone(), 1, &containers, None).unwrap();
+        Node::new(&artifact.manifest, artifact.scope_blocks.clone(), 1, &containers, Host::default())
+            .unwrap();
     let new_pod = Workload { name: "late".into(), path: vec![1000, 3000, 6000], scopes: vec![998] };
     node.update(&[containers, vec![new_pod]].concat()).unwrap();
 }

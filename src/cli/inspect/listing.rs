@@ -121,9 +121,12 @@ fn tables(artifact: &Artifact) -> Vec<Table> {
     });
     let dimensions = m.operations.iter().flat_map(|o| {
         o.dimensions.iter().enumerate().map(|(d, dimension)| {
-            let Subject::Argument(index) = dimension.subject;
+            let subject = match dimension.subject {
+                Subject::Argument(index) => format!("argument {index}"),
+                Subject::Fact(fact) => fact.name().to_string(),
+            };
             let (family, values) = (word(&dimension.family), dimension.atoms.to_string());
-            vec![o.name.clone(), d.to_string(), format!("argument {index}"), family, values]
+            vec![o.name.clone(), d.to_string(), subject, family, values]
         })
     });
     let programs = m.programs.iter().map(|p| {

@@ -12,7 +12,7 @@ pub mod values;
 
 use indexmap::IndexMap;
 
-use crate::fold::ir::Program;
+use crate::fold::ir::{Place, Program};
 use crate::fold::plan::{AtomSet, Dimension, Unit};
 use crate::policy::{PolicySet, ScopeId, StrId, Values};
 use crate::vocab::condition::Table;
@@ -48,6 +48,8 @@ pub enum Lookup {
     Register(&'static str),
     /// The stencil takes a number that another one read before.
     Number(&'static str),
+    /// The same of a number of the process.
+    Fact(&'static str),
     /// The stencil reads the address of a socket.
     Address,
     /// From the leaf up, without a copy; leaves at the first unknown component, so that it cannot tell "other" from
@@ -74,7 +76,8 @@ pub fn run(set: &PolicySet, program: &Program, unit: &Unit) -> Result<LoweredUni
     let mut dimensions = vec![];
     let mut numberings = vec![];
     for dimension in &unit.dimensions {
-        let (lowered, numbering) = lower_dimension(&mut blob, set, dimension)?;
+        let place = operation.subject(dimension.subject).place;
+        let (lowered, numbering) = lower_dimension(&mut blob, set, dimension, place)?;
         dimensions.push(lowered);
         numberings.push(numbering);
     }
@@ -96,23 +99,31 @@ fn lower_dimension(
     blob: &mut Blob,
     set: &PolicySet,
     dimension: &Dimension,
+    place: Place,
 ) -> Result<(LoweredDimension, Numbering), TableError> {
     let text = |s: &StrId| set.strings.get(*s);
     let (lookup, root, numbering) = match &dimension.values {
         Values::Intervals(values) => {
             let pieces = intervals::pieces(values);
-            let lookup = match (dimension.projection.is_whole(), intervals::are_points(&pieces)) {
-                (true, true) => Lookup::Register("int_lookup"),
-                (true, false) => Lookup::Register("interval_lookup"),
-                (false, true) => Lookup::Number("number_lookup"),
-                (false, false) => Lookup::Number("number_interval_lookup"),
+            let are_points = intervals::are_points(&pieces);
+            let lookup = match (place, dimension.projection.is_whole(), are_points) {
+                (Place::Fact(_), _, true) => Lookup::Fact("fact_lookup"),
+                (Place::Fact(_), _, false) => Lookup::Fact("fact_interval_lookup"),
+                (Place::Param(_), true, true) => Lookup::Register("int_lookup"),
+                (Place::Param(_), true, false) => Lookup::Register("interval_lookup"),
+                (Place::Param(_), false, true) => Lookup::Number("number_lookup"),
+                (Place::Param(_), false, false) => Lookup::Number("number_interval_lookup"),
             };
             let root = intervals::build(blob, &pieces)?;
             (lookup, root, Numbering::of_pieces(pieces))
         }
         Values::AnyBit(values) => {
             let root = masks::build(blob, values)?;
-            (Lookup::Register("mask_lookup"), root, Numbering::of_masks(values.clone()))
+            let lookup = match place {
+                Place::Param(_) => Lookup::Register("mask_lookup"),
+                Place::Fact(_) => Lookup::Fact("fact_mask_lookup"),
+            };
+            (lookup, root, Numbering::of_masks(values.clone()))
         }
         Values::Addresses(values) => {
             let pieces = addresses::pieces(values);

@@ -12,7 +12,7 @@ use super::values::{self, Carried};
 use super::{Lookup, LoweredDimension};
 use crate::artifact::manifest::Form;
 use crate::bpf::{Place, Step};
-use crate::fold::ir::{AttachKind, Operation, Program, Subject, SubjectId};
+use crate::fold::ir::{AttachKind, Operation, Place as Where, Program, Subject, SubjectId};
 use crate::fold::plan::Unit;
 use crate::platform::Arch;
 use crate::vocab::arg_type::{ArgType, Class};
@@ -113,7 +113,9 @@ impl Body<'_> {
     fn load_arguments(&mut self) {
         let mut params: BTreeMap<u8, Subject> = BTreeMap::new();
         for &subject in self.operation.subjects.iter().filter(|s| s.ty.class().is_some()) {
-            params.entry(subject.param).or_insert(subject);
+            if let Some(param) = subject.param() {
+                params.entry(param).or_insert(subject);
+            }
         }
         if self.operation.attach.syscall {
             self.steps.push(Step::LoadContext { offset: pt_regs_offset(self.arch, 0), arg: 0 });
@@ -128,19 +130,31 @@ impl Body<'_> {
                 self.load_argument(param);
             }
         }
-        for subject in params.values().filter(|s| s.ty == ArgType::Socket) {
+        for (&param, subject) in params.iter().filter(|(_, s)| s.ty == ArgType::Socket) {
             let name = if self.typed(*subject) { "sock_of_socket_typed" } else { "sock_of_socket_probed" };
-            self.step(name, &[i64::from(subject.param)], None);
+            self.step(name, &[i64::from(param)], None);
         }
-        let paths: Vec<Subject> =
-            params.into_values().filter(|s| matches!(s.ty.class(), Some(Class::Path))).collect();
-        if !paths.is_empty() {
+        let is_path = |s: &Subject| matches!(s.ty.class(), Some(Class::Path));
+        if self.operation.subjects.iter().any(is_path) {
             self.step("moment", &[], None);
         }
-        for subject in paths {
+        for (param, subject) in params.into_iter().filter(|(_, s)| is_path(s)) {
             if let Some(name) = reader(subject.ty, self.typed(subject)) {
-                self.step(name, &[i64::from(subject.param)], None);
+                self.step(name, &[i64::from(param)], None);
             }
+        }
+        for subject in &self.operation.subjects {
+            if let (Where::Fact(fact), true) = (subject.place, is_path(subject)) {
+                self.step(fact.stencil(), &[self.slot(*subject)], None);
+            }
+        }
+    }
+
+    /// Where `args` has the subject: a fact that is a path is in the first place that is no argument's.
+    fn slot(&self, subject: Subject) -> i64 {
+        match subject.place {
+            Where::Param(param) => i64::from(param),
+            Where::Fact(_) => i64::from(self.operation.free_slot().unwrap_or(0)),
         }
     }
 
@@ -158,8 +172,8 @@ impl Body<'_> {
         let is_lsm = self.operation.attach.kind == AttachKind::Lsm;
         let declared = || {
             self.operation.subjects.iter().find_map(|s| match s.ty {
-                ArgType::File => Some((s.param, Param::File)),
-                ArgType::Path => Some((s.param, Param::Path)),
+                ArgType::File => Some((s.param()?, Param::File)),
+                ArgType::Path => Some((s.param()?, Param::Path)),
                 _ => None,
             })
         };
@@ -176,6 +190,7 @@ impl Body<'_> {
 
     /// Whether the kernel's types say that the parameter is what the policy declares.
     fn typed(&self, subject: Subject) -> bool {
+        let Where::Param(param) = subject.place else { return true };
         let declared = match subject.ty {
             ArgType::LinuxBinprm => Param::LinuxBinprm,
             ArgType::File => Param::File,
@@ -186,7 +201,7 @@ impl Body<'_> {
         };
         self.operation.attach.kind == AttachKind::Lsm
             && attach::lsm_hook(&self.operation.attach.targets[0])
-                .is_some_and(|h| h.params.get(subject.param as usize) == Some(&declared))
+                .is_some_and(|h| h.params.get(param as usize) == Some(&declared))
     }
 
     fn dimension(&mut self, d: usize) {
@@ -202,7 +217,7 @@ impl Body<'_> {
             self.step("unneeded", &[d as i64], Some(end));
         }
         let (param, root, unreadable) =
-            (i64::from(subject.param), i64::from(lowered.root), i64::from(lowered.count + 1));
+            (self.slot(subject), i64::from(lowered.root), i64::from(lowered.count + 1));
         match lowered.lookup {
             Lookup::Register(name) => {
                 self.step(name, &[param, root, d as i64, int_type(subject)], None);
@@ -212,12 +227,21 @@ impl Body<'_> {
                 self.step(read, &[param, d as i64], None);
                 self.step(name, &[root, d as i64, unreadable], None);
             }
+            Lookup::Fact(name) => {
+                let Where::Fact(fact) = subject.place else { unreachable!("a fact is looked up of a fact") };
+                self.step(fact.stencil(), &[], None);
+                self.step(name, &[root, d as i64], None);
+            }
             Lookup::Address => {
                 let name = address_of_flow(dimension.projection, subject.ty, self.typed(subject));
                 self.step(name, &[param, root, d as i64, unreadable], None);
             }
             Lookup::Walk => {
-                let name = if self.typed(subject) { "walk_typed" } else { "walk_probed" };
+                let name = match subject.place {
+                    Where::Fact(_) => "walk_binary",
+                    Where::Param(_) if self.typed(subject) => "walk_typed",
+                    Where::Param(_) => "walk_probed",
+                };
                 self.step(name, &[param, root, d as i64, unreadable], None);
             }
             Lookup::Text(name) => {
@@ -250,12 +274,13 @@ impl Body<'_> {
     fn build_text(&mut self, id: SubjectId, number: usize) {
         let subject = self.operation.subject(id);
         let name = match subject.ty.class() {
+            Some(Class::Path) if subject.param().is_none() => "text_of_binary",
             Some(Class::Path) if self.typed(subject) => "text_of_path_typed",
             Some(Class::Path) => "text_of_path_probed",
             _ if self.operation.attach.syscall => "text_of_user_string",
             _ => "text_of_either_string",
         };
-        let mut immediates = vec![i64::from(subject.param), number as i64];
+        let mut immediates = vec![self.slot(subject), number as i64];
         if matches!(subject.ty.class(), Some(Class::Path)) {
             // The dimension whose atom must be of the same moment.
             let walk = self.unit.dimensions.iter().zip(self.dimensions);
@@ -331,7 +356,7 @@ impl Body<'_> {
     }
 
     fn socket_value(&self, param: u8) -> &'static str {
-        let is_it = |s: &&Subject| s.param == param && s.ty.class() == Some(Class::Flow);
+        let is_it = |s: &&Subject| s.param() == Some(param) && s.ty.class() == Some(Class::Flow);
         let subject = *self.operation.subjects.iter().find(is_it).expect("a value of a subject");
         match (subject.ty, self.typed(subject)) {
             (ArgType::Sockaddr, _) => "value_sockaddr",

@@ -34,26 +34,25 @@ pub enum Place {
 
 /// In the order of the records and in them.
 pub fn of(operation: &Operation, unit: &Unit) -> Vec<Carried> {
-    let texts = unit.texts.iter().enumerate().map(|(text, &id)| Carried {
-        param: operation.subject(id).param,
-        form: Form::Text,
-        width: None,
-        place: if text == 0 { Place::Text } else { Place::Part { text } },
+    let texts = unit.texts.iter().enumerate().filter_map(|(text, &id)| {
+        let place = if text == 0 { Place::Text } else { Place::Part { text } };
+        Some(Carried { param: operation.subject(id).param()?, form: Form::Text, width: None, place })
     });
     // Of several types the widest has all bytes of the others.
     let mut widest: BTreeMap<u8, (u8, bool)> = BTreeMap::new();
     for subject in &operation.subjects {
-        let Some(integer) = integer(*subject) else { continue };
-        let found = widest.entry(subject.param).or_insert(integer);
+        let (Some(param), Some(integer)) = (subject.param(), integer(*subject)) else { continue };
+        let found = widest.entry(param).or_insert(integer);
         if integer.0 > found.0 {
             *found = integer;
         }
     }
     let mut word = 0;
     let mut sockets: Vec<u8> = vec![];
-    for subject in operation.subjects.iter().filter(|s| s.ty.class() == Some(Class::Flow)) {
-        if !sockets.contains(&subject.param) {
-            sockets.push(subject.param);
+    let flows = operation.subjects.iter().filter(|s| s.ty.class() == Some(Class::Flow));
+    for param in flows.filter_map(|s| s.param()) {
+        if !sockets.contains(&param) {
+            sockets.push(param);
         }
     }
     sockets.sort_unstable();

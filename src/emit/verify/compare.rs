@@ -16,6 +16,7 @@ use crate::interp::document::{Condition, Is, Selector};
 use crate::policy::Source;
 use crate::vocab::Vocabulary;
 use crate::vocab::arg_type::{ArgType, Class};
+use crate::vocab::fact::Fact;
 
 /// Compares every list of `operation` with its claim; the claims are those of one of its targets.
 pub fn compare(operation: &DecodedOperation, target: &str, claims: &[Claim<'_>], found: &mut Vec<Mismatch>) {
@@ -175,6 +176,8 @@ impl Checker<'_> {
                 let arg = self.claim.hook.args[position];
                 (Subject::Argument(self.claim.at.param(arg.index).into()), Reading::of(arg.ty))
             }
+            Source::Fact(Fact::Binary) => (Subject::Fact(Fact::Binary), Reading::As(ArgType::Path)),
+            Source::Fact(fact) => (Subject::Fact(fact), Reading::Number(Integer { bytes: 8, signed: false })),
         }
     }
 

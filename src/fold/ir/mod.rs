@@ -12,12 +12,14 @@ mod text;
 
 use indexmap::{IndexMap, IndexSet};
 
+use crate::artifact::abi::EVENT_ARGS;
 use crate::diag::Diagnostics;
 use crate::platform::Target;
-use crate::policy::{Actions, Condition, Hook, Mode, PolicySet, ScopeId, Selector, Source, Values};
+use crate::policy::{Actions, Arg, Condition, Hook, Mode, PolicySet, ScopeId, Selector, Source, Values};
 use crate::source::Span;
 use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::condition::Projection;
+use crate::vocab::fact::{self, Fact};
 
 pub use attach::{Attach, AttachKind, AttachReason, AttachSet, Choice, choose};
 
@@ -50,12 +52,20 @@ pub struct Operation {
     pub predicates: IndexSet<Predicate>,
 }
 
-/// An argument as some policy declares it; of types that read one number alike, as the first one does.
+/// What some policy reads; of types that read one number alike, as the first policy declares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject {
-    /// Parameter of what is attached (not of what the policy named, where the two differ).
-    pub param: u8,
+    pub place: Place,
     pub ty: ArgType,
+}
+
+/// Where it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// Parameter of what is attached (not of what the policy named, where the two differ).
+    Param(u8),
+    /// Of the process that makes the call. No event shows it.
+    Fact(Fact),
 }
 
 /// A condition on one subject: true for a set of its values.
@@ -193,14 +203,13 @@ impl Numbers {
 }
 
 fn declare_subjects(op: &mut Operation, hook: &Hook, choice: &Choice) -> Vec<SubjectId> {
-    hook.args
-        .iter()
-        .map(|arg| {
-            let subject = Subject { param: choice.param(arg.index), ty: arg.ty };
-            let same = op.subjects.iter().position(|known| known.reads_as(subject));
-            SubjectId(same.unwrap_or_else(|| op.subjects.insert_full(subject).0) as u32)
-        })
-        .collect()
+    let subject = |arg: &Arg| Subject { place: Place::Param(choice.param(arg.index)), ty: arg.ty };
+    hook.args.iter().map(|arg| declare(op, subject(arg))).collect()
+}
+
+fn declare(op: &mut Operation, subject: Subject) -> SubjectId {
+    let same = op.subjects.iter().position(|known| known.reads_as(subject));
+    SubjectId(same.unwrap_or_else(|| op.subjects.insert_full(subject).0) as u32)
 }
 
 fn intern_predicate(
@@ -209,10 +218,13 @@ fn intern_predicate(
     condition: &Condition,
     enforces: bool,
 ) -> PredicateId {
-    let Source::Argument(arg) = condition.source;
+    let subject = match condition.source {
+        Source::Argument(arg) => subjects[arg],
+        Source::Fact(fact) => declare(op, Subject { place: Place::Fact(fact), ty: fact::ty(fact) }),
+    };
     let (negated, values) = (condition.negated, condition.values.clone());
     let predicate = Predicate {
-        subject: subjects[arg],
+        subject,
         projection: condition.projection,
         // A number can always be read; what a socket lacks fits no condition.
         unreadable: negated && enforces && values.table().holds_texts(),
@@ -240,6 +252,12 @@ impl List {
 }
 
 impl Operation {
+    /// The first place of a program's arguments that no policy declares one at.
+    pub fn free_slot(&self) -> Option<u8> {
+        let is_taken = |slot: &u8| self.subjects.iter().any(|s| s.param() == Some(*slot));
+        (0..EVENT_ARGS as u8).find(|slot| !is_taken(slot))
+    }
+
     pub fn subject(&self, id: SubjectId) -> Subject {
         *self.subjects.get_index(id.0 as usize).expect("a subject of this operation")
     }
@@ -256,6 +274,24 @@ impl Predicate {
     }
 }
 
+impl Place {
+    /// Such as `arg1`.
+    pub fn short(self) -> String {
+        match self {
+            Place::Param(param) => format!("arg{param}"),
+            Place::Fact(fact) => fact.name().to_string(),
+        }
+    }
+
+    /// In a sentence, such as `argument 1`.
+    pub fn spelt(self) -> String {
+        match self {
+            Place::Param(param) => format!("argument {param}"),
+            Place::Fact(fact) => format!("the {}", fact.name()),
+        }
+    }
+}
+
 impl Subject {
     /// Whether both are the same number: `int` and `int32` are compared in one dimension.
     pub fn reads_as(self, other: Subject) -> bool {
@@ -265,7 +301,15 @@ impl Subject {
                 false
             }
         };
-        self.param == other.param && (self.ty == other.ty || is_same_number)
+        self.place == other.place && (self.ty == other.ty || is_same_number)
+    }
+
+    /// The parameter that it is, if it is one.
+    pub fn param(self) -> Option<u8> {
+        match self.place {
+            Place::Param(param) => Some(param),
+            Place::Fact(_) => None,
+        }
     }
 
     /// Whether reading it gives text (and may fail) rather than a register.

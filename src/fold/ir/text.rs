@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Operation, Outcome, Predicate, Program};
+use super::{Operation, Outcome, Place, Predicate, Program};
 use crate::policy::PolicySet;
 use crate::source::Sources;
 
@@ -42,7 +42,10 @@ fn predicate_text(operation: &Operation, p: &Predicate, set: &PolicySet) -> Stri
     let subject = operation.subject(p.subject);
     let unreadable = if p.unreadable { " or unreadable" } else { "" };
     let test = p.values.to_text(p.negated, &set.strings);
-    format!("arg{} {} {test}{unreadable}", subject.param, subject.ty.name())
+    match subject.place {
+        Place::Param(param) => format!("arg{param} {} {test}{unreadable}", subject.ty.name()),
+        Place::Fact(fact) => format!("{} {test}{unreadable}", fact.name()),
+    }
 }
 
 pub(super) fn outcome_text(outcome: Outcome) -> String {

@@ -5,11 +5,12 @@ use indexmap::IndexMap;
 use super::{Dimension, Plan, Unit};
 use crate::artifact::abi::{DIMENSIONS, MASKS_MAX};
 use crate::diag::{Diagnostics, target as report};
-use crate::fold::ir::{List, Predicate, Program, Subject};
+use crate::fold::ir::{List, Place, Predicate, Program, Subject, SubjectId};
 use crate::policy::Values;
 use crate::source::Span;
 use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::condition::Table;
+use crate::vocab::fact::Fact;
 
 /// Whether every unit is within what a program can hold.
 pub(super) fn check(program: &Program, plan: &Plan, diags: &mut Diagnostics) -> bool {
@@ -18,7 +19,7 @@ pub(super) fn check(program: &Program, plan: &Plan, diags: &mut Diagnostics) -> 
         // What is read in two ways has the dimensions of both.
         let is_within = check_readings(program, unit, diags) && check_dimensions(program, unit, diags);
         fine &= is_within && check_masks(program, unit, diags) & check_verifier(program, unit, diags);
-        fine &= check_selectors(program, unit, diags);
+        fine &= check_selectors(program, unit, diags) & check_binary(program, unit, diags);
     }
     fine
 }
@@ -29,7 +30,9 @@ fn check_readings(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bo
     let mut by_param: IndexMap<u8, Vec<Subject>> = IndexMap::new();
     // An argument that is only counted (`nop`) is not read.
     for &subject in operation.subjects.iter().filter(|s| s.ty.class().is_some()) {
-        by_param.entry(subject.param).or_default().push(subject);
+        if let Place::Param(param) = subject.place {
+            by_param.entry(param).or_default().push(subject);
+        }
     }
     let mut fine = true;
     for (param, subjects) in by_param {
@@ -80,9 +83,21 @@ fn check_dimensions(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> 
     diags.push(report::too_many_dimensions(
         &operation.attach.shown(),
         [unit.dimensions.len(), most],
-        (subject.param, subject.ty, dimension.table().name()),
+        (&subject.place.spelt(), subject.ty, dimension.table().name()),
         &users,
     ));
+    false
+}
+
+/// The path of the process's file takes the place of an argument.
+fn check_binary(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
+    let operation = &program.operations[unit.operation.0 as usize];
+    let is_binary = |id: SubjectId| operation.subject(id).place == Place::Fact(Fact::Binary);
+    if operation.free_slot().is_some() || !unit.dimensions.iter().any(|d| is_binary(d.subject)) {
+        return true;
+    }
+    let at = users(program, unit, |p| is_binary(p.subject));
+    diags.push(report::no_place_for_binary(&operation.attach.shown(), &at));
     false
 }
 
@@ -96,12 +111,12 @@ fn check_masks(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool 
             continue;
         }
         fine = false;
-        let param = operation.subject(dimension.subject).param;
+        let what = operation.subject(dimension.subject).place.spelt();
         let users = users(program, unit, |predicate| {
             predicate.subject == dimension.subject && predicate.values.table() == Table::AnyBit
         });
         let most = MASKS_MAX as usize;
-        diags.push(report::too_many_masks(&operation.attach.shown(), param, [masks.len(), most], &users));
+        diags.push(report::too_many_masks(&operation.attach.shown(), &what, [masks.len(), most], &users));
     }
     fine
 }

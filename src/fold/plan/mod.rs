@@ -13,7 +13,7 @@ mod sharing;
 use indexmap::{IndexMap, IndexSet};
 
 use crate::diag::Diagnostics;
-use crate::fold::ir::{OperationId, Predicate, Program, SubjectId};
+use crate::fold::ir::{OperationId, Predicate, Program, Subject, SubjectId};
 use crate::policy::{ScopeId, Values};
 use crate::vocab::condition::{Projection, Table};
 
@@ -33,7 +33,8 @@ pub struct Unit {
     pub operation: OperationId,
     /// In the order in which the program reads them: cheap ones first.
     pub dimensions: Vec<Dimension>,
-    /// Subjects that events show as text, each with its area, in order of their parameter.
+    /// Subjects that are read as text, each with its area: those that events show in order of their parameter, then
+    /// the others.
     pub texts: Vec<SubjectId>,
     /// Scope to its lists (indexes into [`Program::lists`]), both ascending. Lists that do nothing are left out.
     pub scopes: IndexMap<ScopeId, Vec<usize>>,
@@ -66,7 +67,7 @@ pub fn factor(program: &Program, diags: &mut Diagnostics) -> Option<Plan> {
             .map(SubjectId)
             .filter(|&s| operation.subject(s).is_text())
             .collect();
-        texts.sort_by_key(|&s| operation.subject(s).param);
+        texts.sort_by_key(|&s| operation.subject(s).place);
         units.push(Unit { operation: id, dimensions, texts, scopes });
     }
     let plan = Plan { units };
@@ -101,15 +102,17 @@ fn dimensions(program: &Program, id: OperationId, scopes: &IndexMap<ScopeId, Vec
         .collect();
     out.sort_by_key(|d| {
         let subject = operation.subject(d.subject);
-        (reading_cost(d.table(), d.projection), subject.param, subject.ty, d.projection, d.table())
+        (reading_cost(subject, d.table(), d.projection), subject.place, subject.ty, d.projection, d.table())
     });
     out
 }
 
-/// Registers are free, parts of a socket a read or two, a walk costs a few hundred instructions, text has to be built.
-fn reading_cost(table: Table, projection: Projection) -> u8 {
+/// Registers are free, facts and parts of a socket a read or two, a walk costs a few hundred instructions, text has to
+/// be built.
+fn reading_cost(subject: Subject, table: Table, projection: Projection) -> u8 {
+    let is_register = subject.param().is_some() && projection.is_whole();
     match table {
-        Table::Intervals | Table::AnyBit if projection.is_whole() => 0,
+        Table::Intervals | Table::AnyBit if is_register => 0,
         Table::Intervals | Table::AnyBit => 1,
         Table::Address => 2,
         Table::Path => 3,

@@ -77,7 +77,7 @@ impl SharingGraph {
                 Part::Dimension(u, d) => {
                     let dimension = &plan.units[u].dimensions[d];
                     let operation = &program.operations[plan.units[u].operation.0 as usize];
-                    format!("arg{} {:?}", operation.subject(dimension.subject).param, dimension.table())
+                    format!("{} {:?}", operation.subject(dimension.subject).place.short(), dimension.table())
                 }
             };
             let _ = writeln!(out, "  n{} [label=\"{}\"];", n.index(), label.escape_default());

@@ -5,7 +5,7 @@
 //! variant of [`Source`], its words in [`written::Filter`], an arm in [`Reader::condition`], what an event holds of it
 //! (`interp`), and where an artifact reads it (`emit::verify::compare::Checker::subject`).
 
-use super::{Arg, Reader, Unread, unread};
+use super::{Arg, Reader, Unread, process, unread};
 use crate::interp::network;
 use crate::interp::number::{self, View};
 use crate::policy::written::{self, ArgOf, Filter};
@@ -65,11 +65,35 @@ impl<'w> Is<'w> {
 }
 
 impl<'w> Reader<'w> {
-    pub(super) fn condition(&self, filter: &'w Filter, args: &[Arg<'_>]) -> Result<Condition<'w>, Unread> {
+    /// All of them have to hold.
+    pub(super) fn conditions(
+        &self,
+        filter: &'w Filter,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<Condition<'w>>, Unread> {
         match filter {
-            Filter::Arg(filter) => self.of_argument(filter, args),
+            Filter::Arg(filter) => Ok(vec![self.of_argument(filter, args)?]),
+            Filter::Pids { operator, is_of_namespace, values } => {
+                Ok(process::pids(*operator, *is_of_namespace, values))
+            }
+            Filter::Binaries { operator, values } => Ok(process::binaries(*operator, self.raw_texts(values))),
+            Filter::Namespaces { kind, operator, values } => {
+                process::namespaces(*kind, *operator, self.strs(values))
+            }
+            Filter::Capabilities { set, operator, is_of_namespace, values } => {
+                process::capabilities(*set, *operator, *is_of_namespace, self.strs(values))
+            }
             Filter::Other(kind) => unread(kind),
         }
+    }
+
+    fn strs(&self, values: &'w [written::Text]) -> impl Iterator<Item = &'w str> {
+        let written = self.written;
+        values.iter().map(|&value| written.text(value))
+    }
+
+    fn raw_texts(&self, values: &'w [written::Text]) -> Vec<&'w [u8]> {
+        self.strs(values).map(str::as_bytes).collect()
     }
 
     fn of_argument(&self, filter: &'w written::ArgFilter, args: &[Arg<'_>]) -> Result<Condition<'w>, Unread> {

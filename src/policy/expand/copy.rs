@@ -10,9 +10,10 @@ use super::macros::Parts;
 use super::{Calls, Expanded, On};
 use crate::policy::context::given::{Given, Variables};
 use crate::policy::written::{self, Written};
-use crate::source::Span;
+use crate::source::{Span, Spanned};
 use crate::syntax::ast::objects::{self, LabelSelector, Spec};
 use crate::syntax::ast::read::{List, Text};
+use crate::vocab::capability::CapabilitySet;
 use crate::vocab::filter::FilterKind;
 use crate::vocab::hook::HookKind;
 use crate::vocab::operator::LabelOperator;
@@ -250,15 +251,21 @@ impl Copier<'_, '_> {
         for filter in args.iter().flat_map(|list| &list.items) {
             filters.push(self.arg_filter(filter));
         }
+        filters.extend(pids.iter().flat_map(|list| &list.items).map(pid_filter));
+        for filter in binaries.iter().flat_map(|list| &list.items) {
+            filters.push(self.binary_filter(filter));
+        }
+        for filter in namespaces.iter().flat_map(|list| &list.items) {
+            filters.push(self.namespace_filter(filter));
+        }
+        for filter in capabilities.iter().flat_map(|list| &list.items) {
+            filters.push(self.capability_filter(filter));
+        }
         let mut other =
             |is_there: bool, kind| filters.extend(is_there.then_some(written::Filter::Other(kind)));
-        other(pids.is_some(), FilterKind::Pids);
         other(data.is_some(), FilterKind::Data);
-        other(binaries.is_some(), FilterKind::Binaries);
         other(parent_binaries.is_some(), FilterKind::ParentBinaries);
-        other(namespaces.is_some(), FilterKind::Namespaces);
         other(namespace_changes.is_some(), FilterKind::NamespaceChanges);
-        other(capabilities.is_some(), FilterKind::Capabilities);
         other(capability_changes.is_some(), FilterKind::CapabilityChanges);
         let is_newer = written.match_cel.is_some()
             || written.match_cmd_args.is_some()
@@ -270,6 +277,77 @@ impl Copier<'_, '_> {
         });
         let actions = actions.iter().flat_map(|list| &list.items).filter_map(action).collect();
         written::Selector { workloads, filters, actions, span: written.span() }
+    }
+
+    /// `None`: a variable stands for them that has no values here.
+    fn values(
+        &mut self,
+        own: Option<&List<Text<'_>>>,
+        variable: Option<Text<'_>>,
+    ) -> Option<Vec<written::Text>> {
+        match self.variables.given(own, variable) {
+            Given::Listed(list) => Some(list.items.iter().map(|value| self.into.add(value.value)).collect()),
+            Given::Nothing => Some(vec![]),
+            Given::Open => None,
+        }
+    }
+
+    fn binary_filter(&mut self, filter: &objects::BinaryFilter<'_>) -> written::Filter {
+        let objects::BinaryFilter {
+            node: _,
+            poisoned: _,
+            incomplete: _,
+            operator,
+            values,
+            variable,
+            follow_children,
+        } = filter;
+        match (operator, self.values(values.as_ref(), *variable)) {
+            (Some(operator), Some(values)) if !is_on(*follow_children) => {
+                written::Filter::Binaries { operator: operator.value, values }
+            }
+            (Some(_) | None, _) => written::Filter::Other(FilterKind::Binaries),
+        }
+    }
+
+    fn namespace_filter(&mut self, filter: &objects::NamespaceFilter<'_>) -> written::Filter {
+        let objects::NamespaceFilter {
+            node: _,
+            poisoned: _,
+            incomplete: _,
+            namespace,
+            operator,
+            values,
+            variable,
+        } = filter;
+        match (namespace, operator, self.values(values.as_ref(), *variable)) {
+            (Some(kind), Some(operator), Some(values)) => {
+                written::Filter::Namespaces { kind: kind.value, operator: operator.value, values }
+            }
+            (Some(_) | None, _, _) => written::Filter::Other(FilterKind::Namespaces),
+        }
+    }
+
+    fn capability_filter(&mut self, filter: &objects::CapabilityFilter<'_>) -> written::Filter {
+        let objects::CapabilityFilter {
+            node: _,
+            poisoned: _,
+            incomplete: _,
+            ty,
+            operator,
+            is_namespace_capability,
+            values,
+            variable,
+        } = filter;
+        match (operator, self.values(values.as_ref(), *variable)) {
+            (Some(operator), Some(values)) => written::Filter::Capabilities {
+                set: ty.map_or(CapabilitySet::Effective, |set| set.value),
+                operator: operator.value,
+                is_of_namespace: is_on(*is_namespace_capability),
+                values,
+            },
+            (Some(_) | None, _) => written::Filter::Other(FilterKind::Capabilities),
+        }
     }
 
     fn arg_filter(&mut self, filter: &objects::ArgFilter<'_>) -> written::Filter {
@@ -288,12 +366,34 @@ impl Copier<'_, '_> {
             Some(position) => written::ArgOf::Position(position.value),
             None => written::ArgOf::Index(index.map_or(0, |index| index.value)),
         };
-        let values = match self.variables.given(values.as_ref(), *variable) {
-            Given::Listed(list) => list.items.iter().map(|value| self.into.add(value.value)).collect(),
-            Given::Nothing => vec![],
-            Given::Open => return written::Filter::Other(FilterKind::Args),
+        let Some(values) = self.values(values.as_ref(), *variable) else {
+            return written::Filter::Other(FilterKind::Args);
         };
         written::Filter::Arg(written::ArgFilter { arg, operator: operator.value, values })
+    }
+}
+
+fn is_on(flag: Option<Spanned<bool>>) -> bool {
+    flag.is_some_and(|flag| flag.value)
+}
+
+fn pid_filter(filter: &objects::PidFilter<'_>) -> written::Filter {
+    let objects::PidFilter {
+        node: _,
+        poisoned: _,
+        incomplete: _,
+        operator,
+        values,
+        is_namespace_pid,
+        follow_forks,
+    } = filter;
+    match operator {
+        Some(operator) if !is_on(*follow_forks) => written::Filter::Pids {
+            operator: operator.value,
+            is_of_namespace: is_on(*is_namespace_pid),
+            values: values.iter().flat_map(|list| &list.items).map(|value| value.value).collect(),
+        },
+        Some(_) | None => written::Filter::Other(FilterKind::Pids),
     }
 }
 
@@ -322,10 +422,9 @@ fn action(written: &objects::Action<'_>) -> Option<written::Action> {
         rate_limit_scope: _,
         ima_hash: _,
     } = written;
-    let is_set = |flag: &Option<crate::source::Spanned<bool>>| flag.is_some_and(|flag| flag.value);
     let unread = if rate_limit.is_some_and(|limit| !limit.value.is_empty()) {
         Some("rateLimit")
-    } else if is_set(kernel_stack_trace) || is_set(user_stack_trace) {
+    } else if is_on(*kernel_stack_trace) || is_on(*user_stack_trace) {
         Some("stack traces")
     } else {
         None

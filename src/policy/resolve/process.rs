@@ -1,23 +1,29 @@
 //! Filters on the process: PIDs, programs, namespaces, capabilities.
 //!
-//! None is compiled yet; each is checked as Tetragon does, and what Tetragon takes and does not do as
-//! written is pointed out (semantics 4.2 to 4.7, 4.11, 10.6).
+//! Each is checked as Tetragon does, and what Tetragon takes and does not do as written is pointed out (semantics 4.2 to
+//! 4.7, 4.11, 10.6). What the task itself shows when it makes the call is compiled: each entry is a condition of its own,
+//! and all have to hold. What it was like before, or what its ancestors are, nothing records yet: refused.
 
 use super::values::number::parse_decimal;
+use super::values::text::lint_nul;
 use crate::diag::{arguments as codes, lints};
-use crate::policy::Condition;
 use crate::policy::context::Cx;
 use crate::policy::context::facts::FactKind;
 use crate::policy::context::given::Given;
+use crate::policy::context::reported;
 use crate::policy::context::reported::Reported;
 use crate::policy::expand::macros::Parts;
+use crate::policy::{Condition, Interval, Source, StrId, Values};
 use crate::source::Span;
 use crate::syntax::ast::objects::{
     BinaryFilter, CapabilityFilter, NamespaceChangeFilter, NamespaceFilter, PidFilter,
 };
 use crate::syntax::ast::read::{List, Text};
 use crate::vocab::Vocabulary;
-use crate::vocab::capability::Capability;
+use crate::vocab::arg_type::ArgType;
+use crate::vocab::capability::{Capability, CapabilitySet};
+use crate::vocab::condition::Projection;
+use crate::vocab::fact::{self, Fact, namespace_number};
 use crate::vocab::filter::FilterKind;
 use crate::vocab::limit;
 use crate::vocab::namespace::Namespace;
@@ -31,45 +37,68 @@ pub fn resolve(
     cx: &mut Cx<'_>,
 ) -> Result<Vec<Condition>, Reported> {
     let place = match kind {
-        FilterKind::Pids => parts.pids.map(|list| {
-            check_pids(list, cx);
-            list.span
-        }),
-        FilterKind::Binaries => parts.binaries.map(|list| {
-            list.items.iter().for_each(|filter| check_binaries(filter, cx));
-            list.span
-        }),
+        FilterKind::Pids => return parts.pids.map_or(Ok(vec![]), |list| pids(list, cx)),
+        FilterKind::Binaries => return each(parts.binaries, binaries, cx),
+        FilterKind::Namespaces => {
+            if let Some(list) = parts.namespaces {
+                check_namespace_count(list, cx);
+            }
+            return each(parts.namespaces, namespaces, cx);
+        }
+        FilterKind::Capabilities => {
+            if let Some(list) = parts.capabilities {
+                check_capability_count(list, kind.name(), cx);
+            }
+            return each(parts.capabilities, capabilities, cx);
+        }
         FilterKind::ParentBinaries => parts.parent_binaries.map(|list| {
             cx.unchecked(FactKind::ParentsMap, "", list.span);
-            list.items.iter().for_each(|filter| check_binaries(filter, cx));
-            list.span
-        }),
-        FilterKind::Namespaces => parts.namespaces.map(|list| {
-            check_namespaces(list, cx);
+            list.items.iter().for_each(|filter| drop(binaries(filter, cx)));
             list.span
         }),
         FilterKind::NamespaceChanges => parts.namespace_changes.map(|list| {
             check_namespace_changes(list, cx);
             list.span
         }),
-        FilterKind::Capabilities => parts.capabilities.map(|list| {
-            check_capabilities(list, kind.name(), cx);
-            list.span
-        }),
         FilterKind::CapabilityChanges => parts.capability_changes.map(|list| {
-            check_capabilities(list, kind.name(), cx);
+            check_capability_count(list, kind.name(), cx);
+            list.items.iter().for_each(|filter| drop(capabilities(filter, cx)));
             list.span
         }),
         FilterKind::Args | FilterKind::Data | FilterKind::ReturnArgs | FilterKind::Workloads => None,
     };
     match place {
-        // No source reads a fact of the process yet.
+        // Nothing records what a process was like before, nor who its parent is.
         Some(span) => Err(cx.not_compiled(&format!("`{kind}`"), key.unwrap_or(span))),
         None => Ok(vec![]),
     }
 }
 
-fn check_pids(list: &List<PidFilter<'_>>, cx: &mut Cx<'_>) {
+/// The conditions of all entries of a filter.
+fn each<'a, T>(
+    list: Option<&List<T>>,
+    resolve: impl Fn(&T, &mut Cx<'a>) -> Result<Vec<Condition>, Reported>,
+    cx: &mut Cx<'a>,
+) -> Result<Vec<Condition>, Reported> {
+    let Some(list) = list else { return Ok(vec![]) };
+    let found = list.items.iter().map(|filter| resolve(filter, cx)).collect();
+    let found = reported::all(found)?;
+    if list.poisoned {
+        return Err(cx.reported(list.span));
+    }
+    Ok(found.concat())
+}
+
+fn condition(fact: Fact, negated: bool, values: Values, span: Span) -> Condition {
+    Condition { source: Source::Fact(fact), projection: Projection::Whole, negated, values, span }
+}
+
+/// The numbers of namespaces that are the host's, whatever their inodes.
+fn host_namespaces() -> Interval {
+    Interval { first: namespace_number(0, true), last: namespace_number(u32::MAX, true) }
+}
+
+fn pids(list: &List<PidFilter<'_>>, cx: &mut Cx<'_>) -> Result<Vec<Condition>, Reported> {
     // Tetragon: the kernel reads the first entry and its first four values (semantics 4.2).
     if let Some(second) = list.items.get(1) {
         cx.report(lints::ignored(
@@ -78,35 +107,41 @@ fn check_pids(list: &List<PidFilter<'_>>, cx: &mut Cx<'_>) {
             second.span(),
         ));
     }
-    for filter in &list.items {
-        let Some(values) = &filter.values else { continue };
-        if let Some(extra) = values.items.get(limit::INLINE_VALUES) {
-            cx.report(lints::ignored("a fifth value of `matchPIDs`", "Tetragon reads four", extra.span));
-        }
-        check_empty(
-            values.items.is_empty() && !values.poisoned,
-            filter.operator.map(|op| op.value),
-            values.span,
-            cx,
-        );
-        let is_on = |flag: Option<crate::source::Spanned<bool>>| flag.is_some_and(|flag| flag.value);
-        if is_on(filter.is_namespace_pid)
-            && is_on(filter.follow_forks)
-            && let Some(zero) = values.items.iter().find(|value| value.value == 0)
-        {
+    each(Some(list), pid, cx)
+}
+
+fn pid(filter: &PidFilter<'_>, cx: &mut Cx<'_>) -> Result<Vec<Condition>, Reported> {
+    let (Some(op), Some(values)) = (filter.operator, &filter.values) else {
+        return Err(cx.reported(filter.span()));
+    };
+    if let Some(extra) = values.items.get(limit::INLINE_VALUES) {
+        cx.report(lints::ignored("a fifth value of `matchPIDs`", "Tetragon reads four", extra.span));
+    }
+    check_empty(values.items.is_empty() && !values.poisoned, Some(op.value), values.span, cx);
+    let is_on = |flag: Option<crate::source::Spanned<bool>>| flag.is_some_and(|flag| flag.value);
+    let is_of_namespace = is_on(filter.is_namespace_pid);
+    if let Some(flag) = filter.follow_forks.filter(|flag| flag.value) {
+        if is_of_namespace && let Some(zero) = values.items.iter().find(|value| value.value == 0) {
             // Tetragon: the parent's id stays 0 there, so that 0 is always found (semantics 4.2).
             let why = "with `isNamespacePID` and `followForks` Tetragon finds 0 in every process";
-            match filter.operator.map(|op| op.value) {
-                Some(SetOperator::In) => {
+            match op.value {
+                SetOperator::In => {
                     cx.report(lints::filter_always_matches("`In` with 0", why, zero.span).help("leave 0 out"))
                 }
-                Some(SetOperator::NotIn) => cx.report(
+                SetOperator::NotIn => cx.report(
                     lints::filter_never_matches("`NotIn` with 0", why, zero.span).help("leave 0 out"),
                 ),
-                None => {}
             }
         }
+        // Nothing records who forked whom.
+        return Err(cx.not_compiled("`followForks`", flag.span));
     }
+    if values.poisoned {
+        return Err(cx.reported(values.span));
+    }
+    let fact = if is_of_namespace { Fact::NamespacePid } else { Fact::Pid };
+    let numbers = Values::numbers(values.items.iter().map(|value| value.value.into()));
+    Ok(vec![condition(fact, op.value == SetOperator::NotIn, numbers, filter.span())])
 }
 
 /// The values of a filter, if they are known. What it compares with them is no argument.
@@ -140,57 +175,91 @@ fn check_empty(is_empty: bool, op: Option<SetOperator>, span: Span, cx: &mut Cx<
     }
 }
 
-fn check_binaries(filter: &BinaryFilter<'_>, cx: &mut Cx<'_>) {
+fn binaries(filter: &BinaryFilter<'_>, cx: &mut Cx<'_>) -> Result<Vec<Condition>, Reported> {
     let values = listed(filter.values.as_ref(), filter.variable, cx);
-    let (Some(op), Some(values)) = (filter.operator, values) else { return };
-    if let Some(flag) = filter.follow_children.filter(|flag| flag.value)
+    let (Some(op), Some(values)) = (filter.operator, values) else {
+        return Err(cx.reported(filter.span()));
+    };
+    let follows = filter.follow_children.filter(|flag| flag.value);
+    if let Some(flag) = follows
         && !op.value.allows_follow_children()
     {
-        cx.report(codes::follow_children(op.value.name(), flag.span));
+        return Err(cx.refuse(codes::follow_children(op.value.name(), flag.span)));
     }
-    if values.items.is_empty() && !values.poisoned {
+    let is_empty = values.items.is_empty() && !values.poisoned;
+    if is_empty {
         cx.report(lints::ignored("a program filter without values", "it matches every program", values.span));
     }
-    for value in &values.items {
-        let bytes = value.value.len();
-        if bytes > op.value.max_value_bytes() {
-            cx.report(codes::value_too_long(op.value.name(), bytes, op.value.max_value_bytes(), value.span));
-            continue;
-        }
-        match op.value {
-            BinaryOperator::Postfix | BinaryOperator::NotPostfix if value.value.is_empty() => {
-                cx.report(codes::empty_value(op.value.name(), value.span));
-            }
-            BinaryOperator::Prefix | BinaryOperator::NotPrefix if bytes > limit::PREFIX_EFFECTIVE_BYTES => {
-                cx.report(lints::value_never_matches(
-                    value.value,
-                    "only 255 bytes are kept of a path",
-                    value.span,
-                ));
-            }
-            BinaryOperator::In
-            | BinaryOperator::NotIn
-            | BinaryOperator::Prefix
-            | BinaryOperator::NotPrefix
-                if !value.value.starts_with('/') && !value.value.is_empty() =>
-            {
-                cx.report(lints::value_never_matches(
-                    value.value,
-                    "programs' paths start with `/`",
-                    value.span,
-                ));
-            }
-            BinaryOperator::In
-            | BinaryOperator::NotIn
-            | BinaryOperator::Prefix
-            | BinaryOperator::NotPrefix
-            | BinaryOperator::Postfix
-            | BinaryOperator::NotPostfix => {}
-        }
+    let texts = values.items.iter().map(|value| binary(op.value, *value, cx)).collect();
+    let texts: Vec<Option<StrId>> = reported::all(texts)?;
+    if let Some(flag) = follows {
+        // Nothing records which programs an ancestor ran.
+        return Err(cx.not_compiled("`followChildren`", flag.span));
     }
+    if values.poisoned {
+        return Err(cx.reported(values.span));
+    }
+    if is_empty {
+        return Ok(vec![]);
+    }
+    let mut texts: Vec<StrId> = texts.into_iter().flatten().collect();
+    texts.sort_unstable();
+    texts.dedup();
+    let (negated, values) = match op.value {
+        BinaryOperator::In => (false, Values::Path(texts)),
+        BinaryOperator::NotIn => (true, Values::Path(texts)),
+        BinaryOperator::Prefix => (false, Values::Prefix(texts)),
+        BinaryOperator::NotPrefix => (true, Values::Prefix(texts)),
+        BinaryOperator::Postfix => (false, Values::Postfix(texts)),
+        BinaryOperator::NotPostfix => (true, Values::Postfix(texts)),
+    };
+    Ok(vec![condition(Fact::Binary, negated, values, filter.span())])
 }
 
-fn check_namespaces(list: &List<NamespaceFilter<'_>>, cx: &mut Cx<'_>) {
+/// `None`: no program's path is it, which was said.
+fn binary(op: BinaryOperator, value: Text<'_>, cx: &mut Cx<'_>) -> Result<Option<StrId>, Reported> {
+    let bytes = value.value.len();
+    if bytes > op.max_value_bytes() {
+        return Err(cx.refuse(codes::value_too_long(op.name(), bytes, op.max_value_bytes(), value.span)));
+    }
+    let is_relative = !value.value.starts_with('/') && !value.value.is_empty();
+    match op {
+        BinaryOperator::Postfix | BinaryOperator::NotPostfix if value.value.is_empty() => {
+            return Err(cx.refuse(codes::empty_value(op.name(), value.span)));
+        }
+        BinaryOperator::Prefix | BinaryOperator::NotPrefix if bytes > limit::PREFIX_EFFECTIVE_BYTES => {
+            cx.report(lints::value_never_matches(
+                value.value,
+                "only 255 bytes are kept of a path",
+                value.span,
+            ));
+            return Ok(None);
+        }
+        BinaryOperator::In | BinaryOperator::NotIn | BinaryOperator::Prefix | BinaryOperator::NotPrefix
+            if is_relative =>
+        {
+            let why = "programs' paths start with `/`";
+            cx.report(lints::value_never_matches(value.value, why, value.span));
+        }
+        BinaryOperator::In | BinaryOperator::NotIn if value.value.is_empty() => {
+            let why = "the path of a program is not empty";
+            cx.report(lints::value_never_matches(value.value, why, value.span));
+            return Ok(None);
+        }
+        BinaryOperator::In
+        | BinaryOperator::NotIn
+        | BinaryOperator::Prefix
+        | BinaryOperator::NotPrefix
+        | BinaryOperator::Postfix
+        | BinaryOperator::NotPostfix => {}
+    }
+    if lint_nul(ArgType::Path, value, cx) {
+        return Ok(None);
+    }
+    Ok(Some(cx.strings.intern(value.value.as_bytes())))
+}
+
+fn check_namespace_count(list: &List<NamespaceFilter<'_>>, cx: &mut Cx<'_>) {
     if let Some(extra) = list.items.get(limit::NAMESPACE_FILTERS) {
         cx.report(codes::too_many_filters(
             "`matchNamespaces`",
@@ -199,28 +268,43 @@ fn check_namespaces(list: &List<NamespaceFilter<'_>>, cx: &mut Cx<'_>) {
             extra.span(),
         ));
     }
-    for filter in &list.items {
-        let Some(values) = listed(filter.values.as_ref(), filter.variable, cx) else { continue };
-        if let Some(extra) = values.items.get(limit::INLINE_VALUES) {
-            cx.report(codes::too_many_values(
-                "matchNamespaces",
-                values.items.len(),
-                limit::INLINE_VALUES,
-                extra.span,
-            ));
+}
+
+fn namespaces(filter: &NamespaceFilter<'_>, cx: &mut Cx<'_>) -> Result<Vec<Condition>, Reported> {
+    let values = listed(filter.values.as_ref(), filter.variable, cx);
+    let (Some(kind), Some(op), Some(values)) = (filter.namespace, filter.operator, values) else {
+        return Err(cx.reported(filter.span()));
+    };
+    if let Some(extra) = values.items.get(limit::INLINE_VALUES) {
+        return Err(cx.refuse(codes::too_many_values(
+            "matchNamespaces",
+            values.items.len(),
+            limit::INLINE_VALUES,
+            extra.span,
+        )));
+    }
+    check_empty(values.items.is_empty() && !values.poisoned, Some(op.value), values.span, cx);
+    let found = values.items.iter().map(|value| namespace(*value, cx)).collect();
+    let found = reported::all(found)?;
+    if values.poisoned {
+        return Err(cx.reported(values.span));
+    }
+    let (fact, negated) = (fact::of_namespace(kind.value), op.value == SetOperator::NotIn);
+    Ok(vec![condition(fact, negated, Values::intervals(found.concat()), filter.span())])
+}
+
+/// A namespace by its inode, be it the host's or not; or the host's, whatever its inode.
+fn namespace(value: Text<'_>, cx: &mut Cx<'_>) -> Result<Vec<Interval>, Reported> {
+    if value.value == "host_ns" {
+        return Ok(vec![host_namespaces()]);
+    }
+    let has_sign = value.value.starts_with(['+', '-']);
+    match parse_decimal(value.value).map(u32::try_from) {
+        Ok(Ok(inode)) if !has_sign => {
+            Ok([false, true].map(|hosts| Interval::point(namespace_number(inode, hosts))).to_vec())
         }
-        check_empty(
-            values.items.is_empty() && !values.poisoned,
-            filter.operator.map(|op| op.value),
-            values.span,
-            cx,
-        );
-        for value in &values.items {
-            let has_sign = value.value.starts_with(['+', '-']);
-            let is_inode = parse_decimal(value.value).is_ok_and(|n| !has_sign && n <= i128::from(u32::MAX));
-            if value.value != "host_ns" && !is_inode {
-                cx.report(codes::bad_value(value.value, "an inode's number or `host_ns`", value.span));
-            }
+        Ok(_) | Err(_) => {
+            Err(cx.refuse(codes::bad_value(value.value, "an inode's number or `host_ns`", value.span)))
         }
     }
 }
@@ -239,26 +323,39 @@ fn check_namespace_changes(list: &List<NamespaceChangeFilter<'_>>, cx: &mut Cx<'
     }
 }
 
-fn check_capabilities(list: &List<CapabilityFilter<'_>>, name: &str, cx: &mut Cx<'_>) {
+fn check_capability_count(list: &List<CapabilityFilter<'_>>, name: &str, cx: &mut Cx<'_>) {
     // Tetragon: further entries break the selector's encoding (semantics 4.6).
     if let Some(second) = list.items.get(1) {
         let what = format!("a second entry of `{name}`");
         cx.report(lints::ignored(&what, "Tetragon reads the first one only", second.span()));
     }
-    for filter in &list.items {
-        let Some(values) = listed(filter.values.as_ref(), filter.variable, cx) else { continue };
-        check_empty(
-            values.items.is_empty() && !values.poisoned,
-            filter.operator.map(|op| op.value),
-            values.span,
-            cx,
-        );
-        for value in &values.items {
-            if Capability::parse_lenient(value.value).is_none() {
-                unknown_word::<Capability>(*value, cx);
-            }
+}
+
+fn capabilities(filter: &CapabilityFilter<'_>, cx: &mut Cx<'_>) -> Result<Vec<Condition>, Reported> {
+    let values = listed(filter.values.as_ref(), filter.variable, cx);
+    let (Some(op), Some(values)) = (filter.operator, values) else {
+        return Err(cx.reported(filter.span()));
+    };
+    check_empty(values.items.is_empty() && !values.poisoned, Some(op.value), values.span, cx);
+    let mut bits = vec![];
+    for value in &values.items {
+        match Capability::parse_lenient(value.value) {
+            Some(capability) => bits.push(1 << capability as u32),
+            None => unknown_word::<Capability>(*value, cx),
         }
     }
+    if values.poisoned || bits.len() < values.items.len() || filter.poisoned {
+        return Err(cx.reported(filter.span()));
+    }
+    let set = filter.ty.map_or(CapabilitySet::Effective, |set| set.value);
+    let negated = op.value == SetOperator::NotIn;
+    let mut found =
+        vec![condition(fact::of_capabilities(set), negated, Values::any_bit(bits), filter.span())];
+    if filter.is_namespace_capability.is_some_and(|flag| flag.value) {
+        let host = Values::Intervals(vec![host_namespaces()]);
+        found.push(condition(Fact::UserNamespace, true, host, filter.span()));
+    }
+    Ok(found)
 }
 
 fn unknown_word<V: Vocabulary>(value: Text<'_>, cx: &mut Cx<'_>) {

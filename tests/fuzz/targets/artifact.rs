@@ -12,7 +12,7 @@ use tetrafold::artifact::evaluate::{Tables, TextMatch};
 use tetrafold::artifact::image::{self, MapImage};
 use tetrafold::artifact::judge::{Argument, judge};
 use tetrafold::artifact::manifest::Manifest;
-use tetrafold::artifact::node::{Node, Workload, counts};
+use tetrafold::artifact::node::{Host, Node, Workload, counts};
 use tetrafold::artifact::read::{Artifact, ArtifactError, Reason};
 use tetrafold::artifact::scope_block::ScopeBlocks;
 use tetrafold::bpf::{self, KernelBtf, StencilObject};
@@ -156,7 +156,7 @@ fn use_it(artifact: &Artifact) {
     let scopes: Vec<u32> = manifest.scopes.iter().map(|scope| scope.number).take(3).collect();
     let workload = |name: &str, path: Vec<u64>| Workload { name: name.into(), path, scopes: scopes.clone() };
     let workloads = [workload("a", vec![1, 2, 3]), workload("b", vec![1, 2, 4])];
-    let Ok(mut node) = Node::new(manifest, Arc::clone(&artifact.scope_blocks), 1, &workloads[..1], None) else {
+    let Ok(mut node) = Node::new(manifest, Arc::clone(&artifact.scope_blocks), 1, &workloads[..1], Host::default()) else {
         return;
     };
     let _ = node.update(&workloads);

@@ -28,6 +28,9 @@ fn in_place(act: &Act) -> Result<(), String> {
         Some(path) => Some(cgroup_to_join(path).map_err(|e| format!("cgroup {path}: {e}"))?),
         None => None,
     };
+    for kind in &act.unshare {
+        unshare(kind).map_err(|e| format!("unshare {kind}: {e}"))?;
+    }
     if act.user_namespace {
         user_namespace().map_err(|e| format!("user namespace: {e}"))?;
     }
@@ -63,6 +66,9 @@ fn in_place(act: &Act) -> Result<(), String> {
         };
         last.and_then(std::env::set_current_dir).map_err(|e| format!("{dir}: {e}"))?;
     }
+    if !act.without.is_empty() {
+        drop_capabilities(&act.without).map_err(|e| format!("capabilities: {e}"))?;
+    }
     if let Some(path) = &act.opened {
         let file = std::fs::File::options().read(true).write(act.write).open(path);
         let file = file.map_err(|e| format!("{path}: {e}"))?;
@@ -72,6 +78,37 @@ fn in_place(act: &Act) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn unshare(kind: &str) -> io::Result<()> {
+    let flag = match kind {
+        "uts" => libc::CLONE_NEWUTS,
+        "ipc" => libc::CLONE_NEWIPC,
+        "mnt" => libc::CLONE_NEWNS,
+        "pid_for_children" => libc::CLONE_NEWPID,
+        "net" => libc::CLONE_NEWNET,
+        "time_for_children" => 0x80, // CLONE_NEWTIME
+        "cgroup" => libc::CLONE_NEWCGROUP,
+        "user" => libc::CLONE_NEWUSER,
+        _ => return Err(io::ErrorKind::InvalidInput.into()),
+    };
+    // SAFETY: takes no pointers.
+    if unsafe { libc::unshare(flag) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// From all three sets.
+fn drop_capabilities(dropped: &[u32]) -> io::Result<()> {
+    // Version 3: two halves of effective, permitted, inheritable (capget(2)).
+    let header = [0x2008_0522_u32, 0];
+    let mut sets = [0_u32; 6];
+    // SAFETY: a header and room for both halves.
+    checked(unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) } as RawFd)?;
+    for capability in dropped {
+        let half = *capability as usize / 32 * 3;
+        sets[half..half + 3].iter_mut().for_each(|set| *set &= !(1 << (capability % 32)));
+    }
+    // SAFETY: as above.
+    checked(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), sets.as_ptr()) } as RawFd).map(drop)
 }
 
 fn user_namespace() -> io::Result<()> {

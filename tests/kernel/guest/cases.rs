@@ -337,14 +337,28 @@ fn ended(pid: u32) -> Result<String, String> {
     })
 }
 
+/// What `born` forks is the first process of a PID namespace.
+fn in_pid_namespace(born: impl FnOnce() -> std::io::Result<u32>) -> std::io::Result<u32> {
+    let own = fs::File::open("/proc/self/ns/pid")?;
+    // SAFETY: takes no pointers; the descriptor is open.
+    let enter = |result: i32| if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) };
+    enter(unsafe { libc::unshare(libc::CLONE_NEWPID) })?;
+    let pid = born();
+    enter(unsafe { libc::setns(std::os::fd::AsRawFd::as_raw_fd(&own), libc::CLONE_NEWPID) })?;
+    pid
+}
+
 /// Takes an acting step in a process of its own; its id and the outcome.
 pub fn act_alone(what: &Step) -> Result<(u32, String), String> {
     let mut answer = Shared::new().map_err(|e| e.to_string())?;
-    let pid = fork(|| {
-        answer.set(&act::take(what).unwrap_or_else(|why| format!("!{why}")));
-        0
-    })
-    .map_err(|e| e.to_string())?;
+    let mut born = || {
+        fork(|| {
+            answer.set(&act::take(what).unwrap_or_else(|why| format!("!{why}")));
+            0
+        })
+    };
+    let pid = if what.act().is_some_and(|act| act.pid_namespace) { in_pid_namespace(born) } else { born() };
+    let pid = pid.map_err(|e| e.to_string())?;
     let end = ended(pid)?;
     Ok((pid, answer.get().unwrap_or(end)))
 }

@@ -71,8 +71,11 @@ fn damaged(manifest: &Manifest) -> Vec<(String, Manifest)> {
         }
         for (d, dimension) in operation.dimensions.iter().enumerate() {
             with(of(format!("dimension {d} moved")), &|m| {
-                let Subject::Argument(index) = &mut m.operations[o].dimensions[d].subject;
-                *index += 1;
+                let subject = &mut m.operations[o].dimensions[d].subject;
+                *subject = match *subject {
+                    Subject::Argument(index) => Subject::Argument(index + 1),
+                    Subject::Fact(fact) => Subject::Fact(fact.next()),
+                };
             });
             for &family in Table::ALL {
                 if family != dimension.family {

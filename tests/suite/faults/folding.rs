@@ -1,6 +1,6 @@
 //! Faults of folding: rules, certificates and plans say something else than the policy set.
 
-use tetrafold::fold::ir::{AttachKind, Outcome, PredicateId, Program, Subject};
+use tetrafold::fold::ir::{AttachKind, Outcome, Place, PredicateId, Program, Subject};
 use tetrafold::fold::opt::{Certificate, Omission, Omitted};
 use tetrafold::fold::plan::Plan;
 use tetrafold::policy::{ScopeId, StrId};
@@ -129,7 +129,10 @@ fn damaged_programs(honest: &Honest, program: &Program) -> Vec<(String, Program)
         for s in 0..operation.subjects.len() {
             with(of(&format!("subject {s} moved")), &|p| {
                 let mut all: Vec<Subject> = p.operations[o].subjects.iter().copied().collect();
-                all[s].param += 1;
+                all[s].place = match all[s].place {
+                    Place::Param(param) => Place::Param(param + 1),
+                    Place::Fact(fact) => Place::Fact(fact.next()),
+                };
                 p.operations[o].subjects = all.into_iter().collect();
             });
         }

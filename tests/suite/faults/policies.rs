@@ -105,6 +105,25 @@ spec:
 "#,
     r#"
 apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {name: process}
+spec:
+  lsmhooks:
+  - hook: file_open
+    args: [{index: 0, type: file}]
+    selectors:
+    - matchBinaries: [{operator: NotIn, values: [/usr/bin/nginx, /usr/bin/sh]}]
+      matchPIDs: [{operator: In, isNamespacePID: true, values: [1, 7]}]
+      matchActions: [{action: Override, argError: -1}]
+    - matchBinaries: [{operator: Prefix, values: [/usr/]}]
+      matchPIDs: [{operator: NotIn, values: [1]}, {operator: NotIn, values: [2]}]
+    - matchNamespaces: [{namespace: Net, operator: NotIn, values: [host_ns, "4026531840"]}, {namespace: Pid, operator: In, values: [host_ns]}]
+      matchActions: [{action: Sigkill}]
+    - matchBinaries: [{operator: NotPostfix, values: [/sh]}]
+      matchCapabilities: [{type: Permitted, operator: NotIn, values: [CAP_CHOWN, CAP_BPF], isNamespaceCapability: true}]
+"#,
+    r#"
+apiVersion: cilium.io/v1alpha1
 kind: TracingPolicyTemplate
 metadata: {name: t}
 spec:

@@ -176,6 +176,10 @@ fn damaged_condition(condition: &Condition, args: usize, set: &PolicySet) -> Vec
                 out.push((format!("on argument {arg}"), damaged));
             }
         }
+        Source::Fact(own) => {
+            let damaged = Condition { source: Source::Fact(own.next()), ..condition.clone() };
+            out.push((format!("on another fact than the {}", own.name()), damaged));
+        }
     }
     let texts: Vec<StrId> = (0..set.strings.len() as u32).map(StrId).collect();
     for (what, values) in values::damaged(&condition.values, &texts) {

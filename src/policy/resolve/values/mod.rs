@@ -6,7 +6,7 @@ mod network;
 pub mod number;
 mod other;
 mod set;
-mod text;
+pub mod text;
 
 use super::hook::HookCx;
 use crate::diag::{arguments as codes, lints};
