@@ -246,8 +246,8 @@ fn what_is_beyond_the_back_end_is_named_and_does_not_hide_errors() {
         ),
         (
             "    - matchArgs:",
-            "    - matchPIDs: [{operator: In, values: [1]}]\n      matchArgs:",
-            "TF0199 not-compiled 15:7 matchPIDs",
+            "    - matchPIDs: [{operator: In, followForks: true, values: [1]}]\n      matchArgs:",
+            "TF0199 not-compiled 15:47 true",
         ),
         ("spec:", "spec:\n  nodeSelector: {matchLabels: {a: b}}", "TF0199 not-compiled 6:18 matchLabels"),
     ];
