@@ -319,6 +319,10 @@ pub struct Attach {
     /// Kernel functions, or the LSM hook without prefix; ascending, each once. If there are several, each has to be
     /// attached with its position here as its cookie, which events carry as `point`.
     pub targets: Vec<String>,
+    /// The targets are syscall entries, and arguments are those of the call: they stand in the registers that the
+    /// function's one parameter points to. Programs know; a loader need not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub syscall: bool,
     /// Best first; a loader takes the first whose needs the node meets.
     pub ways: Vec<Way>,
 }

@@ -72,16 +72,21 @@ fn operation_name(attach: &ir::AttachSet) -> String {
 
 /// The target; of several, the first, the number of the others, and a digest of all: `__x64_sys_close+3-1f0c9a2b`.
 /// What is attached outlives an artifact, and an event names its function by the position among the targets: another
-/// set needs another name.
+/// set needs another name. So does a syscall's entry that is hooked as the function it is.
 fn targets_name(attach: &ir::AttachSet) -> String {
-    match &attach.targets[..] {
+    let name = match &attach.targets[..] {
         [target] => target.clone(),
         targets => {
             let digest = Digest::of(targets.join(" ").as_bytes()).to_string();
             format!("{}+{}-{}", targets[0], targets.len() - 1, &digest[..8])
         }
-    }
+    };
+    let may_be_syscalls = attach.targets.iter().all(|target| target.starts_with(SYSCALL_ENTRY));
+    if may_be_syscalls && !attach.syscall { format!("{name}-as-function") } else { name }
 }
+
+/// Begins the name of every target whose arguments can be those of a syscall.
+const SYSCALL_ENTRY: &str = "__x64_";
 
 pub fn dimensions(program: &ir::Program, unit: &Unit, lowered: &LoweredUnit) -> Vec<Dimension> {
     let operation = &program.operations[unit.operation.0 as usize];
@@ -292,7 +297,7 @@ fn attach(set: &ir::AttachSet) -> Attach {
             (AttachKind::Kprobe, if links > 1 { vec![multi, single] } else { vec![single] })
         }
     };
-    Attach { kind, targets: set.targets.clone(), ways }
+    Attach { kind, targets: set.targets.clone(), syscall: set.syscall, ways }
 }
 
 fn programs(parts: &Parts<'_>) -> Vec<Program> {

@@ -309,6 +309,9 @@ fn check_attach(attach: &Attach) -> Result<(), String> {
     if targets.len() > 1 && attach.kind != AttachKind::Kprobe {
         return Err("only kprobes have several targets".into());
     }
+    if attach.syscall && attach.kind != AttachKind::Kprobe {
+        return Err("only kprobes are on syscalls".into());
+    }
     if attach.ways.is_empty() {
         return Err("there is no way to attach it".into());
     }

@@ -2,6 +2,7 @@
 
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
+use super::claims::Point;
 use super::decode::{self, Step, Tables, Values};
 use super::runs::Runs;
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
@@ -21,6 +22,8 @@ pub struct DecodedOperation {
     pub kind: &'static str,
     /// Where it is attached.
     pub targets: Vec<String>,
+    /// Its arguments are those of a syscall.
+    pub syscall: bool,
     pub dimensions: Vec<DecodedDimension>,
     pub scopes: Vec<DecodedScope>,
     /// Index and type of each argument that is shown or tested.
@@ -28,10 +31,15 @@ pub struct DecodedOperation {
 }
 
 impl DecodedOperation {
+    /// Where it is attached, at one of its targets.
+    pub fn point(&self, target: &str) -> Point {
+        Point { kind: self.kind, target: target.to_string(), syscall: self.syscall }
+    }
+
     /// One that is not there.
-    pub fn nothing(kind: &'static str, target: String) -> DecodedOperation {
+    pub fn nothing(Point { kind, target, syscall }: Point) -> DecodedOperation {
         let targets = vec![target];
-        DecodedOperation { kind, targets, dimensions: vec![], scopes: vec![], args: vec![] }
+        DecodedOperation { kind, targets, syscall, dimensions: vec![], scopes: vec![], args: vec![] }
     }
 }
 
@@ -151,7 +159,8 @@ pub fn operation(
     let scopes = blocks.scopes().map(|s| reader.scope(s)).collect::<Result<_, _>>()?;
     let args = operation.args.iter().map(|arg| (arg.index, arg.ty.clone())).collect();
     let (kind, targets) = (kind_name(operation.attach.kind), operation.attach.targets.clone());
-    Ok(DecodedOperation { kind, targets, dimensions, scopes, args })
+    let syscall = operation.attach.syscall;
+    Ok(DecodedOperation { kind, targets, syscall, dimensions, scopes, args })
 }
 
 /// A loader attaches by the operation's targets, or, if there is one, by the section.

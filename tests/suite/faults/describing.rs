@@ -59,6 +59,10 @@ fn damaged(manifest: &Manifest) -> Vec<(String, Manifest)> {
             with(of(format!("target {t} elsewhere")), &|m| m.operations[o].attach.targets[t].push('x'));
             with(of(format!("target {t} lost")), &|m| _ = m.operations[o].attach.targets.remove(t));
         }
+        with(of("arguments of another kind".into()), &|m| {
+            let syscall = &mut m.operations[o].attach.syscall;
+            *syscall = !*syscall;
+        });
         with(of("a target more".into()), &|m| m.operations[o].attach.targets.push("x".into()));
         for kind in [AttachKind::Kprobe, AttachKind::Lsm, AttachKind::FmodRet] {
             if kind != operation.attach.kind {
