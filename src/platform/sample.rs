@@ -33,11 +33,12 @@ pub fn description() -> Description {
     let event = |name: &str, own: &[(&str, &str, u32)]| {
         let common = [("common_type", "unsigned short", 2), ("common_flags", "unsigned char", 1)];
         let rest = [("common_preempt_count", "unsigned char", 1), ("common_pid", "int", 4)];
-        let fields = common.iter().chain(&rest).chain(own).map(|&(name, ty, bytes)| Field {
-            name: name.into(),
-            ty: ty.into(),
-            bytes,
-            signed: ty == "int" || ty == "long",
+        let mut end = 0;
+        let fields = common.iter().chain(&rest).chain(own).map(|&(name, ty, bytes)| {
+            let offset = u32::next_multiple_of(end, bytes.min(8));
+            end = offset + bytes;
+            let (name, signed) = (name.into(), ty == "int" || ty == "long");
+            Field { name, ty: ty.into(), bytes, signed, offset: Some(offset) }
         });
         Tracepoint { name: name.into(), fields: fields.collect() }
     };
