@@ -75,7 +75,8 @@ fn operation_name(attach: &ir::AttachSet) -> String {
 /// set needs another name. So does a syscall's entry that is hooked as the function it is.
 fn targets_name(attach: &ir::AttachSet) -> String {
     let name = match &attach.targets[..] {
-        [target] => target.clone(),
+        // No path: it stands in names of files.
+        [target] => target.replace('/', "-"),
         targets => {
             let digest = Digest::of(targets.join(" ").as_bytes()).to_string();
             format!("{}+{}-{}", targets[0], targets.len() - 1, &digest[..8])
@@ -257,7 +258,7 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
         out.push(Operation {
             number: parts.numbers.operation(u),
             name: operation_title(&operation.attach),
-            attach: attach(&operation.attach),
+            attach: attach(operation),
             args,
             values: values::of(operation, &parts.plan.units[u]).into_iter().map(event_value).collect(),
             dimensions: parts.dimensions[u].clone(),
@@ -274,7 +275,8 @@ fn event_value(value: values::Carried) -> EventValue {
     EventValue { source: Subject::Argument(value.param.into()), form: value.form, width: value.width }
 }
 
-fn attach(set: &ir::AttachSet) -> Attach {
+fn attach(operation: &ir::Operation) -> Attach {
+    let set = &operation.attach;
     let links = set.targets.len() as u32;
     let way = |link, needs, reason: &str| Way {
         link,
@@ -296,8 +298,24 @@ fn attach(set: &ir::AttachSet) -> Attach {
             let multi = way(LinkKind::KprobeMulti, Feature::KprobeMulti, "one link for all targets");
             (AttachKind::Kprobe, if links > 1 { vec![multi, single] } else { vec![single] })
         }
+        ir::AttachKind::Tracepoint => {
+            let way = way(LinkKind::Tracepoint, Feature::Tracepoints, "the event itself");
+            (AttachKind::Tracepoint, vec![way])
+        }
+        ir::AttachKind::RawTracepoint => {
+            let mut way = way(LinkKind::RawTracepoint, Feature::KernelBtf, "the tracepoint itself");
+            way.needs.clear();
+            (AttachKind::RawTracepoint, vec![way])
+        }
     };
-    Attach { kind, targets: set.targets.clone(), syscall: set.syscall, ways }
+    let field = |(&index, field): (&u8, &policy::Field)| Field {
+        index: index.into(),
+        name: field.name.clone(),
+        offset: field.offset.into(),
+        bytes: field.bytes.into(),
+    };
+    let fields = operation.fields.iter().map(field).collect();
+    Attach { kind, targets: set.targets.clone(), syscall: set.syscall, fields, ways }
 }
 
 fn programs(parts: &Parts<'_>) -> Vec<Program> {
@@ -309,6 +327,12 @@ fn programs(parts: &Parts<'_>) -> Vec<Program> {
             ir::AttachKind::Kprobe if attach.targets.len() > 1 => (ProgramType::Kprobe, vec![Loader::Libbpf]),
             ir::AttachKind::Kprobe => {
                 (ProgramType::Kprobe, vec![Loader::Libbpf, Loader::Aya, Loader::CiliumEbpf])
+            }
+            ir::AttachKind::Tracepoint => {
+                (ProgramType::Tracepoint, vec![Loader::Libbpf, Loader::Aya, Loader::CiliumEbpf])
+            }
+            ir::AttachKind::RawTracepoint => {
+                (ProgramType::RawTracepoint, vec![Loader::Libbpf, Loader::Aya, Loader::CiliumEbpf])
             }
             ir::AttachKind::FmodRet => (ProgramType::Tracing, vec![Loader::Libbpf, Loader::CiliumEbpf]),
         };
@@ -348,6 +372,16 @@ fn losses(kind: ir::AttachKind) -> Vec<Loss> {
             "a call from an interrupt that comes while a kprobe or a program of one runs on the same CPU is not \
              reported",
             LossCounter::ProgramAndLinkMissed,
+        ),
+        ir::AttachKind::Tracepoint => (
+            "an event while a kprobe, a tracepoint or a program of one runs on the same CPU (from an interrupt, or of \
+             what the program does) is not reported",
+            LossCounter::ProgramRecursionMisses,
+        ),
+        ir::AttachKind::RawTracepoint => (
+            "an event while its own program runs on the same CPU (from an interrupt, or of what the program does) is \
+             not reported",
+            LossCounter::ProgramRecursionMisses,
         ),
     };
     vec![Loss { reason: reason.to_string(), counter }]

@@ -185,7 +185,15 @@ fn same_call(known: &HookCall, call: &Call) -> bool {
             a == b && x == y
         }
         (HookCall::Lsm { hook: a }, Call::Lsm { hook: b }) => a == b,
-        (HookCall::Kprobe { .. } | HookCall::Lsm { .. }, Call::Kprobe { .. } | Call::Lsm { .. }) => false,
+        (HookCall::Tracepoint { event: a }, Call::Tracepoint { event: b }) => a == b,
+        (HookCall::RawTracepoint { event: a }, Call::RawTracepoint { event: b }) => a == b,
+        (
+            HookCall::Kprobe { .. }
+            | HookCall::Lsm { .. }
+            | HookCall::Tracepoint { .. }
+            | HookCall::RawTracepoint { .. },
+            Call::Kprobe { .. } | Call::Lsm { .. } | Call::Tracepoint { .. } | Call::RawTracepoint { .. },
+        ) => false,
     }
 }
 

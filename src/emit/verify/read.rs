@@ -130,6 +130,8 @@ pub fn kind_name(kind: AttachKind) -> &'static str {
         AttachKind::Kprobe => "kprobe",
         AttachKind::Lsm => "lsm",
         AttachKind::FmodRet => "fmod_ret",
+        AttachKind::Tracepoint => "tracepoint",
+        AttachKind::RawTracepoint => "raw_tracepoint",
     }
 }
 
@@ -170,6 +172,8 @@ fn check_attach(operation: &Operation, program: &Program, files: &Files) -> Resu
         AttachKind::Kprobe => (ProgramType::Kprobe, &[LinkKind::Kprobe, LinkKind::KprobeMulti]),
         AttachKind::Lsm => (ProgramType::Lsm, &[LinkKind::Lsm]),
         AttachKind::FmodRet => (ProgramType::Tracing, &[LinkKind::FmodRet]),
+        AttachKind::Tracepoint => (ProgramType::Tracepoint, &[LinkKind::Tracepoint]),
+        AttachKind::RawTracepoint => (ProgramType::RawTracepoint, &[LinkKind::RawTracepoint]),
     };
     if program.ty != ty || attach.ways.iter().any(|way| !links.contains(&way.link)) {
         return Err(format!("`{}` is of another type than what it is attached to", program.symbol));

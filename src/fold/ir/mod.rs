@@ -10,11 +10,13 @@ mod attach;
 mod group;
 mod text;
 
+use std::collections::BTreeMap;
+
 use indexmap::{IndexMap, IndexSet};
 
 use crate::diag::Diagnostics;
 use crate::platform::Target;
-use crate::policy::{Actions, Condition, Hook, Mode, PolicySet, ScopeId, Selector, Source, Values};
+use crate::policy::{Actions, Condition, Field, Hook, Mode, PolicySet, ScopeId, Selector, Source, Values};
 use crate::source::Span;
 use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::condition::Projection;
@@ -47,13 +49,15 @@ pub struct Program {
 pub struct Operation {
     pub attach: AttachSet,
     pub subjects: IndexSet<Subject>,
+    /// Of a tracepoint: those that are read, by their numbers.
+    pub fields: BTreeMap<u8, Field>,
     pub predicates: IndexSet<Predicate>,
 }
 
 /// An argument as some policy declares it; of types that read one number alike, as the first one does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject {
-    /// Parameter of what is attached (not of what the policy named, where the two differ).
+    /// Parameter of what is attached (not of what the policy named, where the two differ); of a tracepoint the field.
     pub param: u8,
     pub ty: ArgType,
 }
@@ -126,8 +130,8 @@ impl Outcome {
 pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Program {
     let mut program = Program::default();
     for (o, group) in group::groups(set, target, diags).into_iter().enumerate() {
-        let mut op =
-            Operation { attach: group.attach, subjects: IndexSet::new(), predicates: IndexSet::new() };
+        let (subjects, fields, predicates) = (IndexSet::new(), BTreeMap::new(), IndexSet::new());
+        let mut op = Operation { attach: group.attach, subjects, fields, predicates };
         let mut numbers: IndexMap<usize, Numbers> = IndexMap::new();
         for group::Written { policy: p, hooks, choice } in group.written {
             let policy = &set.policies[p];
@@ -197,6 +201,9 @@ fn declare_subjects(op: &mut Operation, hook: &Hook, choice: &Choice) -> Vec<Sub
         .iter()
         .map(|arg| {
             let subject = Subject { param: choice.param(arg.index), ty: arg.ty };
+            if let Some(field) = &arg.field {
+                op.fields.insert(arg.index, field.clone());
+            }
             let same = op.subjects.iter().position(|known| known.reads_as(subject));
             SubjectId(same.unwrap_or_else(|| op.subjects.insert_full(subject).0) as u32)
         })

@@ -11,6 +11,7 @@ use crate::interp::number::{self, View};
 use crate::policy::written::{self, ArgOf, Filter};
 use crate::policy::{AddressRange, Interval, Source};
 use crate::vocab::arg_type::{ArgType, Class};
+use crate::vocab::hook::HookKind;
 use crate::vocab::condition::{Projection, Table, Verdict, compare};
 use crate::vocab::network::{Family, Protocol, State};
 use crate::vocab::operator::Operator;
@@ -65,17 +66,32 @@ impl<'w> Is<'w> {
 }
 
 impl<'w> Reader<'w> {
-    pub(super) fn condition(&self, filter: &'w Filter, args: &[Arg<'_>]) -> Result<Condition<'w>, Unread> {
+    pub(super) fn condition(
+        &self,
+        kind: HookKind,
+        filter: &'w Filter,
+        args: &[Arg<'_>],
+    ) -> Result<Condition<'w>, Unread> {
         match filter {
-            Filter::Arg(filter) => self.of_argument(filter, args),
+            Filter::Arg(filter) => self.of_argument(kind, filter, args),
             Filter::Other(kind) => unread(kind),
         }
     }
 
-    fn of_argument(&self, filter: &'w written::ArgFilter, args: &[Arg<'_>]) -> Result<Condition<'w>, Unread> {
+    fn of_argument(
+        &self,
+        kind: HookKind,
+        filter: &'w written::ArgFilter,
+        args: &[Arg<'_>],
+    ) -> Result<Condition<'w>, Unread> {
         let found = match filter.arg {
             ArgOf::Position(position) => Some(position as usize).filter(|&at| at < args.len()),
-            ArgOf::Index(index) => args.iter().position(|arg| u32::from(arg.index) == index),
+            ArgOf::Index(index) => {
+                let named = args.iter().position(|arg| u32::from(arg.index) == index);
+                // Of a tracepoint's arguments, by the field or else by the position (semantics 2.4).
+                let is_tracepoint = matches!(kind, HookKind::Tracepoint | HookKind::RawTracepoint);
+                named.or((is_tracepoint && (index as usize) < args.len()).then_some(index as usize))
+            }
         };
         let Some(arg) = found else { return unread("a filter on no argument") };
         let (source, ty) = (Source::Argument(arg), args[arg].ty);
