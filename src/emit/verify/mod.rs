@@ -13,6 +13,7 @@
 mod claims;
 pub mod compare;
 pub mod decode;
+mod fields;
 mod omissions;
 mod policies;
 pub mod read;
