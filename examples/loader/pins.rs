@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use libbpf_rs::query::{LinkInfo, ProgInfoIter, ProgInfoQueryOptions, ProgramInfo};
 use libbpf_rs::{
-    KprobeMultiOpts, KprobeOpts, Link, MapCore, MapHandle, MapType, Object, ProgramMut, TracepointCategory, libbpf_sys,
+    KprobeMultiOpts, KprobeOpts, Link, MapCore, MapHandle, MapType, Object, ProgramMut, TracepointCategory,
+    libbpf_sys,
 };
 use std::os::fd::{AsFd, AsRawFd};
 use tetrafold::artifact::manifest::{Attach, LinkKind, Manifest, Map, Operation, Program, Role};

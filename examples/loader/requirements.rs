@@ -48,8 +48,9 @@ fn takes_many_kprobes(targets: &[String]) -> Result<(), String> {
         symbols.lines().any(|line| line.ends_with(" register_fprobe_ips"))
     };
     has(*KERNEL.get_or_init(has_symbol), "the kernel has no kprobe.multi")?;
-    let list =
-        TRACEFS.iter().find_map(|at| std::fs::read_to_string(format!("{at}/available_filter_functions")).ok());
+    let list = TRACEFS
+        .iter()
+        .find_map(|at| std::fs::read_to_string(format!("{at}/available_filter_functions")).ok());
     // Where it cannot be read, the kernel itself refuses a function that it does not know.
     let Some(list) = list else { return Ok(()) };
     let known: BTreeSet<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();

@@ -227,7 +227,10 @@ fn requires(parts: &Parts<'_>) -> Vec<Requirement> {
         out.push((Feature::NoFullPreemption, "under preempt=full fmod_ret programs are skipped"));
     }
     if has(ir::AttachKind::Tracepoint) {
-        out.push((Feature::Tracepoints, "policies hook tracepoints, and read fields where their formats have them"));
+        out.push((
+            Feature::Tracepoints,
+            "policies hook tracepoints, and read fields where their formats have them",
+        ));
     }
     if has(ir::AttachKind::Kprobe) {
         out.push((Feature::Kprobes, "policies hook kernel functions"));

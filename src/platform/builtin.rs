@@ -276,7 +276,12 @@ mod tests {
             );
             assert_eq!(
                 shown(minor, "syscalls/sys_enter_lseek"),
-                ["int __syscall_nr 4 8", "unsigned int fd 8 16", "off_t offset 8 24", "unsigned int whence 8 32"]
+                [
+                    "int __syscall_nr 4 8",
+                    "unsigned int fd 8 16",
+                    "off_t offset 8 24",
+                    "unsigned int whence 8 32"
+                ]
             );
             assert_eq!(shown(minor, "syscalls/sys_exit_lseek"), ["int __syscall_nr 4 8", "long ret 8 16"]);
             assert_eq!(

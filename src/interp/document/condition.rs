@@ -11,8 +11,8 @@ use crate::interp::number::{self, View};
 use crate::policy::written::{self, ArgOf, Filter};
 use crate::policy::{AddressRange, Interval, Source};
 use crate::vocab::arg_type::{ArgType, Class};
-use crate::vocab::hook::HookKind;
 use crate::vocab::condition::{Projection, Table, Verdict, compare};
+use crate::vocab::hook::HookKind;
 use crate::vocab::network::{Family, Protocol, State};
 use crate::vocab::operator::Operator;
 

@@ -286,8 +286,17 @@ fn table(kernels: &[Given; 2], of_modules: &[u8]) -> Vec<u8> {
     }
     let [index, blocks] = write::names(functions.into_iter());
     let [event_index, event_blocks] = write::names(events.into_iter());
-    let sections: [&[u8]; SECTIONS] =
-        [&types, &of_signatures, &index, &blocks, &event_index, &event_blocks, &fields, &of_formats, of_modules];
+    let sections: [&[u8]; SECTIONS] = [
+        &types,
+        &of_signatures,
+        &index,
+        &blocks,
+        &event_index,
+        &event_blocks,
+        &fields,
+        &of_formats,
+        of_modules,
+    ];
     let mut bytes = MAGIC.to_vec();
     bytes.extend(VERSION.to_le_bytes());
     sections.iter().for_each(|section| bytes.extend((section.len() as u32).to_le_bytes()));

@@ -79,7 +79,8 @@ pub fn tracepoint(
         let event = checked_name("event", event, cx)?;
         (HookCall::RawTracepoint { event: event.to_string() }, check_raw_args(event, hook, cx))
     } else {
-        let (subsystem, name) = (checked_name("subsystem", subsystem, cx)?, checked_name("event", event, cx)?);
+        let (subsystem, name) =
+            (checked_name("subsystem", subsystem, cx)?, checked_name("event", event, cx)?);
         let name = format!("{subsystem}/{name}");
         let fields = place_args(&name, hook, &mut args, cx);
         (HookCall::Tracepoint { event: name }, fields)
