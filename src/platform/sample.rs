@@ -59,6 +59,8 @@ pub fn description() -> Description {
             event("raw_syscalls/sys_enter", &[("id", "long", 8), ("args", "unsigned long[6]", 48)]),
             event("raw_syscalls/sys_exit", &[("id", "long", 8), ("ret", "long", 8)]),
             event("sched/sched_process_exec", &[("filename", "__data_loc char[]", 4), ("pid", "pid_t", 4)]),
+            // On real kernels the other way round.
+            event("signal/signal_generate", &[("errno", "int", 4), ("sig", "int", 4)]),
             event(
                 "syscalls/sys_enter_execve",
                 &[("__syscall_nr", "int", 4), ("filename", "const char *", 8)],
