@@ -86,6 +86,18 @@ STENCIL(value_integer)(struct frame *f, u64 k, u64 place, u64 type)
 	return 0;
 }
 
+/* A field of a tracepoint's record, which the glue has put into args[0]: as its number, that of the field. */
+STENCIL(value_field)(struct frame *f, u64 field, u64 place, u64 type)
+{
+	struct slot *slot = f->slot;
+	if (!slot)
+		return 0;
+	u64 *at = slot->texts[0].tail + place;
+	value_header((void *)at, field, type & INT_SIGNED ? VALUE_SIGNED : VALUE_UNSIGNED, 0, 8);
+	at[1] = widened(f->args[0], type);
+	return 0;
+}
+
 /* A record of `values` values, with text `number` unless `arg` is NO_TEXT, and with `words` words of the tail. */
 INLINE u64 send(struct frame *f, struct text *text, u64 kind, u64 operation, u64 number, u64 arg, u64 values, u64 words,
 		u64 acts, u64 point)

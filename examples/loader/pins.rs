@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use libbpf_rs::query::{LinkInfo, ProgInfoIter, ProgInfoQueryOptions, ProgramInfo};
 use libbpf_rs::{
-    KprobeMultiOpts, KprobeOpts, Link, MapCore, MapHandle, MapType, Object, ProgramMut, libbpf_sys,
+    KprobeMultiOpts, KprobeOpts, Link, MapCore, MapHandle, MapType, Object, ProgramMut, TracepointCategory,
+    libbpf_sys,
 };
 use std::os::fd::{AsFd, AsRawFd};
 use tetrafold::artifact::manifest::{Attach, LinkKind, Manifest, Map, Operation, Program, Role};
@@ -331,6 +332,16 @@ fn attached(stub: &ProgramMut<'_>, attach: &Attach, link: LinkKind) -> libbpf_rs
     let cookies = 0..attach.targets.len() as u64;
     match link {
         LinkKind::Lsm => Ok(vec![stub.attach_lsm()?]),
+        LinkKind::Tracepoint => {
+            let event = |target: &String| {
+                let (subsystem, event) = target.split_once('/').unwrap_or_default();
+                stub.attach_tracepoint(TracepointCategory::Custom(subsystem.to_owned()), event)
+            };
+            attach.targets.iter().map(event).collect()
+        }
+        LinkKind::RawTracepoint => {
+            attach.targets.iter().map(|target| stub.attach_raw_tracepoint(target)).collect()
+        }
         LinkKind::FmodRet => Ok(vec![stub.attach_trace()?]),
         LinkKind::Kprobe => attach
             .targets

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use tetrafold::artifact::manifest::{Attach, Feature, Manifest, Way};
+use tetrafold::artifact::manifest::{Attach, Feature, Field, Manifest, Way};
 use tetrafold::artifact::node::{Host, HostNamespaces, Locks};
 
 use crate::Outcome;
@@ -30,6 +30,7 @@ pub fn way(attach: &Attach) -> Outcome<&Way> {
     for way in &attach.ways {
         let missing = way.needs.iter().find_map(|&need| match need {
             Feature::KprobeMulti => takes_many_kprobes(&attach.targets).err(),
+            Feature::Tracepoints => has_fields(attach).err(),
             need => check_feature(need).err(),
         });
         match missing {
@@ -48,9 +49,9 @@ fn takes_many_kprobes(targets: &[String]) -> Result<(), String> {
         symbols.lines().any(|line| line.ends_with(" register_fprobe_ips"))
     };
     has(*KERNEL.get_or_init(has_symbol), "the kernel has no kprobe.multi")?;
-    let lists = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
-    let list =
-        lists.iter().find_map(|at| std::fs::read_to_string(format!("{at}/available_filter_functions")).ok());
+    let list = TRACEFS
+        .iter()
+        .find_map(|at| std::fs::read_to_string(format!("{at}/available_filter_functions")).ok());
     // Where it cannot be read, the kernel itself refuses a function that it does not know.
     let Some(list) = list else { return Ok(()) };
     let known: BTreeSet<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
@@ -58,6 +59,38 @@ fn takes_many_kprobes(targets: &[String]) -> Result<(), String> {
         Some(target) => Err(format!("`{target}` is not among the functions that ftrace knows")),
         None => Ok(()),
     }
+}
+
+const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+
+/// A program reads fields at the places that the manifest has for them, and the kernel does not look: in each target's
+/// format they have to be there.
+fn has_fields(attach: &Attach) -> Result<(), String> {
+    for target in &attach.targets {
+        let read = |at: &&str| std::fs::read_to_string(format!("{at}/events/{target}/format")).ok();
+        let format = TRACEFS.iter().find_map(read);
+        let format = format.ok_or_else(|| format!("the format of `{target}` cannot be read in tracefs"))?;
+        let lines: Vec<&str> =
+            format.lines().filter(|line| line.trim_start().starts_with("field:")).collect();
+        for field in &attach.fields {
+            // `field:unsigned int fd; offset:16; size:8; signed:0;`
+            let place = format!(";offset:{};size:{};", field.offset, field.bytes);
+            let is_it = |line: &&str| {
+                let line: String = line.split('\t').collect();
+                let (declaration, rest) = line.split_at(line.find(';').unwrap_or(0));
+                let words = declaration.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                rest.starts_with(&place) && words.clone().any(|word| word == field.name)
+            };
+            if !lines.get(field.index as usize).is_some_and(is_it) {
+                let Field { index, name, offset, bytes } = field;
+                return Err(format!(
+                    "field {index} of `{target}` is not `{name}` with {bytes} bytes at offset {offset}: compile for \
+                     this kernel (`tetrafold target record`, `--target`)"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn check_feature(feature: Feature) -> Result<(), String> {
@@ -76,6 +109,9 @@ fn check_feature(feature: Feature) -> Result<(), String> {
         Feature::PathLocks => path_locks().map(drop).map_err(|e| e.to_string()),
         Feature::HostNamespaces => host_namespaces().map(drop).map_err(|e| e.to_string()),
         Feature::KprobeMulti => takes_many_kprobes(&[]),
+        Feature::Tracepoints => {
+            has(TRACEFS.iter().any(|at| Path::new(at).join("events").is_dir()), "tracefs is not mounted")
+        }
         Feature::Kprobes => {
             has(Path::new("/sys/bus/event_source/devices/kprobe").exists(), "the kernel has no kprobes")
         }

@@ -138,6 +138,9 @@ pub enum Feature {
     /// /proc/kallsyms, and all targets are in available_filter_functions. (`bpf_kprobe_multi_link_attach` is in
     /// kallsyms of kernels without CONFIG_FPROBE, too: there it only fails.)
     KprobeMulti,
+    /// Programs can be attached to tracepoints: the `id` of the target stands in tracefs, and the fields that are read
+    /// are where the manifest says.
+    Tracepoints,
 }
 
 /// What several policies have in common: attach points and the arguments read there. The same decision lists hold at
@@ -315,6 +318,8 @@ pub enum ProgramType {
     Kprobe,
     Lsm,
     Tracing,
+    Tracepoint,
+    RawTracepoint,
 }
 
 /// What the stub of an operation is attached to.
@@ -322,11 +327,30 @@ pub enum ProgramType {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Attach {
     pub kind: AttachKind,
-    /// Kernel functions, or the LSM hook without prefix; ascending, each once. If there are several, each has to be
-    /// attached with its position here as its cookie, which events carry as `point`.
+    /// Kernel functions, the LSM hook without prefix, `SUBSYSTEM/EVENT` of a tracepoint, or the name of a raw one;
+    /// ascending, each once. If there are several, each has to be attached with its position here as its cookie, which events carry as `point`.
     pub targets: Vec<String>,
+    /// The targets are syscall entries, and arguments are those of the call: they stand in the registers that the
+    /// function's one parameter points to. Programs know; a loader need not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub syscall: bool,
+    /// Fields of a tracepoint's record that programs read, in order of their numbers. Programs have the places as
+    /// immediates: a loader compares them with the `format` of the node's event before it attaches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Field>,
     /// Best first; a loader takes the first whose needs the node meets.
     pub ways: Vec<Way>,
+}
+
+/// A field of a tracepoint's record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Field {
+    /// Position in the event's format, counted from the first common one.
+    pub index: u32,
+    pub name: String,
+    pub offset: u32,
+    pub bytes: u32,
 }
 
 /// A way to attach a stub to all targets of its operation.
@@ -352,6 +376,9 @@ pub enum LinkKind {
     Kprobe,
     /// One link for all targets.
     KprobeMulti,
+    /// A perf event and a link.
+    Tracepoint,
+    RawTracepoint,
 }
 
 /// `BPF_TRACE_KPROBE_MULTI` (Linux 6.12, include/uapi/linux/bpf.h).
@@ -363,6 +390,8 @@ pub enum AttachKind {
     Kprobe,
     Lsm,
     FmodRet,
+    Tracepoint,
+    RawTracepoint,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

@@ -47,6 +47,8 @@ pub fn allowlists(policies: u32, distinct: u32, listed: u32) -> Sample {
         attach: Attach {
             kind: AttachKind::Lsm,
             targets: vec!["bprm_check_security".into()],
+            syscall: false,
+            fields: vec![],
             ways: vec![Way {
                 link: LinkKind::Lsm,
                 links: 1,

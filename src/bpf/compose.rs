@@ -38,6 +38,12 @@ pub enum Step {
         offset: i16,
         arg: u8,
     },
+    /// The same of a field of `bytes` bytes (1, 2, 4 or 8), the rest of the word zero.
+    LoadField {
+        offset: u16,
+        bytes: u8,
+        arg: u8,
+    },
     /// `frame.args[arg] = value`
     SetArgument {
         arg: u8,
@@ -147,14 +153,17 @@ impl Composer<'_> {
     fn step(&mut self, step: &Step) -> Result<(), Error> {
         match step {
             Step::Stencil { name, immediates, leave } => return self.stencil(name, immediates, *leave),
-            Step::LoadContext { offset, arg } => {
-                let arg = self.frame.arg(*arg)?;
-                if !self.ctx_in_r1 {
-                    self.code.push(insn::load(1, FP, self.frame.place(self.frame.ctx)));
-                    self.ctx_in_r1 = true;
-                }
-                self.code.push(insn::load(2, 1, *offset));
-                self.code.push(insn::store(FP, arg, 2));
+            Step::LoadContext { offset, arg } => self.load(insn::DW, *offset, *arg)?,
+            Step::LoadField { offset, bytes, arg } => {
+                let size = match bytes {
+                    1 => insn::B,
+                    2 => insn::H,
+                    4 => insn::W,
+                    8 => insn::DW,
+                    _ => return Err(Error::Frame("has no words of that many bytes")),
+                };
+                let offset = i16::try_from(*offset).map_err(|_| Error::Frame("has a context too long"))?;
+                self.load(size, offset, *arg)?;
             }
             Step::SetArgument { arg, value } => {
                 // Not as an immediate: Linux 6.1 forgets the value of such a store.
@@ -168,6 +177,17 @@ impl Composer<'_> {
             }
             Step::Return => self.code.push(insn::EXIT_INSN),
         }
+        Ok(())
+    }
+
+    fn load(&mut self, size: u8, offset: i16, arg: u8) -> Result<(), Error> {
+        let arg = self.frame.arg(arg)?;
+        if !self.ctx_in_r1 {
+            self.code.push(insn::load(1, FP, self.frame.place(self.frame.ctx)));
+            self.ctx_in_r1 = true;
+        }
+        self.code.push(insn::load_sized(size, 2, 1, offset));
+        self.code.push(insn::store(FP, arg, 2));
         Ok(())
     }
 

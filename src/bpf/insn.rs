@@ -256,6 +256,11 @@ pub const fn load(dst: u8, base: u8, off: i16) -> Insn {
     Insn { op: LDX | MEM | DW, dst, src: base, off, imm: 0 }
 }
 
+/// `dst = *(size *)(base + off)`
+pub const fn load_sized(size: u8, dst: u8, base: u8, off: i16) -> Insn {
+    Insn { op: LDX | MEM | size, dst, src: base, off, imm: 0 }
+}
+
 /// `*(u64 *)(base + off) = src`
 pub const fn store(base: u8, off: i16, src: u8) -> Insn {
     Insn { op: STX | MEM | DW, dst: base, src, off, imm: 0 }

@@ -223,6 +223,7 @@ fn fields(format: &str) -> Vec<Field> {
             ty: format!("{}{length}", ty.trim_end()),
             bytes: bytes.and_then(|bytes| bytes.parse().ok()).unwrap_or_default(),
             signed: signed == Some("1"),
+            offset: value("offset").and_then(|offset| offset.parse().ok()),
         });
     }
     fields
@@ -288,16 +289,16 @@ mod tests {
         assert_eq!(description.features.kprobe_override, Some(false));
         assert_eq!(description.btf, Some(Btf::of(b"types", false)));
         let event = description.tracepoint("raw_syscalls/sys_enter").unwrap();
-        let shown: Vec<String> =
-            event.fields.iter().map(|f| format!("{} {} {}", f.ty, f.name, f.bytes)).collect();
+        let shown = |f: &Field| format!("{} {} {} {}", f.ty, f.name, f.bytes, f.offset.unwrap());
+        let shown: Vec<String> = event.fields.iter().map(shown).collect();
         assert_eq!(
             shown,
             [
-                "unsigned short common_type 2",
-                "long id 8",
-                "const char * name 8",
-                "unsigned long[6] args 48",
-                "__data_loc char[] path 4",
+                "unsigned short common_type 2 0",
+                "long id 8 8",
+                "const char * name 8 16",
+                "unsigned long[6] args 48 24",
+                "__data_loc char[] path 4 72",
             ]
         );
     }

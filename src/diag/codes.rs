@@ -187,6 +187,7 @@ codes! {
     0512 UNPROVED_OVERRIDE "Override at a hook without proof";
     0513 OTHER_MACHINE "target of a machine that artifacts are not for";
     0514 KERNEL_DEPENDENT "what only some kernels have" lint "kernel-dependent";
+    0515 FIELD_PLACE "field of a tracepoint that no program can read";
 
     // Limits and budgets.
     0602 DIFFERENT_READINGS "one argument, two types";

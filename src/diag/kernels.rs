@@ -103,6 +103,41 @@ pub fn bad_field(why: &str, on: impl Display, span: Span) -> Diagnostic {
     refused(Code::NO_TRACEPOINT, on, why.to_string()).label(span, "cannot be read")
 }
 
+const RECORD: &str = "run `tetrafold target record` on a node, and give what it writes with `--target`";
+
+fn no_field(message: String, label: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(Code::FIELD_PLACE, Severity::NotCompiled, message).label(span, label)
+}
+
+/// `on`: the kernels of which nothing tells; none are named where nothing else tells either.
+pub fn no_place(event: &str, index: u32, on: &str, span: Span) -> Diagnostic {
+    let on = if on.is_empty() { String::new() } else { format!("on {on}: ") };
+    let message = format!("{on}it is not known where field {index} of `{}` lies", shown(event));
+    no_field(message, "its place is in the format of the node's event", span).help(RECORD)
+}
+
+pub fn places_differ(
+    event: &str,
+    index: u32,
+    first: impl Display,
+    second: impl Display,
+    span: Span,
+) -> Diagnostic {
+    let message = format!("field {index} of `{}` lies elsewhere on {first} than on {second}", shown(event));
+    no_field(message, "one program reads one place", span)
+        .help("compile for each kernel by itself: `--kernel` names a built-in one, `--target` a node's")
+}
+
+pub fn common_field(field: &str, span: Span) -> Diagnostic {
+    no_field(format!("`{field}` of a tracepoint cannot be read"), "a field that all events share", span)
+        .note("the kernel puts an address of its own there before it calls programs")
+}
+
+pub fn field_too_small(field: &str, has: u32, wants: u32, span: Span) -> Diagnostic {
+    let message = format!("field `{field}` has {has} bytes, of which no {wants} can be read at once");
+    no_field(message, "reads what is behind the field", span).help("give a type of the field's size")
+}
+
 pub fn bad_path(path: &str, why: &str, on: impl Display, nearest: Option<&str>, span: Span) -> Diagnostic {
     let message = format!("`{}` leads nowhere: {why}", shown(path));
     with_nearest(refused(Code::BAD_RESOLVE, on, message), nearest, span, "not in the kernel's types")

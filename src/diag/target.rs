@@ -170,6 +170,16 @@ pub fn too_many_dimensions(
     each_hook(diagnostic, at)
 }
 
+pub fn too_many_fields(target: &str, [fields, most]: [usize; 2], span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::TOO_MANY_DIMENSIONS,
+        Severity::NotCompiled,
+        format!("policies read {fields} numbers of `{target}`, of which an event can hold {most}"),
+    )
+    .label(span, "one of the hooks there")
+    .help("leave out fields that need not be shown, or split the set over several artifacts")
+}
+
 /// The places of a limit that several hooks reach together; of many, the first ones.
 fn each_hook(diagnostic: Diagnostic, at: &[Span]) -> Diagnostic {
     const SHOWN: usize = 3;

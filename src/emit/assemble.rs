@@ -155,8 +155,8 @@ struct Scratch {
 }
 
 impl Scratch {
-    /// A slot holds the texts of the operation that has the most. Kprobes have one more for themselves if tasks
-    /// that they interrupt may hold all others.
+    /// A slot holds the texts of the operation that has the most. Kprobes and tracepoints have one more for themselves
+    /// if tasks that they interrupt may hold all others; each raw tracepoint may come in between all of them.
     fn of(stencils: &StencilObject, program: &Program, plan: &Plan) -> Result<Scratch, AssembleError> {
         let texts = plan.units.iter().map(|u| u.texts.len()).max().unwrap_or(0).max(1) as u32;
         // The stencils declare the map for slots of one text.
@@ -164,10 +164,12 @@ impl Scratch {
             return Err(AssembleError::Object("the stencils' scratch memory has another layout".to_string()));
         }
         let kinds = attach_kinds(program, plan);
-        let are_mixed = kinds.iter().any(|k| k.runs_as_task()) && kinds.iter().any(|k| !k.runs_as_task());
+        let as_task = if kinds.iter().any(|k| k.runs_as_task()) { SCRATCH_SLOTS } else { 0 };
+        let raw = kinds.iter().filter(|k| **k == AttachKind::RawTracepoint).count() as u32;
+        let others = kinds.iter().any(|k| !k.runs_as_task() && *k != AttachKind::RawTracepoint);
         Ok(Scratch {
             slot_bytes: SLOT_BYTES + texts * TEXT_BYTES + abi::TEXT_ROOM,
-            slots: SCRATCH_SLOTS + u32::from(are_mixed),
+            slots: (as_task + u32::from(others) + raw).max(SCRATCH_SLOTS),
         })
     }
 

@@ -72,16 +72,22 @@ fn operation_name(attach: &ir::AttachSet) -> String {
 
 /// The target; of several, the first, the number of the others, and a digest of all: `__x64_sys_close+3-1f0c9a2b`.
 /// What is attached outlives an artifact, and an event names its function by the position among the targets: another
-/// set needs another name.
+/// set needs another name. So does a syscall's entry that is hooked as the function it is.
 fn targets_name(attach: &ir::AttachSet) -> String {
-    match &attach.targets[..] {
-        [target] => target.clone(),
+    let name = match &attach.targets[..] {
+        // No path: it stands in names of files.
+        [target] => target.replace('/', "-"),
         targets => {
             let digest = Digest::of(targets.join(" ").as_bytes()).to_string();
             format!("{}+{}-{}", targets[0], targets.len() - 1, &digest[..8])
         }
-    }
+    };
+    let may_be_syscalls = attach.targets.iter().all(|target| target.starts_with(SYSCALL_ENTRY));
+    if may_be_syscalls && !attach.syscall { format!("{name}-as-function") } else { name }
 }
+
+/// Begins the name of every target whose arguments can be those of a syscall.
+const SYSCALL_ENTRY: &str = "__x64_";
 
 pub fn dimensions(program: &ir::Program, unit: &Unit, lowered: &LoweredUnit) -> Vec<Dimension> {
     let operation = &program.operations[unit.operation.0 as usize];
@@ -226,6 +232,12 @@ fn requires(parts: &Parts<'_>) -> Vec<Requirement> {
     if has(ir::AttachKind::FmodRet) {
         out.push((Feature::NoFullPreemption, "under preempt=full fmod_ret programs are skipped"));
     }
+    if has(ir::AttachKind::Tracepoint) {
+        out.push((
+            Feature::Tracepoints,
+            "policies hook tracepoints, and read fields where their formats have them",
+        ));
+    }
     if has(ir::AttachKind::Kprobe) {
         out.push((Feature::Kprobes, "policies hook kernel functions"));
     }
@@ -268,7 +280,7 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
         out.push(Operation {
             number: parts.numbers.operation(u),
             name: operation_title(&operation.attach),
-            attach: attach(&operation.attach),
+            attach: attach(operation),
             args,
             values: values::of(operation, &parts.plan.units[u]).into_iter().map(event_value).collect(),
             dimensions: parts.dimensions[u].clone(),
@@ -285,7 +297,8 @@ fn event_value(value: values::Carried) -> EventValue {
     EventValue { source: Subject::Argument(value.param.into()), form: value.form, width: value.width }
 }
 
-fn attach(set: &ir::AttachSet) -> Attach {
+fn attach(operation: &ir::Operation) -> Attach {
+    let set = &operation.attach;
     let links = set.targets.len() as u32;
     let way = |link, needs, reason: &str| Way {
         link,
@@ -307,8 +320,24 @@ fn attach(set: &ir::AttachSet) -> Attach {
             let multi = way(LinkKind::KprobeMulti, Feature::KprobeMulti, "one link for all targets");
             (AttachKind::Kprobe, if links > 1 { vec![multi, single] } else { vec![single] })
         }
+        ir::AttachKind::Tracepoint => {
+            let way = way(LinkKind::Tracepoint, Feature::Tracepoints, "the event itself");
+            (AttachKind::Tracepoint, vec![way])
+        }
+        ir::AttachKind::RawTracepoint => {
+            let mut way = way(LinkKind::RawTracepoint, Feature::KernelBtf, "the tracepoint itself");
+            way.needs.clear();
+            (AttachKind::RawTracepoint, vec![way])
+        }
     };
-    Attach { kind, targets: set.targets.clone(), ways }
+    let field = |(&index, field): (&u8, &policy::Field)| Field {
+        index: index.into(),
+        name: field.name.clone(),
+        offset: field.offset.into(),
+        bytes: field.bytes.into(),
+    };
+    let fields = operation.fields.iter().map(field).collect();
+    Attach { kind, targets: set.targets.clone(), syscall: set.syscall, fields, ways }
 }
 
 fn programs(parts: &Parts<'_>) -> Vec<Program> {
@@ -320,6 +349,12 @@ fn programs(parts: &Parts<'_>) -> Vec<Program> {
             ir::AttachKind::Kprobe if attach.targets.len() > 1 => (ProgramType::Kprobe, vec![Loader::Libbpf]),
             ir::AttachKind::Kprobe => {
                 (ProgramType::Kprobe, vec![Loader::Libbpf, Loader::Aya, Loader::CiliumEbpf])
+            }
+            ir::AttachKind::Tracepoint => {
+                (ProgramType::Tracepoint, vec![Loader::Libbpf, Loader::Aya, Loader::CiliumEbpf])
+            }
+            ir::AttachKind::RawTracepoint => {
+                (ProgramType::RawTracepoint, vec![Loader::Libbpf, Loader::Aya, Loader::CiliumEbpf])
             }
             ir::AttachKind::FmodRet => (ProgramType::Tracing, vec![Loader::Libbpf, Loader::CiliumEbpf]),
         };
@@ -359,6 +394,16 @@ fn losses(kind: ir::AttachKind) -> Vec<Loss> {
             "a call from an interrupt that comes while a kprobe or a program of one runs on the same CPU is not \
              reported",
             LossCounter::ProgramAndLinkMissed,
+        ),
+        ir::AttachKind::Tracepoint => (
+            "an event while a kprobe, a tracepoint or a program of one runs on the same CPU (from an interrupt, or of \
+             what the program does) is not reported",
+            LossCounter::ProgramRecursionMisses,
+        ),
+        ir::AttachKind::RawTracepoint => (
+            "an event while its own program runs on the same CPU (from an interrupt, or of what the program does) is \
+             not reported",
+            LossCounter::ProgramRecursionMisses,
         ),
     };
     vec![Loss { reason: reason.to_string(), counter }]

@@ -54,6 +54,13 @@ pub enum Call {
     Lsm {
         hook: String,
     },
+    /// `SUBSYSTEM/EVENT`
+    Tracepoint {
+        event: String,
+    },
+    RawTracepoint {
+        event: String,
+    },
 }
 
 #[derive(Clone, Copy)]
@@ -109,7 +116,7 @@ impl Acts {
 /// Where a hook takes place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct At {
-    /// `kprobe`, `lsm` or `fmod_ret`.
+    /// `kprobe`, `lsm`, `fmod_ret`, `tracepoint` or `raw_tracepoint`.
     pub kind: &'static str,
     pub target: String,
     /// Its arguments are those of a syscall.
@@ -134,6 +141,12 @@ impl Hook<'_> {
     pub fn at<'s>(&self, mut selectors: impl Iterator<Item = &'s Selector<'s>>) -> At {
         match &self.call {
             Call::Lsm { hook } => At { kind: "lsm", target: hook.clone(), syscall: false, params: &[] },
+            Call::Tracepoint { event } => {
+                At { kind: "tracepoint", target: event.clone(), syscall: false, params: &[] }
+            }
+            Call::RawTracepoint { event } => {
+                At { kind: "raw_tracepoint", target: event.clone(), syscall: false, params: &[] }
+            }
             Call::Kprobe { function, syscall } => {
                 let (target, syscall) = (function.clone(), *syscall);
                 if selectors.all(|selector| selector.acts.override_value.is_none()) {
@@ -271,14 +284,9 @@ impl<'w> Reader<'w> {
                 }
                 Ok(Call::Kprobe { function: format!("__x64_{bare}"), syscall: true })
             }
-            (
-                HookKind::Fentry
-                | HookKind::Tracepoint
-                | HookKind::RawTracepoint
-                | HookKind::Uprobe
-                | HookKind::Usdt,
-                _,
-            ) => unread(hook.kind.name()),
+            (HookKind::Tracepoint, _) => Ok(Call::Tracepoint { event: name.to_string() }),
+            (HookKind::RawTracepoint, _) => Ok(Call::RawTracepoint { event: name.to_string() }),
+            (HookKind::Fentry | HookKind::Uprobe | HookKind::Usdt, _) => unread(hook.kind.name()),
         }
     }
 
@@ -299,7 +307,7 @@ impl<'w> Reader<'w> {
             [ScopeTerm::Host, ScopeTerm::Pods { namespace: None, pod: vec![], container: vec![] }];
         let mut conditions = vec![];
         for filter in &selector.filters {
-            conditions.extend(self.conditions(filter, args)?);
+            conditions.extend(self.conditions(kind, filter, args)?);
         }
         Ok(Selector {
             number,
@@ -327,6 +335,9 @@ fn acts(kind: HookKind, actions: &[written::Action]) -> Result<Acts, Unread> {
             Action::Sigkill => {
                 acts.sigkill = true;
                 acts.shown = ShownAction::Sigkill;
+            }
+            Action::Override if matches!(kind, HookKind::Tracepoint | HookKind::RawTracepoint) => {
+                return unread("`Override` at a tracepoint");
             }
             Action::Override => {
                 let value = written.error.unwrap_or(0);

@@ -1,5 +1,5 @@
 //! What the built-in kernels have, without a file of theirs: functions with their parameters, LSM hooks and system
-//! calls among them, and tracepoints.
+//! calls among them, and tracepoints with their fields.
 //!
 //! `builtin/kernels.table` is made from the type information of the test kernels (Debian's 6.1 and 6.12 for x86-64)
 //! by [`make`], whose tests also see to it that the file is what these kernels give. Nothing of it is read before it
@@ -16,15 +16,16 @@ use std::sync::LazyLock;
 
 use self::names::{Names, varint};
 use super::KernelVersion;
+use super::description::Field;
 use super::types::Shape;
 use super::types::c_type::{CType, Signature};
 
 static BYTES: &[u8] = include_bytes!("builtin/kernels.table");
 
 /// Rises when the bytes change their meaning.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const MAGIC: [u8; 4] = *b"TFKT";
-const SECTIONS: usize = 7;
+const SECTIONS: usize = 9;
 
 /// In the order of the columns of the table.
 pub const KERNELS: [KernelVersion; 2] = [KernelVersion::new(6, 1), KernelVersion::new(6, 12)];
@@ -54,8 +55,13 @@ struct Table {
     signatures: &'static [u8],
     /// With the place of the signature on each kernel, plus one; 0 where it does not exist.
     functions: Names,
-    /// `subsystem/event` of tracefs and, of raw tracepoints, `event`; with 1 on each kernel that has it.
+    /// `subsystem/event` of tracefs and, of raw tracepoints, `event`; with the place of the format on each kernel that
+    /// has it, plus one. A raw tracepoint's format has no fields.
     events: Names,
+    /// Fields of formats: each by where it begins.
+    fields: &'static [u8],
+    /// Formats, without the common fields: each by where it begins.
+    formats: &'static [u8],
     /// One bit of many is set for each name of modules.
     of_modules: &'static [u8],
 }
@@ -79,6 +85,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         signatures: next(),
         functions: Names { index: next(), blocks: next() },
         events: Names { index: next(), blocks: next() },
+        fields: next(),
+        formats: next(),
         of_modules: next(),
     }
 });
@@ -125,6 +133,22 @@ impl BuiltIn {
         TABLE.events.find(name).is_some_and(|has| has[self.column] != 0)
     }
 
+    /// The fields of `subsystem/event`, the four common ones first.
+    pub fn fields(self, event: &str) -> Option<Vec<Field>> {
+        let mut at = TABLE.events.find(event)?[self.column].checked_sub(1)? as usize;
+        let common = [("common_type", "unsigned short", 2), ("common_flags", "unsigned char", 1)];
+        let rest = [("common_preempt_count", "unsigned char", 1), ("common_pid", "int", 4)];
+        let (mut fields, mut offset) = (vec![], 0);
+        for (name, ty, bytes) in common.into_iter().chain(rest) {
+            let (name, ty, signed) = (name.to_string(), ty.to_string(), ty == "int");
+            fields.push(Field { name, ty, bytes, signed, offset: Some(offset) });
+            offset += bytes;
+        }
+        let count = varint(TABLE.formats, &mut at);
+        fields.extend((0..count).map(|_| field(varint(TABLE.formats, &mut at) as usize)));
+        Some(fields)
+    }
+
     /// Those whose names begin with `prefix`, in order.
     pub fn events_with(self, prefix: &str) -> Vec<String> {
         TABLE.events.with(prefix, |has| has[self.column] != 0)
@@ -167,6 +191,20 @@ mod shape {
     pub const OTHER: u8 = 6;
     /// Added to [`INT`] of so many bytes.
     pub const SIGNED: u8 = 0x80;
+}
+
+/// Where it is, its size with its sign below, its type and its name.
+fn field(at: usize) -> Field {
+    let mut at = at;
+    let offset = varint(TABLE.fields, &mut at);
+    let size = varint(TABLE.fields, &mut at);
+    let mut text = || {
+        let length = varint(TABLE.fields, &mut at) as usize;
+        let bytes = TABLE.fields.get(at..at + length).unwrap_or_default();
+        at += length;
+        String::from_utf8_lossy(bytes).into_owned()
+    };
+    Field { ty: text(), name: text(), bytes: size >> 1, signed: size & 1 == 1, offset: Some(offset) }
 }
 
 /// A type: its shape, of a pointer that of its target, and its text. A structure's name is in its text.
@@ -222,6 +260,36 @@ mod tests {
         for absent in ["", "a", "zzzzzz", "tcp_connec", "tcp_connect_", "\u{e4}"] {
             assert!(!kernel(12).has_function(absent), "{absent}");
         }
+    }
+
+    #[test]
+    fn tracepoints_have_fields_with_their_places() {
+        let shown = |minor: u16, event: &str| -> Vec<String> {
+            let fields = kernel(minor).fields(event).unwrap();
+            let shown = |f: &Field| format!("{} {} {} {}", f.ty, f.name, f.bytes, f.offset.unwrap());
+            fields.iter().skip(4).map(shown).collect()
+        };
+        for minor in [1, 12] {
+            assert_eq!(
+                shown(minor, "raw_syscalls/sys_enter"),
+                ["long id 8 8", "unsigned long[6] args 48 16"]
+            );
+            assert_eq!(
+                shown(minor, "syscalls/sys_enter_lseek"),
+                [
+                    "int __syscall_nr 4 8",
+                    "unsigned int fd 8 16",
+                    "off_t offset 8 24",
+                    "unsigned int whence 8 32"
+                ]
+            );
+            assert_eq!(shown(minor, "syscalls/sys_exit_lseek"), ["int __syscall_nr 4 8", "long ret 8 16"]);
+            assert_eq!(
+                shown(minor, "sched/sched_process_exec"),
+                ["__data_loc char[] filename 4 8", "pid_t pid 4 12", "pid_t old_pid 4 16"]
+            );
+        }
+        assert_eq!(kernel(12).fields("sched/sched_nothing"), None);
     }
 
     #[test]

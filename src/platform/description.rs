@@ -96,6 +96,9 @@ pub struct Field {
     pub ty: String,
     pub bytes: u32,
     pub signed: bool,
+    /// From the beginning of the record; unknown where an older version described the node.
+    #[serde(default)]
+    pub offset: Option<u32>,
 }
 
 /// A kernel's type information.

@@ -9,7 +9,7 @@ use object::{Object as _, ObjectSection as _};
 
 use super::base64;
 use super::builtin::{BuiltIn, Role};
-use super::description::{Description, digest};
+use super::description::{Description, Field, digest};
 use super::types::KernelTypes;
 use super::types::c_type::Signature;
 use super::{KernelVersion, Preempt};
@@ -235,6 +235,14 @@ impl Kernel {
             }
             (None, Some(built_in)) => built_in.functions_with(prefix).into_iter().map(Cow::Owned).collect(),
             (None, None) => vec![],
+        }
+    }
+
+    /// The fields of the event `SUBSYSTEM/EVENT`, the common ones first, if something tells.
+    pub fn fields(&self, event: &str) -> Option<Cow<'_, [Field]>> {
+        match self.built_in {
+            Some(built_in) => built_in.fields(event).map(Cow::Owned),
+            None => Some(Cow::Borrowed(&self.node.as_ref()?.tracepoint(event)?.fields)),
         }
     }
 

@@ -33,11 +33,12 @@ pub fn description() -> Description {
     let event = |name: &str, own: &[(&str, &str, u32)]| {
         let common = [("common_type", "unsigned short", 2), ("common_flags", "unsigned char", 1)];
         let rest = [("common_preempt_count", "unsigned char", 1), ("common_pid", "int", 4)];
-        let fields = common.iter().chain(&rest).chain(own).map(|&(name, ty, bytes)| Field {
-            name: name.into(),
-            ty: ty.into(),
-            bytes,
-            signed: ty == "int" || ty == "long",
+        let mut end = 0;
+        let fields = common.iter().chain(&rest).chain(own).map(|&(name, ty, bytes)| {
+            let offset = u32::next_multiple_of(end, bytes.min(8));
+            end = offset + bytes;
+            let (name, signed) = (name.into(), ty == "int" || ty == "long");
+            Field { name, ty: ty.into(), bytes, signed, offset: Some(offset) }
         });
         Tracepoint { name: name.into(), fields: fields.collect() }
     };
@@ -58,6 +59,8 @@ pub fn description() -> Description {
             event("raw_syscalls/sys_enter", &[("id", "long", 8), ("args", "unsigned long[6]", 48)]),
             event("raw_syscalls/sys_exit", &[("id", "long", 8), ("ret", "long", 8)]),
             event("sched/sched_process_exec", &[("filename", "__data_loc char[]", 4), ("pid", "pid_t", 4)]),
+            // On real kernels the other way round.
+            event("signal/signal_generate", &[("errno", "int", 4), ("sig", "int", 4)]),
             event(
                 "syscalls/sys_enter_execve",
                 &[("__syscall_nr", "int", 4), ("filename", "const char *", 8)],

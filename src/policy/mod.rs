@@ -176,13 +176,27 @@ pub enum HookCall {
     Kprobe { function: String, syscall: bool },
     /// Without `bpf_lsm_` or `security_`.
     Lsm { hook: String },
+    /// `SUBSYSTEM/EVENT`
+    Tracepoint { event: String },
+    /// The kernel's own below an event of tracefs.
+    RawTracepoint { event: String },
+}
+
+/// A field of a tracepoint's record, as all kernels compiled for have it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Field {
+    pub name: String,
+    pub offset: u16,
+    pub bytes: u16,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arg {
-    /// Position in the hooked function, from 0, at most 4.
+    /// Position in the hooked function, from 0, at most 4; of a tracepoint's field in its format.
     pub index: u8,
     pub ty: ArgType,
+    /// At tracepoints.
+    pub field: Option<Field>,
     pub label: Option<String>,
     pub span: Span,
 }

@@ -232,6 +232,14 @@ impl ArgType {
         if self == ArgType::SizeT { 8 } else { bytes }
     }
 
+    /// Bytes that a program reads of a word that holds it: of an integer as many as it shows, of a pointer all.
+    pub fn word_bytes(self) -> u8 {
+        match self.class() {
+            Some(Class::Int { bytes, .. }) => self.event_bytes(bytes),
+            Some(Class::Text | Class::Path | Class::Flow) | None => 8,
+        }
+    }
+
     /// What an event shows of a register that holds an integer of this type: all bytes that Tetragon reads, which
     /// of `size_t` are more than it compares.
     pub fn shown(self, register: u64) -> Option<i128> {

@@ -88,6 +88,9 @@ fn body(
                 writeln!(out, "  {name}({}){leave}", numbers.join(", "))
             }
             Step::LoadContext { offset, arg } => writeln!(out, "  arg{arg} = context[{offset}]"),
+            Step::LoadField { offset, bytes, arg } => {
+                writeln!(out, "  arg{arg} = context[{offset}], {bytes} bytes")
+            }
             Step::SetArgument { arg, value } => writeln!(out, "  arg{arg} = {value}"),
             Step::Bind(p) => writeln!(out, "{}:", place(p)),
             Step::Jump(p) => writeln!(out, "  go to {}", place(p)),

@@ -13,6 +13,8 @@ use crate::case;
 use crate::guest::Port;
 use crate::script::{Report, Task};
 use crate::vm::{self, Boot};
+use tetrafold::platform::builtin::BuiltIn;
+use tetrafold::platform::description::{Description, Field};
 
 /// With what every kernel here has, and with what none has.
 const POLICIES: &str = r#"
@@ -69,7 +71,7 @@ spec:
 "#;
 
 /// Code and beginning of the message of each finding, in the order of the text.
-const FOUND: [(&str, &str); 12] = [
+const FOUND: [(&str, &str); 13] = [
     ("TF0508", "list `none` has no members"),
     ("TF0502", "there is no function `tcp_conect`"),
     ("TF0502", "there is no syscall `sys_nothing`"),
@@ -81,6 +83,7 @@ const FOUND: [(&str, &str); 12] = [
     ("TF0504", "there is no tracepoint `raw_syscalls/sys_entered`"),
     ("TF0504", "`raw_syscalls/sys_enter` has no field 6"),
     ("TF0504", "there is no tracepoint `sched_nothing`"),
+    ("fields", "as built in"),
     ("artifact", "5 policies"),
 ];
 
@@ -121,6 +124,30 @@ pub fn guest(port: &Port) {
     }
 }
 
+/// The tracepoints that the node describes with those of the built-in kernel.
+fn compare_fields() -> Result<String, String> {
+    let text = std::fs::read_to_string("/tmp/node.json").map_err(|e| e.to_string())?;
+    let node = Description::from_json(&text)?;
+    let built_in = BuiltIn::for_chosen(node.version()).pop().ok_or("no built-in kernel")?;
+    let (mut compared, mut wrong) = (0, vec![]);
+    for tracepoint in node.tracepoints.iter().flatten() {
+        let Some(fields) = built_in.fields(&tracepoint.name) else { continue };
+        compared += 1;
+        // A running kernel writes lengths of arrays as numbers.
+        let told = |f: &Field| {
+            let ty = f.ty.split('[').next().unwrap_or_default().to_owned();
+            (f.name.clone(), ty, f.bytes, f.signed, f.offset)
+        };
+        if !fields.iter().map(told).eq(tracepoint.fields.iter().map(told)) {
+            wrong.push(format!("{}: {fields:?} and not {:?}", tracepoint.name, tracepoint.fields));
+        }
+    }
+    match (wrong.first(), compared) {
+        (None, 1000..) => Ok("as built in".to_owned()),
+        (first, _) => Ok(format!("{} of {compared} are others: {first:?}", wrong.len())),
+    }
+}
+
 fn look(port: &Port) -> Result<(), String> {
     let run = |args: &[&str]| {
         let ran =
@@ -144,6 +171,7 @@ fn look(port: &Port) -> Result<(), String> {
             port.data("facts", json!({"code": found["code"], "message": found["message"]}));
         }
     }
+    port.data("facts", json!({"code": "fields", "message": compare_fields()?}));
     let (done, said) = run(&["compile", "/examples", "-o", "/tmp/artifact", "--target", "/tmp/node.json"])?;
     let done = done.trim().trim_start_matches("/tmp/artifact: ");
     port.data("facts", json!({"code": "artifact", "message": if done.is_empty() { &said } else { done }}));

@@ -188,6 +188,8 @@ fn with_aya(object: &Object) -> Result<(), String> {
         match program {
             Program::Lsm(lsm) => lsm.load(&object.target, &btf).map_err(|e| describe(&e))?,
             Program::KProbe(kprobe) => kprobe.load().map_err(|e| describe(&e))?,
+            Program::TracePoint(tracepoint) => tracepoint.load().map_err(|e| describe(&e))?,
+            Program::RawTracePoint(tracepoint) => tracepoint.load().map_err(|e| describe(&e))?,
             _ => return Err(format!("aya: {name} is of a type that no artifact has")),
         }
         programs += 1;

@@ -137,3 +137,20 @@ fn the_proof_compares_every_attach_point() {
         assert!(!prove(fault), "fault {n} was not found");
     }
 }
+
+/// Its parameter is not the syscall's argument, so that no program can be asked for both.
+#[test]
+fn a_syscall_and_the_function_at_its_entry_are_two_operations() {
+    let policy = |name: &str, call: &str, rest: &str| {
+        format!(
+            "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: {name}}}\nspec:\n  kprobes:\n  - {{call: {call}, {rest}}}\n"
+        )
+    };
+    let syscall = policy("a", "sys_openat", "args: [{index: 1, type: string}]");
+    let function = policy("b", "__x64_sys_openat", "syscall: false");
+    check(&[syscall.clone(), function.clone()], &[("openat", "a"), ("openat", "b")]);
+    let both = compiled(&[syscall, function]).built.manifest;
+    let names: Vec<(&str, bool)> =
+        both.operations.iter().map(|o| (o.name.as_str(), o.attach.syscall)).collect();
+    assert_eq!(names, [("kprobe:__x64_sys_openat", true), ("kprobe:__x64_sys_openat-as-function", false)]);
+}

@@ -121,7 +121,25 @@ fn hooks() -> Vec<HookKind> {
         other("call: inet_csk_listen_start\n    syscall: false", &[(0, Some(ArgType::Sock)), (1, None)]),
         other("call: vfs_write\n    syscall: false", &[(0, Some(ArgType::File)), (2, None)]),
     ];
-    lsm.chain(functions).chain(others).collect()
+    let tracepoint = |yaml: &str, args: &[(u8, Option<ArgType>)]| HookKind {
+        section: "tracepoints",
+        yaml: yaml.to_string(),
+        args: args.to_vec(),
+        overrides: false,
+    };
+    let tracepoints = [
+        tracepoint(
+            "subsystem: syscalls\n    event: sys_enter_openat",
+            &[(6, Some(ArgType::String)), (7, None), (5, None), (8, None)],
+        ),
+        tracepoint("subsystem: raw_syscalls\n    event: sys_enter", &[(5, Some(ArgType::String)), (4, None)]),
+        tracepoint("subsystem: raw_syscalls\n    event: sys_exit", &[(5, None), (4, None)]),
+        tracepoint(
+            "subsystem: sched\n    event: sched_process_exec\n    raw: true",
+            &[(2, Some(ArgType::LinuxBinprm)), (1, None)],
+        ),
+    ];
+    lsm.chain(functions).chain(others).chain(tracepoints).collect()
 }
 
 /// A multi-document text of 1 to 7 policies.
@@ -263,7 +281,8 @@ fn selector(rng: &mut Rng, hook: &HookKind, args: &[(u8, ArgType)], out: &mut St
 
 /// A call of what `operation` is attached to.
 pub fn event(rng: &mut Rng, operation: &Operation) -> Event {
-    let mut args = vec![Value::Int(0); 5];
+    let last = operation.subjects.iter().filter_map(|s| s.param()).map(usize::from).max().unwrap_or(0);
+    let mut args = vec![Value::Int(0); last + 1];
     for subject in &operation.subjects {
         let Some(param) = subject.param() else { continue };
         args[param as usize] = match subject.ty.class() {

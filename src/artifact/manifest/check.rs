@@ -309,6 +309,18 @@ fn check_attach(attach: &Attach) -> Result<(), String> {
     if targets.len() > 1 && attach.kind != AttachKind::Kprobe {
         return Err("only kprobes have several targets".into());
     }
+    if attach.syscall && attach.kind != AttachKind::Kprobe {
+        return Err("only kprobes are on syscalls".into());
+    }
+    if !attach.fields.is_empty() && attach.kind != AttachKind::Tracepoint {
+        return Err("only tracepoints have fields".into());
+    }
+    if !attach.fields.is_sorted_by(|a, b| a.index < b.index) {
+        return Err("fields are not in ascending order, each once".into());
+    }
+    if attach.kind == AttachKind::Tracepoint && !targets.iter().all(|target| is_event(target)) {
+        return Err("a tracepoint is not named `SUBSYSTEM/EVENT`".into());
+    }
     if attach.ways.is_empty() {
         return Err("there is no way to attach it".into());
     }
@@ -318,6 +330,8 @@ fn check_attach(attach: &Attach) -> Result<(), String> {
             LinkKind::FmodRet => (AttachKind::FmodRet, 1),
             LinkKind::Kprobe => (AttachKind::Kprobe, targets.len()),
             LinkKind::KprobeMulti => (AttachKind::Kprobe, 1),
+            LinkKind::Tracepoint => (AttachKind::Tracepoint, 1),
+            LinkKind::RawTracepoint => (AttachKind::RawTracepoint, 1),
         };
         if kind != attach.kind || links != way.links as usize {
             return Err(format!("{:?} with {} links is no way to attach it", way.link, way.links));
@@ -328,6 +342,11 @@ fn check_attach(attach: &Attach) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A loader makes a path of it.
+fn is_event(target: &str) -> bool {
+    target.split_once('/').is_some_and(|(subsystem, event)| is_plain_name(subsystem) && is_plain_name(event))
 }
 
 fn check_ascending(place: &str, numbers: impl Iterator<Item = u32>) -> Result<(), ManifestError> {

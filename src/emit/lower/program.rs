@@ -117,7 +117,10 @@ impl Body<'_> {
                 params.entry(param).or_insert(subject);
             }
         }
-        if self.operation.attach.syscall {
+        if self.operation.attach.kind == AttachKind::Tracepoint {
+            // Each field is loaded where it is used: there may be more of them than places for arguments.
+            params.clear();
+        } else if self.operation.attach.syscall {
             self.steps.push(Step::LoadContext { offset: pt_regs_offset(self.arch, 0), arg: 0 });
             self.step("syscall_args", &[], None);
         } else {
@@ -161,9 +164,28 @@ impl Body<'_> {
     fn load_argument(&mut self, param: u8) {
         let offset = match self.operation.attach.kind {
             AttachKind::Kprobe => pt_regs_offset(self.arch, param),
-            AttachKind::Lsm | AttachKind::FmodRet => i16::from(param) * 8,
+            AttachKind::Lsm | AttachKind::FmodRet | AttachKind::RawTracepoint => i16::from(param) * 8,
+            AttachKind::Tracepoint => unreachable!("a field is loaded where it is used"),
         };
         self.steps.push(Step::LoadContext { offset, arg: param });
+    }
+
+    /// Where the argument is in the frame from here on. Of a tracepoint it is loaded there, `bytes` bytes of it.
+    fn place_argument(&mut self, subject: Subject, bytes: u8) -> i64 {
+        match subject.place {
+            Where::Param(param) if self.operation.attach.kind == AttachKind::Tracepoint => {
+                self.load_field(param, bytes);
+                0
+            }
+            Where::Param(_) | Where::Fact(_) => self.slot(subject),
+        }
+    }
+
+    fn load_field(&mut self, param: u8, bytes: u8) {
+        if self.operation.attach.kind == AttachKind::Tracepoint {
+            let field = &self.operation.fields[&param];
+            self.steps.push(Step::LoadField { offset: field.offset, bytes, arg: 0 });
+        }
     }
 
     /// The parameter that shows whether overlayfs makes this call on a layer, and the stencil that looks at it.
@@ -220,6 +242,7 @@ impl Body<'_> {
             (self.slot(subject), i64::from(lowered.root), i64::from(lowered.count + 1));
         match lowered.lookup {
             Lookup::Register(name) => {
+                let param = self.place_argument(subject, subject.ty.word_bytes());
                 self.step(name, &[param, root, d as i64, int_type(subject)], None);
             }
             Lookup::Number(name) => {
@@ -265,6 +288,15 @@ impl Body<'_> {
         }
     }
 
+    /// The record's fields are the arguments of a system call.
+    fn is_in_system_call(&self) -> bool {
+        let attach = &self.operation.attach;
+        let of_system_calls = |target: &String| {
+            ["syscalls/", "raw_syscalls/"].iter().any(|subsystem| target.starts_with(subsystem))
+        };
+        attach.kind == AttachKind::Tracepoint && attach.targets.iter().all(of_system_calls)
+    }
+
     fn claim(&mut self) {
         if !std::mem::replace(&mut self.claimed, true) {
             self.step("claim", &[i64::from(self.places.slots), self.tail_words()], None);
@@ -277,10 +309,10 @@ impl Body<'_> {
             Some(Class::Path) if subject.param().is_none() => "text_of_binary",
             Some(Class::Path) if self.typed(subject) => "text_of_path_typed",
             Some(Class::Path) => "text_of_path_probed",
-            _ if self.operation.attach.syscall => "text_of_user_string",
+            _ if self.operation.attach.syscall || self.is_in_system_call() => "text_of_user_string",
             _ => "text_of_either_string",
         };
-        let mut immediates = vec![self.slot(subject), number as i64];
+        let mut immediates = vec![self.place_argument(subject, 8), number as i64];
         if matches!(subject.ty.class(), Some(Class::Path)) {
             // The dimension whose atom must be of the same moment.
             let walk = self.unit.dimensions.iter().zip(self.dimensions);
@@ -344,7 +376,15 @@ impl Body<'_> {
                     self.step(name, &[param, i64::from(word)], None);
                 }
                 values::Place::Tail { word } => {
-                    self.step("value_integer", &[param, i64::from(word), event_type(value)], None);
+                    let name = match self.operation.attach.kind {
+                        AttachKind::Tracepoint => "value_field",
+                        AttachKind::Kprobe
+                        | AttachKind::Lsm
+                        | AttachKind::FmodRet
+                        | AttachKind::RawTracepoint => "value_integer",
+                    };
+                    self.load_field(value.param, value.width.unwrap_or(8));
+                    self.step(name, &[param, i64::from(word), event_type(value)], None);
                 }
             }
             count += 1;

@@ -54,8 +54,22 @@ impl Claim<'_> {
     }
 }
 
-/// By kind and target of what is attached.
-pub type Claims<'a> = BTreeMap<(&'static str, String), Vec<Claim<'a>>>;
+/// What is attached, by which operations of documents and artifact are matched.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Point {
+    pub kind: &'static str,
+    pub target: String,
+    /// Its arguments are those of a syscall.
+    pub syscall: bool,
+}
+
+impl Point {
+    fn of(at: &At) -> Point {
+        Point { kind: at.kind, target: at.target.clone(), syscall: at.syscall }
+    }
+}
+
+pub type Claims<'a> = BTreeMap<Point, Vec<Claim<'a>>>;
 
 /// Claims that contradict the policy set's scopes are differences.
 pub fn of<'a>(
@@ -75,9 +89,9 @@ pub fn of<'a>(
     for (rank, document) in documents.iter().enumerate() {
         let mut hints = Hints { set, scopes: &scopes, rank, used: 0 };
         // Selectors of a policy are counted over its hooks at one place.
-        let mut counted: BTreeMap<(&'static str, String), u32> = BTreeMap::new();
+        let mut counted: BTreeMap<Point, u32> = BTreeMap::new();
         for hook in &document.hooks {
-            let mut ends: BTreeMap<(&'static str, String), u32> = BTreeMap::new();
+            let mut ends: BTreeMap<Point, u32> = BTreeMap::new();
             for (selectors, region) in parts(document, hook) {
                 let (at_set, scope) = match hints.part(hook, &selectors, &region) {
                     Ok(known) => known,
@@ -91,7 +105,7 @@ pub fn of<'a>(
                     }
                 };
                 let at = hook.at(selectors.iter().copied());
-                let key = (at.kind, at.target.clone());
+                let key = Point::of(&at);
                 let first = counted.get(&key).copied().unwrap_or(0);
                 let end = selectors.last().map_or(first, |last| first + u32::from(last.number) + 1);
                 ends.entry(key.clone()).and_modify(|known| *known = end.max(*known)).or_insert(end);
@@ -171,7 +185,15 @@ fn same_call(known: &HookCall, call: &Call) -> bool {
             a == b && x == y
         }
         (HookCall::Lsm { hook: a }, Call::Lsm { hook: b }) => a == b,
-        (HookCall::Kprobe { .. } | HookCall::Lsm { .. }, Call::Kprobe { .. } | Call::Lsm { .. }) => false,
+        (HookCall::Tracepoint { event: a }, Call::Tracepoint { event: b }) => a == b,
+        (HookCall::RawTracepoint { event: a }, Call::RawTracepoint { event: b }) => a == b,
+        (
+            HookCall::Kprobe { .. }
+            | HookCall::Lsm { .. }
+            | HookCall::Tracepoint { .. }
+            | HookCall::RawTracepoint { .. },
+            Call::Kprobe { .. } | Call::Lsm { .. } | Call::Tracepoint { .. } | Call::RawTracepoint { .. },
+        ) => false,
     }
 }
 

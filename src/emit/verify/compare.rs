@@ -106,6 +106,10 @@ impl Checker<'_> {
                 let ty = ArgType::parse(ty);
                 ty.is_some_and(|ty| ty == arg.ty || is_number(ty) && is_number(arg.ty))
             };
+            if self.operation.kind == "tracepoint" && !self.operation.has_place(param, arg.ty) {
+                let says = format!("{:?}", self.operation.fields);
+                return Err((format!("field {param} is read as {}", arg.ty), says));
+            }
             if !self.operation.args.iter().any(|(index, ty)| *index == param && is_read(ty)) {
                 let says = format!("{:?}", self.operation.args);
                 return Err((format!("argument {param} is of type {}", arg.ty), says));

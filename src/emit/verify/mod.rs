@@ -13,6 +13,7 @@
 mod claims;
 pub mod compare;
 pub mod decode;
+mod fields;
 mod omissions;
 mod policies;
 pub mod read;
@@ -92,7 +93,7 @@ pub fn prove(
             Ok(decoded) => {
                 let mut compared: Option<Vec<Claim<'_>>> = None;
                 for target in &decoded.targets {
-                    let claims = claims.remove(&(decoded.kind, target.clone())).unwrap_or_default();
+                    let claims = claims.remove(&decoded.point(target)).unwrap_or_default();
                     // The functions of a list are asked for the same: that is compared once.
                     let is_known = compared.as_ref().is_some_and(|known| {
                         known.len() == claims.len() && known.iter().zip(&claims).all(|(a, b)| a.is_like(b))
@@ -111,9 +112,9 @@ pub fn prove(
         }
     }
     // Hooks of which nothing is left need no operation; all others do.
-    for ((kind, target), claims) in claims {
-        let nothing = read::DecodedOperation::nothing(kind, target.clone());
-        compare::compare(&nothing, &target, &claims, &mut found);
+    for (point, claims) in claims {
+        let target = point.target.clone();
+        compare::compare(&read::DecodedOperation::nothing(point), &target, &claims, &mut found);
     }
     if found.is_empty() { Ok(()) } else { Err(Disproof(found)) }
 }

@@ -1,7 +1,7 @@
 //! Compares what the manifest says of policies, hooks and selectors with the documents.
 
 use super::Mismatch;
-use super::claims::{Claim, Claims};
+use super::claims::{Claim, Claims, Point};
 use super::read::kind_name;
 use crate::artifact::manifest::{self, Action, Manifest, PolicyHook};
 use crate::interp::document::Document;
@@ -64,9 +64,9 @@ pub(super) fn compare_hooks(
     let mut described: Vec<Vec<Option<&PolicyHook>>> =
         manifest.policies.iter().map(|policy| policy.hooks.iter().map(Some).collect()).collect();
     for operation in &manifest.operations {
-        let kind = kind_name(operation.attach.kind);
+        let (kind, syscall) = (kind_name(operation.attach.kind), operation.attach.syscall);
         for (t, target) in operation.attach.targets.iter().enumerate() {
-            for claim in claims.get(&(kind, target.clone())).into_iter().flatten() {
+            for claim in claims.get(&Point { kind, target: target.clone(), syscall }).into_iter().flatten() {
                 let Some(policy) = manifest.policies.get(claim.rank) else { continue };
                 let is_said = |hook: &&PolicyHook| {
                     hook.operation == operation.number

@@ -2,17 +2,20 @@
 
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
+use super::claims::Point;
 use super::decode::{self, Step, Tables, Values};
+use super::fields;
 use super::runs::Runs;
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
 use crate::artifact::manifest::{
-    AttachKind, Dimension, Integer, LinkKind, Manifest, Operation, PolicyHook, Program, ProgramType, Role,
-    Subject, Table,
+    AttachKind, Dimension, Field, Integer, LinkKind, Manifest, Operation, PolicyHook, Program, ProgramType,
+    Role, Subject, Table,
 };
 use crate::artifact::projection::Projection;
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
 use crate::policy::{AddressRange, Interval};
+use crate::vocab::arg_type::ArgType;
 
 /// Everything about one operation that decides verdicts.
 #[derive(Clone, Debug)]
@@ -21,19 +24,40 @@ pub struct DecodedOperation {
     pub kind: &'static str,
     /// Where it is attached.
     pub targets: Vec<String>,
+    /// Its arguments are those of a syscall.
+    pub syscall: bool,
     pub dimensions: Vec<DecodedDimension>,
     pub scopes: Vec<DecodedScope>,
     /// Index and type of each argument that is shown or tested.
     pub args: Vec<(u32, String)>,
+    /// Of a tracepoint: where they are, which the loader compares with the node's format.
+    pub fields: Vec<Field>,
 }
 
 impl DecodedOperation {
+    /// Where it is attached, at one of its targets.
+    pub fn point(&self, target: &str) -> Point {
+        Point { kind: self.kind, target: target.to_string(), syscall: self.syscall }
+    }
+
+    /// Whether a field is there from which all bytes of the type can be read at once.
+    pub fn has_place(&self, index: u32, ty: ArgType) -> bool {
+        let bytes = u32::from(ty.word_bytes());
+        let is_it = |field: &&Field| field.index == index && field.bytes >= bytes;
+        let field = self.fields.iter().find(is_it);
+        field.is_some_and(|field| field.offset >= COMMON_FIELDS && field.offset.is_multiple_of(bytes))
+    }
+
     /// One that is not there.
-    pub fn nothing(kind: &'static str, target: String) -> DecodedOperation {
+    pub fn nothing(Point { kind, target, syscall }: Point) -> DecodedOperation {
         let targets = vec![target];
-        DecodedOperation { kind, targets, dimensions: vec![], scopes: vec![], args: vec![] }
+        let (dimensions, scopes, args, fields) = (vec![], vec![], vec![], vec![]);
+        DecodedOperation { kind, targets, syscall, dimensions, scopes, args, fields }
     }
 }
+
+/// Bytes at the beginning of a record that programs do not see: the kernel puts an address there.
+const COMMON_FIELDS: u32 = 8;
 
 #[derive(Clone, Debug)]
 pub struct DecodedDimension {
@@ -122,6 +146,8 @@ pub fn kind_name(kind: AttachKind) -> &'static str {
         AttachKind::Kprobe => "kprobe",
         AttachKind::Lsm => "lsm",
         AttachKind::FmodRet => "fmod_ret",
+        AttachKind::Tracepoint => "tracepoint",
+        AttachKind::RawTracepoint => "raw_tracepoint",
     }
 }
 
@@ -140,6 +166,11 @@ pub fn operation(
     }
     check_attach(operation, first, files)?;
     check_attach(operation, second, files)?;
+    if operation.attach.kind == AttachKind::Tracepoint {
+        let body = if first.role == Role::Body { first } else { second };
+        let bytes = files.get(&body.object).ok_or("a body without a file")?;
+        fields::check(bytes, &body.symbol, &operation.attach.fields)?;
+    }
     let file = |file: &FileRef| files.get(file).ok_or_else(|| format!("there is no file {}", file.path));
     let tables = Tables::open(file(&operation.tables)?).map_err(|e| e.to_string())?;
     let dimensions: Vec<DecodedDimension> =
@@ -151,7 +182,9 @@ pub fn operation(
     let scopes = blocks.scopes().map(|s| reader.scope(s)).collect::<Result<_, _>>()?;
     let args = operation.args.iter().map(|arg| (arg.index, arg.ty.clone())).collect();
     let (kind, targets) = (kind_name(operation.attach.kind), operation.attach.targets.clone());
-    Ok(DecodedOperation { kind, targets, dimensions, scopes, args })
+    let syscall = operation.attach.syscall;
+    let fields = operation.attach.fields.clone();
+    Ok(DecodedOperation { kind, targets, syscall, dimensions, scopes, args, fields })
 }
 
 /// A loader attaches by the operation's targets, or, if there is one, by the section.
@@ -161,6 +194,8 @@ fn check_attach(operation: &Operation, program: &Program, files: &Files) -> Resu
         AttachKind::Kprobe => (ProgramType::Kprobe, &[LinkKind::Kprobe, LinkKind::KprobeMulti]),
         AttachKind::Lsm => (ProgramType::Lsm, &[LinkKind::Lsm]),
         AttachKind::FmodRet => (ProgramType::Tracing, &[LinkKind::FmodRet]),
+        AttachKind::Tracepoint => (ProgramType::Tracepoint, &[LinkKind::Tracepoint]),
+        AttachKind::RawTracepoint => (ProgramType::RawTracepoint, &[LinkKind::RawTracepoint]),
     };
     if program.ty != ty || attach.ways.iter().any(|way| !links.contains(&way.link)) {
         return Err(format!("`{}` is of another type than what it is attached to", program.symbol));

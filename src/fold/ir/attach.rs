@@ -14,7 +14,7 @@ use crate::vocab::attach::{self, Param};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attach {
     pub kind: AttachKind,
-    /// The LSM hook without prefix, or the function.
+    /// The LSM hook without prefix, the function, or `SUBSYSTEM/EVENT`.
     pub target: String,
     /// The function is a syscall entry: its one argument holds the caller's registers.
     pub syscall: bool,
@@ -68,10 +68,18 @@ pub enum AttachKind {
     Lsm,
     Kprobe,
     FmodRet,
+    Tracepoint,
+    RawTracepoint,
 }
 
 impl AttachKind {
-    pub const ALL: [AttachKind; 3] = [AttachKind::Lsm, AttachKind::Kprobe, AttachKind::FmodRet];
+    pub const ALL: [AttachKind; 5] = [
+        AttachKind::Lsm,
+        AttachKind::Kprobe,
+        AttachKind::FmodRet,
+        AttachKind::Tracepoint,
+        AttachKind::RawTracepoint,
+    ];
 
     /// As manifests and sections name it.
     pub fn name(self) -> &'static str {
@@ -79,24 +87,28 @@ impl AttachKind {
             AttachKind::Lsm => "lsm",
             AttachKind::Kprobe => "kprobe",
             AttachKind::FmodRet => "fmod_ret",
+            AttachKind::Tracepoint => "tracepoint",
+            AttachKind::RawTracepoint => "raw_tracepoint",
         }
     }
 
-    /// Whether one program can be attached to several targets. An LSM or fmod_ret program is made for one.
+    /// Whether one program can be attached to several targets. An LSM or fmod_ret program is made for one, and records
+    /// of tracepoints have different fields.
     pub fn takes_several(self) -> bool {
         match self {
             AttachKind::Kprobe => true,
             AttachKind::Lsm | AttachKind::FmodRet => false,
+            AttachKind::Tracepoint | AttachKind::RawTracepoint => false,
         }
     }
 
     /// Programs run as the calling task and can be preempted, under `preempt=full`; no task is preempted inside a
-    /// kprobe, but one interrupts other programs, and no two run on one CPU (`bpf_prog_active`,
-    /// kernel/trace/bpf_trace.c).
+    /// kprobe or tracepoint, but one interrupts other programs. No two of kprobes and tracepoints run on one CPU
+    /// (`bpf_prog_active`, kernel/trace/bpf_trace.c); of raw tracepoints no program interrupts itself.
     pub fn runs_as_task(self) -> bool {
         match self {
             AttachKind::Lsm | AttachKind::FmodRet => true,
-            AttachKind::Kprobe => false,
+            AttachKind::Kprobe | AttachKind::Tracepoint | AttachKind::RawTracepoint => false,
         }
     }
 }
@@ -138,12 +150,11 @@ pub fn choose(hook: &Hook, target: &Target, diags: &mut Diagnostics) -> Option<C
                 diags.push(report::unproved_lsm_override(name, &proved, hook.span));
                 return None;
             }
-            Some(Choice {
-                attach: Attach { kind: AttachKind::Lsm, target: name.clone(), syscall: false },
-                reason: AttachReason::AsWritten,
-                params: &[],
-            })
+            Some(as_written(AttachKind::Lsm, name))
         }
+        // `policy::resolve` refuses an override there.
+        HookCall::Tracepoint { event } => Some(as_written(AttachKind::Tracepoint, event)),
+        HookCall::RawTracepoint { event } => Some(as_written(AttachKind::RawTracepoint, event)),
         HookCall::Kprobe { function, syscall } if !overrides => Some(Choice {
             attach: Attach { kind: AttachKind::Kprobe, target: function.clone(), syscall: *syscall },
             reason: AttachReason::AsWritten,
@@ -173,6 +184,11 @@ pub fn choose(hook: &Hook, target: &Target, diags: &mut Diagnostics) -> Option<C
             })
         }
     }
+}
+
+fn as_written(kind: AttachKind, target: &str) -> Choice {
+    let attach = Attach { kind, target: target.to_string(), syscall: false };
+    Choice { attach, reason: AttachReason::AsWritten, params: &[] }
 }
 
 fn fmod_ret_is_safe(target: &Target) -> bool {

@@ -10,12 +10,16 @@ mod attach;
 mod group;
 mod text;
 
+use std::collections::BTreeMap;
+
 use indexmap::{IndexMap, IndexSet};
 
 use crate::artifact::abi::EVENT_ARGS;
 use crate::diag::Diagnostics;
 use crate::platform::Target;
-use crate::policy::{Actions, Arg, Condition, Hook, Mode, PolicySet, ScopeId, Selector, Source, Values};
+use crate::policy::{
+    Actions, Arg, Condition, Field, Hook, Mode, PolicySet, ScopeId, Selector, Source, Values,
+};
 use crate::source::Span;
 use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::condition::Projection;
@@ -49,6 +53,8 @@ pub struct Program {
 pub struct Operation {
     pub attach: AttachSet,
     pub subjects: IndexSet<Subject>,
+    /// Of a tracepoint: those that are read, by their numbers.
+    pub fields: BTreeMap<u8, Field>,
     pub predicates: IndexSet<Predicate>,
 }
 
@@ -136,8 +142,8 @@ impl Outcome {
 pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Program {
     let mut program = Program::default();
     for (o, group) in group::groups(set, target, diags).into_iter().enumerate() {
-        let mut op =
-            Operation { attach: group.attach, subjects: IndexSet::new(), predicates: IndexSet::new() };
+        let (subjects, fields, predicates) = (IndexSet::new(), BTreeMap::new(), IndexSet::new());
+        let mut op = Operation { attach: group.attach, subjects, fields, predicates };
         let mut numbers: IndexMap<usize, Numbers> = IndexMap::new();
         for group::Written { policy: p, hooks, choice } in group.written {
             let policy = &set.policies[p];
@@ -204,6 +210,11 @@ impl Numbers {
 
 fn declare_subjects(op: &mut Operation, hook: &Hook, choice: &Choice) -> Vec<SubjectId> {
     let subject = |arg: &Arg| Subject { place: Place::Param(choice.param(arg.index)), ty: arg.ty };
+    for arg in &hook.args {
+        if let Some(field) = &arg.field {
+            op.fields.insert(arg.index, field.clone());
+        }
+    }
     hook.args.iter().map(|arg| declare(op, subject(arg))).collect()
 }
 
@@ -254,6 +265,10 @@ impl List {
 impl Operation {
     /// The first place of a program's arguments that no policy declares one at.
     pub fn free_slot(&self) -> Option<u8> {
+        if self.attach.kind == AttachKind::Tracepoint {
+            // Its fields take turns in the first one.
+            return Some(EVENT_ARGS as u8 - 1);
+        }
         let is_taken = |slot: &u8| self.subjects.iter().any(|s| s.param() == Some(*slot));
         (0..EVENT_ARGS as u8).find(|slot| !is_taken(slot))
     }

@@ -1,9 +1,9 @@
 //! Checks offline what would otherwise fail on a node.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::{Dimension, Plan, Unit};
-use crate::artifact::abi::{DIMENSIONS, MASKS_MAX};
+use crate::artifact::abi::{DIMENSIONS, EVENT_ENTRIES, EVENT_TAIL, MASKS_MAX};
 use crate::diag::{Diagnostics, target as report};
 use crate::fold::ir::{List, Place, Predicate, Program, Subject, SubjectId};
 use crate::policy::Values;
@@ -20,6 +20,7 @@ pub(super) fn check(program: &Program, plan: &Plan, diags: &mut Diagnostics) -> 
         let is_within = check_readings(program, unit, diags) && check_dimensions(program, unit, diags);
         fine &= is_within && check_masks(program, unit, diags) & check_verifier(program, unit, diags);
         fine &= check_selectors(program, unit, diags) & check_binary(program, unit, diags);
+        fine &= check_integers(program, unit, diags);
     }
     fine
 }
@@ -63,6 +64,23 @@ fn check_selectors(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> b
         diags.push(report::too_many_selectors(&target, list.span));
     }
     fine
+}
+
+/// Words of an event that its integers may take, each with its header: the rest is for actions.
+const INTEGER_WORDS: usize = (EVENT_TAIL - EVENT_ENTRIES) as usize;
+
+/// A tracepoint may have more fields than an event has room for.
+fn check_integers(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
+    let operation = &program.operations[unit.operation.0 as usize];
+    let is_integer = |s: &&Subject| matches!(s.ty.class(), Some(Class::Int { .. }));
+    let params: IndexSet<u8> = operation.subjects.iter().filter(is_integer).filter_map(|s| s.param()).collect();
+    if 2 * params.len() <= INTEGER_WORDS {
+        return true;
+    }
+    let list = unit.scopes.values().flatten().next().expect("a unit has lists");
+    let counts = [params.len(), INTEGER_WORDS / 2];
+    diags.push(report::too_many_fields(&operation.attach.shown(), counts, program.lists[*list].span));
+    false
 }
 
 /// A program has a place for the atom of each dimension.
@@ -144,7 +162,7 @@ fn check_verifier(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bo
     let tests = unit.dimensions.iter().filter(|d| operation.subject(d.subject).is_text()).count();
     let texts = unit.texts.len();
     let most = MAX_TEXT_TESTS.get(texts).copied().unwrap_or(0);
-    if tests <= most {
+    if tests <= most && texts < MAX_TEXT_TESTS.len() {
         return true;
     }
     let list = unit.scopes.values().flatten().next().expect("a unit has lists");

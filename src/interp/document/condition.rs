@@ -12,6 +12,7 @@ use crate::policy::written::{self, ArgOf, Filter};
 use crate::policy::{AddressRange, Interval, Source};
 use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::condition::{Projection, Table, Verdict, compare};
+use crate::vocab::hook::HookKind;
 use crate::vocab::network::{Family, Protocol, State};
 use crate::vocab::operator::Operator;
 
@@ -68,11 +69,12 @@ impl<'w> Reader<'w> {
     /// All of them have to hold.
     pub(super) fn conditions(
         &self,
+        kind: HookKind,
         filter: &'w Filter,
         args: &[Arg<'_>],
     ) -> Result<Vec<Condition<'w>>, Unread> {
         match filter {
-            Filter::Arg(filter) => Ok(vec![self.of_argument(filter, args)?]),
+            Filter::Arg(filter) => Ok(vec![self.of_argument(kind, filter, args)?]),
             Filter::Pids { operator, is_of_namespace, values } => {
                 Ok(process::pids(*operator, *is_of_namespace, values))
             }
@@ -96,10 +98,20 @@ impl<'w> Reader<'w> {
         self.strs(values).map(str::as_bytes).collect()
     }
 
-    fn of_argument(&self, filter: &'w written::ArgFilter, args: &[Arg<'_>]) -> Result<Condition<'w>, Unread> {
+    fn of_argument(
+        &self,
+        kind: HookKind,
+        filter: &'w written::ArgFilter,
+        args: &[Arg<'_>],
+    ) -> Result<Condition<'w>, Unread> {
         let found = match filter.arg {
             ArgOf::Position(position) => Some(position as usize).filter(|&at| at < args.len()),
-            ArgOf::Index(index) => args.iter().position(|arg| u32::from(arg.index) == index),
+            ArgOf::Index(index) => {
+                let named = args.iter().position(|arg| u32::from(arg.index) == index);
+                // Of a tracepoint's arguments, by the field or else by the position (semantics 2.4).
+                let is_tracepoint = matches!(kind, HookKind::Tracepoint | HookKind::RawTracepoint);
+                named.or((is_tracepoint && (index as usize) < args.len()).then_some(index as usize))
+            }
         };
         let Some(arg) = found else { return unread("a filter on no argument") };
         let (source, ty) = (Source::Argument(arg), args[arg].ty);

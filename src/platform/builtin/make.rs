@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 
 use super::names::{Numbers, write};
 use super::{BYTES, KERNELS, MAGIC, SECTIONS, TABLE, VERSION, filter_bits, shape};
+use crate::platform::description::Field;
 use crate::platform::types::c_type::{CType, Signature};
 use crate::platform::types::{KernelTypes, Shape};
 
@@ -64,22 +65,79 @@ impl<'a> Memory<'a> {
         Some(u64::from_le_bytes(self.at(address)?.get(..8)?.try_into().ok()?))
     }
 
+    fn half(&self, address: u64) -> Option<u32> {
+        Some(u32::from_le_bytes(self.at(address)?.get(..4)?.try_into().ok()?))
+    }
+
+    fn text(&self, address: u64) -> Option<&'a str> {
+        let bytes = self.at(address)?;
+        let text = &bytes[..bytes.iter().take(100).position(|byte| *byte == 0)?];
+        std::str::from_utf8(text).ok().filter(|text| !text.is_empty())
+    }
+
     /// A name at an address, if it is one.
     fn name(&self, address: u64) -> Option<&'a str> {
-        let bytes = self.at(address)?;
-        let name = &bytes[..bytes.iter().take(100).position(|byte| *byte == 0)?];
-        let is_name = !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(b));
-        is_name.then(|| std::str::from_utf8(name).ok())?
+        let is_of_name = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
+        self.text(address).filter(|name| name.bytes().all(is_of_name))
     }
+}
+
+/// The common fields of every event (`struct trace_entry`).
+const COMMON_BYTES: u32 = 8;
+
+/// The fields of an event's own, from its `struct trace_event_call` (kernel/trace/trace_events.c,
+/// trace_event_define_fields, 6.1 and 6.12).
+fn fields(memory: &Memory<'_>, data: u64, call: u64, event: &str) -> Option<Vec<Field>> {
+    // `fields_array` of the class; of a system call's event a function makes the rest.
+    let mut at = memory.word(memory.word(call + 16)? + 32)?;
+    let (mut fields, mut offset) = (vec![], COMMON_BYTES);
+    while memory.word(at)? != 0 {
+        if memory.word(at)? == u64::MAX {
+            fields.extend(syscall_fields(memory, memory.word(call + data)?, event)?);
+            break;
+        }
+        let (bytes, align) = (memory.half(at + 16)?, memory.half(at + 20)?);
+        offset = offset.next_multiple_of(align);
+        fields.push(Field {
+            name: memory.name(memory.word(at + 8)?)?.to_string(),
+            ty: memory.text(memory.word(at)?)?.to_string(),
+            bytes,
+            signed: memory.half(at + 24)? & 1 == 1,
+            offset: Some(offset),
+        });
+        offset += bytes;
+        at += ENTRY_BYTES;
+    }
+    Some(fields)
+}
+
+/// Of a `struct trace_event_fields`.
+const ENTRY_BYTES: u64 = 40;
+
+/// Where `data` is in the `struct trace_event_call` of each kernel.
+const DATA_OF_CALL: [u64; 2] = [104, 80];
+
+/// The arguments of a system call, by its `struct syscall_metadata` (kernel/trace/trace_syscalls.c,
+/// syscall_enter_define_fields).
+fn syscall_fields(memory: &Memory<'_>, metadata: u64, event: &str) -> Option<Vec<Field>> {
+    let name = memory.name(memory.word(metadata)?)?;
+    assert_eq!(name.strip_prefix("sys_"), event.strip_prefix("sys_enter_"));
+    let (types, names) = (memory.word(metadata + 16)?, memory.word(metadata + 24)?);
+    let field = |n: u64| {
+        let text = |list: u64| memory.text(memory.word(list + 8 * n)?);
+        let (name, ty) = (text(names)?.to_string(), text(types)?.to_string());
+        Some(Field { name, ty, bytes: 8, signed: false, offset: Some(16 + 8 * n as u32) })
+    };
+    (0..u64::from(memory.half(metadata + 12)?)).map(field).collect()
 }
 
 /// Events of tracefs: every `struct trace_event_call` in the data, known by a class with the name of a subsystem and
 /// a tracepoint, or the name of a system call's event (include/linux/trace_events.h, 6.1 and 6.12).
-fn events(elf: &object::File<'_>, raw: &BTreeSet<String>) -> BTreeSet<String> {
+fn events(elf: &object::File<'_>, raw: &BTreeSet<String>, data_of_call: u64) -> BTreeMap<String, Vec<Field>> {
     let sections = elf.sections().filter(|section| section.address() != 0);
     let sections = sections.map(|section| (section.address(), section.data().unwrap_or_default()));
     let memory = Memory { sections: sections.collect() };
-    let mut found = BTreeSet::new();
+    let mut found = BTreeMap::new();
     for section in elf.sections().filter(|section| [".data", ".init.data"].contains(&section.name().unwrap()))
     {
         let data = section.data().unwrap();
@@ -94,7 +152,9 @@ fn events(elf: &object::File<'_>, raw: &BTreeSet<String>) -> BTreeSet<String> {
                 subsystem == "syscalls" && (name.starts_with("sys_enter_") || name.starts_with("sys_exit_"))
             });
             if let Some(event) = of_tracepoint.filter(|event| raw.contains(*event)).or(of_syscall) {
-                found.insert(format!("{subsystem}/{event}"));
+                let fields = fields(&memory, data_of_call, section.address() + at as u64, event);
+                let fields = fields.unwrap_or_else(|| panic!("the fields of {event}"));
+                found.insert(format!("{subsystem}/{event}"), fields);
             }
         }
     }
@@ -104,7 +164,8 @@ fn events(elf: &object::File<'_>, raw: &BTreeSet<String>) -> BTreeSet<String> {
 /// What one kernel gives.
 struct Given {
     types: KernelTypes,
-    events: BTreeSet<String>,
+    /// With their own fields; raw tracepoints have none.
+    events: BTreeMap<String, Vec<Field>>,
 }
 
 fn given(column: usize) -> Given {
@@ -115,8 +176,8 @@ fn given(column: usize) -> Given {
     let types = KernelTypes::parse(btf.to_vec()).unwrap();
     let raw = types.typedefs_with("btf_trace_").map(|name| name["btf_trace_".len()..].to_string());
     let raw: BTreeSet<String> = raw.collect();
-    let mut events = events(&elf, &raw);
-    events.extend(raw);
+    let mut events = events(&elf, &raw, DATA_OF_CALL[column]);
+    events.extend(raw.into_iter().map(|name| (name, vec![])));
     Given { types, events }
 }
 
@@ -147,6 +208,17 @@ fn encoded(ty: &CType<'_>) -> Vec<u8> {
     bytes.extend([u8::try_from(from).unwrap(), u8::try_from(from + name.len()).unwrap()]);
     write::varint(&mut bytes, text.len() as u32);
     bytes.extend(text.bytes());
+    bytes
+}
+
+fn encoded_field(field: &Field) -> Vec<u8> {
+    let mut bytes = vec![];
+    write::varint(&mut bytes, field.offset.unwrap());
+    write::varint(&mut bytes, field.bytes << 1 | u32::from(field.signed));
+    for text in [&field.ty, &field.name] {
+        write::varint(&mut bytes, text.len() as u32);
+        bytes.extend(text.bytes());
+    }
     bytes
 }
 
@@ -189,18 +261,42 @@ fn table(kernels: &[Given; 2], of_modules: &[u8]) -> Vec<u8> {
     let mut counts: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
     all().for_each(|signature| *counts.entry(of_signature(signature)).or_default() += 1);
     let (of_signatures, places) = placed(&counts);
+    let formats = || kernels.iter().flat_map(|kernel| kernel.events.values());
+    let mut counts: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
+    formats().flatten().for_each(|field| *counts.entry(encoded_field(field)).or_default() += 1);
+    let (fields, field_places) = placed(&counts);
+    let of_format = |format: &[Field]| {
+        let mut bytes = vec![];
+        write::varint(&mut bytes, format.len() as u32);
+        format.iter().for_each(|field| write::varint(&mut bytes, field_places[&encoded_field(field)]));
+        bytes
+    };
+    let mut counts: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
+    formats().for_each(|format| *counts.entry(of_format(format)).or_default() += 1);
+    let (of_formats, format_places) = placed(&counts);
     let mut functions: BTreeMap<&str, Numbers> = BTreeMap::new();
     let mut events: BTreeMap<&str, Numbers> = BTreeMap::new();
     for (column, kernel) in kernels.iter().enumerate() {
         for (name, signature) in &signatures[column] {
             functions.entry(name).or_default()[column] = places[&of_signature(signature)] + 1;
         }
-        kernel.events.iter().for_each(|event| events.entry(event).or_default()[column] = 1);
+        for (name, format) in &kernel.events {
+            events.entry(name).or_default()[column] = format_places[&of_format(format)] + 1;
+        }
     }
     let [index, blocks] = write::names(functions.into_iter());
     let [event_index, event_blocks] = write::names(events.into_iter());
-    let sections: [&[u8]; SECTIONS] =
-        [&types, &of_signatures, &index, &blocks, &event_index, &event_blocks, of_modules];
+    let sections: [&[u8]; SECTIONS] = [
+        &types,
+        &of_signatures,
+        &index,
+        &blocks,
+        &event_index,
+        &event_blocks,
+        &fields,
+        &of_formats,
+        of_modules,
+    ];
     let mut bytes = MAGIC.to_vec();
     bytes.extend(VERSION.to_le_bytes());
     sections.iter().for_each(|section| bytes.extend((section.len() as u32).to_le_bytes()));

@@ -115,7 +115,7 @@ impl Copier<'_, '_> {
             On::Kprobe(kprobe, calls) => self.kprobe(HookKind::Kprobe, kprobe, calls),
             On::Fentry(fentry, calls) => self.kprobe(HookKind::Fentry, fentry, calls),
             On::Lsm(lsm) => self.lsm(lsm),
-            On::Tracepoint(hook) => unread_hook(HookKind::Tracepoint, hook.node.span),
+            On::Tracepoint(hook) => self.tracepoint(hook),
             On::Uprobe(hook) => unread_hook(HookKind::Uprobe, hook.node.span),
             On::Usdt(hook) => unread_hook(HookKind::Usdt, hook.node.span),
         };
@@ -191,6 +191,35 @@ impl Copier<'_, '_> {
         copy.places = name
             .map(|name| written::Place { name: self.into.add(name.value), from: written::From::Hook })
             .collect();
+        self.args(args.as_ref(), &mut copy);
+        copy
+    }
+
+    fn tracepoint(&mut self, tracepoint: &objects::Tracepoint<'_>) -> written::Hook {
+        let objects::Tracepoint {
+            node,
+            poisoned: _,
+            incomplete: _,
+            subsystem,
+            event,
+            args,
+            selectors: _,
+            // Shown, not matched.
+            message: _,
+            tags: _,
+            raw,
+        } = tracepoint;
+        let is_raw = raw.is_some_and(|raw| raw.value);
+        let kind = if is_raw { HookKind::RawTracepoint } else { HookKind::Tracepoint };
+        let mut copy = unread_hook(kind, event.map_or(node.span, |event| event.span));
+        if let (Some(subsystem), Some(event)) = (subsystem, event) {
+            // The kernel's own have no subsystem.
+            let name = match is_raw {
+                true => event.value.to_string(),
+                false => format!("{}/{}", subsystem.value, event.value),
+            };
+            copy.places.push(written::Place { name: self.into.add(&name), from: written::From::Hook });
+        }
         self.args(args.as_ref(), &mut copy);
         copy
     }

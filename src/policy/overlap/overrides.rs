@@ -108,6 +108,9 @@ fn operation(call: &HookCall) -> String {
             Some(row) => format!("lsm:{}", row.hook),
             None => format!("fmod_ret:{function}"),
         },
+        // Nothing is overridden there.
+        HookCall::Tracepoint { event } => format!("tracepoint:{event}"),
+        HookCall::RawTracepoint { event } => format!("raw_tracepoint:{event}"),
     }
 }
 

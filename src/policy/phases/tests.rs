@@ -273,7 +273,7 @@ fn a_kprobe_is_named_as_the_kernel_does() {
         }
         match &set.unwrap().policies[0].hooks[0].call {
             HookCall::Kprobe { function, .. } => Ok(function.clone()),
-            HookCall::Lsm { .. } => panic!(),
+            HookCall::Lsm { .. } | HookCall::Tracepoint { .. } | HookCall::RawTracepoint { .. } => panic!(),
         }
     };
     assert_eq!(call("call: sys_read"), Ok("__x64_sys_read".into()));

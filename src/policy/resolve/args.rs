@@ -84,7 +84,7 @@ pub fn resolve(
         if let Ok(index) = u8::try_from(index) {
             let label =
                 arg.label.filter(|label| !label.value.is_empty()).map(|label| label.value.to_string());
-            args.compiled.push(Arg { index, ty: ty.canonical(), label, span: arg.span() });
+            args.compiled.push(Arg { index, ty: ty.canonical(), field: None, label, span: arg.span() });
         }
     }
     args

@@ -48,6 +48,8 @@ fn tetragon_hook(set: &PolicySet, hook: &Hook) -> TetragonHook {
     let kind = match &hook.call {
         HookCall::Kprobe { function, .. } => HookKind::Kprobe { function: function.clone() },
         HookCall::Lsm { hook } => HookKind::Lsm { hook: hook.clone() },
+        // Programs of both kinds are alike in number and size.
+        HookCall::Tracepoint { .. } | HookCall::RawTracepoint { .. } => HookKind::Tracepoint,
     };
     let count = |values: &[StrId]| u32::try_from(values.len()).unwrap_or(u32::MAX);
     let tables = |condition: &Condition| match &condition.values {

@@ -59,8 +59,25 @@ fn damaged(manifest: &Manifest) -> Vec<(String, Manifest)> {
             with(of(format!("target {t} elsewhere")), &|m| m.operations[o].attach.targets[t].push('x'));
             with(of(format!("target {t} lost")), &|m| _ = m.operations[o].attach.targets.remove(t));
         }
+        with(of("arguments of another kind".into()), &|m| {
+            let syscall = &mut m.operations[o].attach.syscall;
+            *syscall = !*syscall;
+        });
         with(of("a target more".into()), &|m| m.operations[o].attach.targets.push("x".into()));
-        for kind in [AttachKind::Kprobe, AttachKind::Lsm, AttachKind::FmodRet] {
+        for f in 0..operation.attach.fields.len() {
+            with(of(format!("field {f} lost")), &|m| _ = m.operations[o].attach.fields.remove(f));
+            with(of(format!("field {f} moved")), &|m| m.operations[o].attach.fields[f].index += 1);
+            with(of(format!("field {f} elsewhere")), &|m| m.operations[o].attach.fields[f].offset += 8);
+            with(of(format!("field {f} is smaller")), &|m| m.operations[o].attach.fields[f].bytes = 0);
+        }
+        let kinds = [
+            AttachKind::Kprobe,
+            AttachKind::Lsm,
+            AttachKind::FmodRet,
+            AttachKind::Tracepoint,
+            AttachKind::RawTracepoint,
+        ];
+        for kind in kinds {
             if kind != operation.attach.kind {
                 with(of(format!("as {kind:?}")), &|m| m.operations[o].attach.kind = kind);
             }

@@ -123,6 +123,10 @@ fn damaged_programs(honest: &Honest, program: &Program) -> Vec<(String, Program)
         if operation.attach.kind.takes_several() {
             with(of("a target more"), &|p| p.operations[o].attach.targets.push("__x64_sys_zzz".into()));
         }
+        with(of("arguments of another kind"), &|p| {
+            let syscall = &mut p.operations[o].attach.syscall;
+            *syscall = !*syscall;
+        });
         for kind in AttachKind::ALL.into_iter().filter(|kind| *kind != operation.attach.kind) {
             with(of(&format!("as {}", kind.name())), &|p| p.operations[o].attach.kind = kind);
         }

@@ -55,6 +55,36 @@ spec:
       matchActions: [{action: NoPost}]
     - {}
 "#,
+    // By field, by position, and one on the kernel's own below.
+    r#"
+apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {name: traced}
+spec:
+  tracepoints:
+  - subsystem: syscalls
+    event: sys_enter_openat
+    args: [{index: 5, type: int32}, {index: 6, type: string}, {index: 7, type: uint64}]
+    selectors:
+    - matchArgs:
+      - {index: 6, operator: Prefix, values: [/etc/]}
+      - {index: 2, operator: Equal, values: ["0"]}
+      matchActions: [{action: Sigkill}]
+    - matchArgs: [{index: 5, operator: NotEqual, values: ["-100"]}]
+  - subsystem: raw_syscalls
+    event: sys_exit
+    args: [{index: 4, type: int64}]
+    selectors:
+    - matchArgs: [{index: 4, operator: Equal, values: ["59", "322"]}]
+      matchActions: [{action: NoPost}]
+    - {}
+  - subsystem: sched
+    event: sched_process_exec
+    raw: true
+    args: [{index: 2, type: linux_binprm}]
+    selectors:
+    - matchArgs: [{index: 2, operator: Equal, values: [/usr/bin/passwd]}]
+"#,
     r#"
 apiVersion: cilium.io/v1alpha1
 kind: TracingPolicyNamespaced

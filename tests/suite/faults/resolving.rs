@@ -94,6 +94,7 @@ fn of_hooks(honest: &Honest, tally: &mut Tally) {
             faults.with(of("elsewhere"), |set| match &mut set.policies[p].hooks[h].call {
                 HookCall::Kprobe { function, .. } => function.push('x'),
                 HookCall::Lsm { hook } => *hook = "path_truncate".into(),
+                HookCall::Tracepoint { event } | HookCall::RawTracepoint { event } => event.push('x'),
             });
             for a in 0..hook.args.len() {
                 faults.with(of(&format!("argument {a} moved")), |set| {

@@ -1,11 +1,13 @@
 //! Tracepoints: events of tracefs with their fields, and the kernel's own below them (semantics 2.4, 2.5).
 
 use super::super::Cx;
-use super::super::facts::{Answer, FactKind};
+use super::super::facts::{Answer, FactKind, On};
+use super::super::reported::Reported;
 use crate::diag::{kernels as codes, suggest};
 use crate::platform::builtin::BuiltIn;
-use crate::platform::description::{Field, Tracepoint};
-use crate::platform::kernel::Kernel;
+use crate::platform::description::Field;
+use crate::platform::kernel::{self, Kernel, listed};
+use crate::policy;
 use crate::syntax::ast::objects::Arg;
 use crate::syntax::ast::read::{List, Text};
 use crate::vocab::arg_type::ArgType;
@@ -14,13 +16,7 @@ use crate::vocab::arg_type::ArgType;
 pub fn check(subsystem: &str, event: Text<'_>, args: Option<&List<Arg<'_>>>, cx: &mut Cx<'_>) {
     let name = format!("{subsystem}/{}", event.value);
     let may_guess = cx.facts.guesses();
-    let question = |kernel: &Kernel| {
-        if let Some(built_in) = kernel.built_in {
-            return has_event(built_in, subsystem, event.value);
-        }
-        let all = kernel.node.as_ref().and_then(|node| node.tracepoints.as_ref());
-        Answer::of(all.map(|all| all.iter().any(|tracepoint| tracepoint.name == name)), || ())
-    };
+    let question = |kernel: &Kernel| has_event(kernel, &name);
     let fact = (FactKind::Tracepoint, &*crate::diag::schema::shown(&name), event.span);
     cx.ask(fact, question, |(), on| {
         let known = |kernel: &&Kernel| {
@@ -45,10 +41,19 @@ pub fn check(subsystem: &str, event: Text<'_>, args: Option<&List<Arg<'_>>>, cx:
     }
 }
 
+fn has_event(kernel: &Kernel, name: &str) -> Answer<()> {
+    if let Some(built_in) = kernel.built_in {
+        return has_built_in_event(built_in, name);
+    }
+    let all = kernel.node.as_ref().and_then(|node| node.tracepoints.as_ref());
+    Answer::of(all.map(|all| all.iter().any(|tracepoint| tracepoint.name == name)), || ())
+}
+
 /// Events of `kprobes` and the like are made on the node, and modules bring some.
-fn has_event(built_in: BuiltIn, subsystem: &str, event: &str) -> Answer<()> {
+fn has_built_in_event(built_in: BuiltIn, name: &str) -> Answer<()> {
     const MADE_ON_NODES: [&str; 4] = ["kprobes", "uprobes", "synthetic", "eprobes"];
-    match built_in.has_event(&format!("{subsystem}/{event}")) {
+    let (subsystem, event) = name.split_once('/').unwrap_or_default();
+    match built_in.has_event(name) {
         true => Answer::Holds,
         false if MADE_ON_NODES.contains(&subsystem) || built_in.is_of_a_module(event) => Answer::Untold,
         false => Answer::Fails(()),
@@ -58,8 +63,7 @@ fn has_event(built_in: BuiltIn, subsystem: &str, event: &str) -> Answer<()> {
 fn check_field(name: &str, arg: &Arg<'_>, cx: &mut Cx<'_>) {
     let Some(index) = arg.index else { return };
     let question = |kernel: &Kernel| {
-        let event = kernel.node.as_ref().and_then(|node| node.tracepoint(name));
-        let Some(Tracepoint { fields, .. }) = event else { return Answer::Untold };
+        let Some(fields) = kernel.fields(name) else { return Answer::Untold };
         let Some(field) = fields.get(index.value as usize) else {
             let last = fields.len().saturating_sub(1);
             let own = fields
@@ -83,6 +87,60 @@ fn check_field(name: &str, arg: &Arg<'_>, cx: &mut Cx<'_>) {
         }
     };
     cx.ask_too(question, |(why, span), on| codes::bad_field(why, on, *span));
+}
+
+/// Bytes of the common fields (`struct trace_entry`).
+const COMMON_BYTES: u32 = 8;
+
+/// Where the field is that an argument reads `bytes` bytes of, the same on every kernel that has the event.
+///
+/// # Errors
+/// If that is not known, or a program cannot read it there.
+pub fn place(name: &str, arg: &Arg<'_>, bytes: u32, cx: &mut Cx<'_>) -> Result<policy::Field, Reported> {
+    let Some(index) = arg.index else { return Err(cx.reported(arg.span())) };
+    let kernels = cx.facts.kernels.clone();
+    // Who names no kernel at all is compiled for what is built in.
+    let built_in = if kernels.is_empty() { kernel::built_in(None) } else { vec![] };
+    let (mut found, mut untold): (Vec<(Field, On<'_>)>, Vec<&Kernel>) = (vec![], vec![]);
+    for kernel in kernels.iter().chain(&built_in) {
+        let Some(fields) = kernel.fields(name) else {
+            // That it is not there is said elsewhere.
+            if has_event(kernel, name) == Answer::Untold {
+                untold.push(kernel);
+            }
+            continue;
+        };
+        let Some(field) = fields.get(index.value as usize) else { return Err(cx.reported(index.span)) };
+        if field.offset.is_none() {
+            untold.push(kernel);
+            continue;
+        }
+        let is_same = |known: &Field| (known.offset, known.bytes) == (field.offset, field.bytes);
+        match found.iter_mut().find(|(known, _)| is_same(known)) {
+            Some((_, on)) => on.kernels.push(kernel),
+            None => found.push((field.clone(), On { kernels: vec![kernel] })),
+        }
+    }
+    if !untold.is_empty() {
+        return Err(cx.refuse(codes::no_place(name, index.value, &listed(&untold), index.span)));
+    }
+    if let [(_, first), (_, second), ..] = &found[..] {
+        return Err(cx.refuse(codes::places_differ(name, index.value, first, second, index.span)));
+    }
+    let Some((Field { name: field, offset: Some(offset), bytes: has, .. }, _)) = found.pop() else {
+        return Err(cx.reported(index.span));
+    };
+    if offset < COMMON_BYTES {
+        return Err(cx.refuse(codes::common_field(&field, index.span)));
+    }
+    let span = arg.ty.map_or(arg.span(), |ty| ty.span);
+    let (Ok(offset), Ok(has)) = (u16::try_from(offset), u16::try_from(has)) else {
+        return Err(cx.refuse(codes::field_too_small(&field, has, bytes, span)));
+    };
+    if u32::from(has) < bytes || !u32::from(offset).is_multiple_of(bytes.max(1)) {
+        return Err(cx.refuse(codes::field_too_small(&field, has.into(), bytes, span)));
+    }
+    Ok(policy::Field { name: field, offset, bytes: has })
 }
 
 /// Why no argument type can be derived from a field.
@@ -118,6 +176,25 @@ pub fn check_raw(subsystem: &str, event: Text<'_>, cx: &mut Cx<'_>) {
     };
     let fact = (FactKind::RawTracepoint, &*crate::diag::schema::shown(event.value), event.span);
     cx.ask(fact, question, |(), on| codes::no_tracepoint(event.value, on, None, event.span));
+}
+
+/// Whether a parameter is known to be there, on every kernel that has the tracepoint.
+pub fn check_raw_parameter(event: &str, arg: &Arg<'_>, cx: &mut Cx<'_>) -> Result<(), Reported> {
+    let Some(index) = arg.index else { return Err(cx.reported(arg.span())) };
+    let kernels = cx.facts.kernels.clone();
+    let built_in = if kernels.is_empty() { kernel::built_in(None) } else { vec![] };
+    let function = raw_function(event);
+    let has = |kernel: &Kernel| kernel.signature(&function).map(|found| found.params.len());
+    let (known, untold): (Vec<&Kernel>, Vec<&Kernel>) =
+        kernels.iter().chain(&built_in).partition(|kernel| has(kernel).is_some());
+    if known.is_empty() {
+        return Err(cx.refuse(codes::no_place(event, index.value, &listed(&untold), index.span)));
+    }
+    // One is ahead of them. That there are fewer is said elsewhere.
+    match known.into_iter().filter_map(has).min().is_some_and(|least| index.value as usize + 1 < least) {
+        true => Ok(()),
+        false => Err(cx.reported(index.span)),
+    }
 }
 
 /// The function whose parameters a raw tracepoint's arguments are, behind one of its own.

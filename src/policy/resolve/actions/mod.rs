@@ -158,11 +158,11 @@ fn override_value(
             Some(clamped)
         }
         HookKind::Kprobe => override_kprobe(hook, action, Spanned::new(value, span), cx),
-        HookKind::Fentry
-        | HookKind::Tracepoint
-        | HookKind::RawTracepoint
-        | HookKind::Uprobe
-        | HookKind::Usdt => None,
+        HookKind::Tracepoint | HookKind::RawTracepoint => {
+            _ = cx.not_compiled(&format!("`Override` at {}", hook.kind.noun()), action.span);
+            None
+        }
+        HookKind::Fentry | HookKind::Uprobe | HookKind::Usdt => None,
     }
 }
 

@@ -52,7 +52,7 @@ pub fn resolve(
                 _ = kernel::kprobe(&policy, HookKind::Fentry, entry, fentry, calls, selectors, cx);
             }
             On::Lsm(lsm) => hooks.push(kernel::lsm(&policy, entry, lsm, selectors, cx)),
-            On::Tracepoint(hook) => tracepoint::check(&policy, hook, selectors, cx),
+            On::Tracepoint(hook) => hooks.push(tracepoint::tracepoint(&policy, entry, hook, selectors, cx)),
             On::Uprobe(uprobe) => user::check_uprobe(&policy, uprobe, selectors, cx),
             On::Usdt(usdt) => user::check_usdt(&policy, usdt, selectors, cx),
         }
@@ -106,12 +106,8 @@ fn check_one_section(kind: PolicyKind, spec: &Spec<'_>, cx: &mut Cx<'_>) -> Resu
             None => first = Some((section, span)),
         }
         match section {
-            HookKind::Kprobe | HookKind::Lsm => {}
-            HookKind::Fentry
-            | HookKind::Tracepoint
-            | HookKind::RawTracepoint
-            | HookKind::Uprobe
-            | HookKind::Usdt => {
+            HookKind::Kprobe | HookKind::Lsm | HookKind::Tracepoint | HookKind::RawTracepoint => {}
+            HookKind::Fentry | HookKind::Uprobe | HookKind::Usdt => {
                 compiled = Err(cx.not_compiled(&format!("`{}`", section.name()), span));
             }
         }

@@ -1,20 +1,30 @@
-//! Tracepoints and raw tracepoints: checked, not compiled yet.
+//! Tracepoints and raw tracepoints.
 //!
 //! Source: Tetragon 4fbfe2d, `pkg/sensors/tracing/generictracepoint.go` (semantics 2.4, 2.5).
 
 use super::super::args::Args;
-use super::super::hook::{HookCx, PolicyCx};
+use super::super::hook::{HookCx, PolicyCx, Resolved};
 use super::super::{args, selectors};
-use super::text::{message, tags};
+use super::text::{is_symbol, message, tags};
 use crate::diag::{lints, schema as codes};
 use crate::policy::context::Cx;
 use crate::policy::context::kernels::{self, Prototype};
+use crate::policy::context::reported::Reported;
 use crate::policy::expand::macros::Parts;
+use crate::policy::{Hook, HookCall};
 use crate::syntax::ast::objects::Tracepoint;
-use crate::vocab::arg_type::{ArgType, FilterClass};
+use crate::syntax::ast::read::Text;
+use crate::vocab::arg_type::{ArgType, FilterClass, Reader};
+use crate::vocab::condition::Projection;
 use crate::vocab::hook::HookKind;
 
-pub fn check(policy: &PolicyCx<'_, '_>, hook: &Tracepoint<'_>, written: &[Parts<'_, '_>], cx: &mut Cx<'_>) {
+pub fn tracepoint(
+    policy: &PolicyCx<'_, '_>,
+    entry: u32,
+    hook: &Tracepoint<'_>,
+    written: &[Parts<'_, '_>],
+    cx: &mut Cx<'_>,
+) -> Result<Resolved, Reported> {
     let is_raw = hook.raw.is_some_and(|raw| raw.value);
     let kind = if is_raw { HookKind::RawTracepoint } else { HookKind::Tracepoint };
     for (name, field) in [(hook.subsystem, "subsystem"), (hook.event, "event")] {
@@ -36,7 +46,7 @@ pub fn check(policy: &PolicyCx<'_, '_>, hook: &Tracepoint<'_>, written: &[Parts<
             kernels::check_paths(None, hook.args.as_ref(), cx);
         }
     }
-    let args = args::resolve(kind, hook.args.as_ref(), hook.incomplete, cx);
+    let mut args = args::resolve(kind, hook.args.as_ref(), hook.incomplete, cx);
     args::check_count(hook.args.as_ref(), None, cx);
     check_types(kind, &args, cx);
     if is_raw {
@@ -59,9 +69,101 @@ pub fn check(policy: &PolicyCx<'_, '_>, hook: &Tracepoint<'_>, written: &[Parts<
         hooks_return: false,
         has_one_selector: written.len() <= 1,
     };
-    selectors::resolve(&hook_cx, written, cx);
-    message(hook.message, cx);
-    tags(hook.tags.as_ref(), cx);
+    let selectors = selectors::resolve(&hook_cx, written, cx);
+    let message = message(hook.message, cx);
+    let tags = tags(hook.tags.as_ref(), cx);
+    let (Some(subsystem), Some(event)) = (hook.subsystem, hook.event) else {
+        return Err(cx.reported(hook.node.span));
+    };
+    let (call, fields) = if is_raw {
+        let event = checked_name("event", event, cx)?;
+        (HookCall::RawTracepoint { event: event.to_string() }, check_raw_args(event, hook, cx))
+    } else {
+        let (subsystem, name) =
+            (checked_name("subsystem", subsystem, cx)?, checked_name("event", event, cx)?);
+        let name = format!("{subsystem}/{name}");
+        let fields = place_args(&name, hook, &mut args, cx);
+        (HookCall::Tracepoint { event: name }, fields)
+    };
+    fields?;
+    let hook = Hook {
+        call,
+        entry,
+        scope: None,
+        args: args.compiled,
+        selectors: selectors.all?,
+        message,
+        tags,
+        span: event.span,
+    };
+    Ok(Resolved { hook, workloads: selectors.workloads })
+}
+
+/// It becomes a part of section names and paths.
+fn checked_name<'n>(field: &str, name: Text<'n>, cx: &mut Cx<'_>) -> Result<&'n str, Reported> {
+    match is_symbol(name.value) {
+        true => Ok(name.value),
+        false if name.value.is_empty() => Err(cx.reported(name.span)),
+        false => Err(cx.refuse(codes::not_a_symbol(field, name.value, name.span))),
+    }
+}
+
+/// Where each field is that is read. Only what a field holds itself, and strings that it points to, are compiled.
+fn place_args(event: &str, hook: &Tracepoint<'_>, args: &mut Args, cx: &mut Cx<'_>) -> Result<(), Reported> {
+    let mut all = Ok(());
+    for (arg, known) in hook.args.iter().flat_map(|args| &args.items).zip(&args.known) {
+        let Some(ty) = known.ty else {
+            // Found out from the field, by Tetragon.
+            all = Err(match arg.ty.is_none_or(|ty| ty.value == ArgType::Auto) && !arg.incomplete {
+                true => cx.not_compiled("a tracepoint's argument without a `type`", arg.span()),
+                false => cx.reported(arg.span()),
+            });
+            continue;
+        };
+        let bytes = match ty.reader(Projection::Whole) {
+            Some(Reader::Register | Reader::String) => ty.word_bytes().into(),
+            Some(Reader::Nothing) => continue,
+            Some(
+                Reader::File
+                | Reader::LinuxBinprm
+                | Reader::Path
+                | Reader::Sock
+                | Reader::Socket
+                | Reader::Sockaddr,
+            ) => {
+                all = Err(cx.not_compiled(&format!("type `{ty}` on a tracepoint's field"), known.ty_span));
+                continue;
+            }
+            None => {
+                all = Err(cx.reported(arg.span()));
+                continue;
+            }
+        };
+        match kernels::tracepoint::place(event, arg, bytes, cx) {
+            Ok(field) => {
+                let mut compiled = args.compiled.iter_mut();
+                if let Some(compiled) = compiled.find(|compiled| compiled.span == arg.span()) {
+                    compiled.field = Some(field);
+                }
+            }
+            Err(reported) => all = Err(reported),
+        }
+    }
+    all
+}
+
+fn check_raw_args(event: &str, hook: &Tracepoint<'_>, cx: &mut Cx<'_>) -> Result<(), Reported> {
+    let function = kernels::tracepoint::raw_function(event);
+    let prototype = Prototype { name: event, function: &function, ahead: 1 };
+    kernels::check_parameters(prototype, hook.args.as_ref(), cx);
+    let mut all = Ok(());
+    for arg in hook.args.iter().flat_map(|args| &args.items) {
+        let is_read = arg.ty.is_some_and(|ty| ty.value != ArgType::Nop);
+        if is_read && let Err(reported) = kernels::tracepoint::check_raw_parameter(event, arg, cx) {
+            all = Err(reported);
+        }
+    }
+    all
 }
 
 /// Types that the reader of fields (`get_ctx_ul`) does not know.
