@@ -160,7 +160,7 @@ pub fn too_many_dimensions(
     let diagnostic = Diagnostic::new(
         Code::TOO_MANY_DIMENSIONS,
         Severity::NotCompiled,
-        format!("arguments and process at `{target}` are tested in {dimensions} ways, at most {most} can be compiled"),
+        format!("calls of `{target}` are tested in {dimensions} ways, at most {most} can be compiled"),
     )
     .help(format!(
         "test {what} as another policy does, not by {test} as `{ty}`; or split the set over several artifacts"
