@@ -296,6 +296,38 @@ impl<'w> Reader<'w> {
         Ok(Arg { index, ty: arg.ty.canonical(), label })
     }
 
+    /// All of them have to hold.
+    fn conditions(
+        &self,
+        kind: HookKind,
+        filter: &'w written::Filter,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<Condition<'w>>, Unread> {
+        match filter {
+            written::Filter::Arg(filter) => Ok(vec![self.of_argument(kind, filter, args)?]),
+            written::Filter::Pids { operator, is_of_namespace, values } => {
+                Ok(process::pids(*operator, *is_of_namespace, values))
+            }
+            written::Filter::Binaries { operator, values } => Ok(process::binaries(*operator, self.raw_texts(values))),
+            written::Filter::Namespaces { kind, operator, values } => {
+                process::namespaces(*kind, *operator, self.strs(values))
+            }
+            written::Filter::Capabilities { set, operator, is_of_namespace, values } => {
+                process::capabilities(*set, *operator, *is_of_namespace, self.strs(values))
+            }
+            written::Filter::Other(kind) => unread(kind),
+        }
+    }
+
+    fn strs(&self, values: &'w [written::Text]) -> impl Iterator<Item = &'w str> {
+        let written = self.written;
+        values.iter().map(|&value| written.text(value))
+    }
+
+    fn raw_texts(&self, values: &'w [written::Text]) -> Vec<&'w [u8]> {
+        self.strs(values).map(str::as_bytes).collect()
+    }
+
     fn selector(
         &self,
         kind: HookKind,

@@ -314,7 +314,7 @@ fn process_filter(rng: &mut Rng) -> String {
         }
         1 => {
             let kind = *rng.pick(&["Uts", "Pid", "Net", "User", "TimeForChildren"]);
-            let (a, b) = (rng.pick(INODES), rng.pick(&["host_ns", "4026531840"]));
+            let (a, b) = (rng.pick(INODES), rng.pick(&["host_ns", "\"4026531840\""]));
             format!("matchNamespaces: [{{namespace: {kind}, operator: {set}, values: [\"{a}\", {b}]}}]")
         }
         2 => {

@@ -2,13 +2,13 @@
 //!
 //! To add an operator: its arm in [`Reader::of_argument`]. To add a match kind: a variant of [`Is`], and what it says of
 //! a value (`interp`) and of the values in a table (`emit::verify::spelling`). To add a source: a
-//! variant of [`Source`], its words in [`written::Filter`], an arm in [`Reader::condition`], what an event holds of it
+//! variant of [`Source`], its words in [`written::Filter`], an arm in [`Reader::conditions`], what an event holds of it
 //! (`interp`), and where an artifact reads it (`emit::verify::compare::Checker::subject`).
 
-use super::{Arg, Reader, Unread, process, unread};
+use super::{Arg, Reader, Unread, unread};
 use crate::interp::network;
 use crate::interp::number::{self, View};
-use crate::policy::written::{self, ArgOf, Filter};
+use crate::policy::written::{self, ArgOf};
 use crate::policy::{AddressRange, Interval, Source};
 use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::condition::{Projection, Table, Verdict, compare};
@@ -66,39 +66,7 @@ impl<'w> Is<'w> {
 }
 
 impl<'w> Reader<'w> {
-    /// All of them have to hold.
-    pub(super) fn conditions(
-        &self,
-        kind: HookKind,
-        filter: &'w Filter,
-        args: &[Arg<'_>],
-    ) -> Result<Vec<Condition<'w>>, Unread> {
-        match filter {
-            Filter::Arg(filter) => Ok(vec![self.of_argument(kind, filter, args)?]),
-            Filter::Pids { operator, is_of_namespace, values } => {
-                Ok(process::pids(*operator, *is_of_namespace, values))
-            }
-            Filter::Binaries { operator, values } => Ok(process::binaries(*operator, self.raw_texts(values))),
-            Filter::Namespaces { kind, operator, values } => {
-                process::namespaces(*kind, *operator, self.strs(values))
-            }
-            Filter::Capabilities { set, operator, is_of_namespace, values } => {
-                process::capabilities(*set, *operator, *is_of_namespace, self.strs(values))
-            }
-            Filter::Other(kind) => unread(kind),
-        }
-    }
-
-    fn strs(&self, values: &'w [written::Text]) -> impl Iterator<Item = &'w str> {
-        let written = self.written;
-        values.iter().map(|&value| written.text(value))
-    }
-
-    fn raw_texts(&self, values: &'w [written::Text]) -> Vec<&'w [u8]> {
-        self.strs(values).map(str::as_bytes).collect()
-    }
-
-    fn of_argument(
+    pub(super) fn of_argument(
         &self,
         kind: HookKind,
         filter: &'w written::ArgFilter,

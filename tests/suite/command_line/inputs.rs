@@ -29,10 +29,10 @@ fn what_is_not_compiled_yet_is_valid_and_makes_no_artifact() {
     let folder = folder();
     let text = POLICY.replace(
         "- matchArgs",
-        "- matchBinaries:\n      - {operator: In, values: [\"/usr/bin/bash\"]}\n      matchArgs",
+        "- matchBinaries:\n      - {operator: In, followChildren: true, values: [\"/usr/bin/bash\"]}\n      matchArgs",
     );
     fs::write(folder.path().join("p.yaml"), text).unwrap();
-    tetrafold(folder.path(), &["check", "p.yaml"]).expect(0, &["TF0199", "matchBinaries"]);
+    tetrafold(folder.path(), &["check", "p.yaml"]).expect(0, &["TF0199", "followChildren"]);
     tetrafold(folder.path(), &["compile", "p.yaml", "-o", "out"]).expect(1, &["TF0199", "p.yaml:12"]);
     assert_eq!(names(folder.path()), ["p.yaml"]);
 }

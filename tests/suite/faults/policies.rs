@@ -145,7 +145,7 @@ spec:
     - matchBinaries: [{operator: NotIn, values: [/usr/bin/nginx, /usr/bin/sh]}]
       matchPIDs: [{operator: In, isNamespacePID: true, values: [1, 7]}]
       matchActions: [{action: Override, argError: -1}]
-    - matchBinaries: [{operator: Prefix, values: [/usr/]}]
+    - matchBinaries: [{operator: Prefix, values: [/opt/]}]
       matchPIDs: [{operator: NotIn, values: [1]}, {operator: NotIn, values: [2]}]
     - matchNamespaces: [{namespace: Net, operator: NotIn, values: [host_ns, "4026531840"]}, {namespace: Pid, operator: In, values: [host_ns]}]
       matchActions: [{action: Sigkill}]
