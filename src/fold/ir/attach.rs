@@ -35,7 +35,12 @@ impl Attach {
     /// that of a layer, while another function may be one that layers alone come to (`ext4_file_open`). Then the file
     /// or path that tells, if the table knows it.
     pub fn layer_parameter(&self) -> Option<Option<(u8, Param)>> {
-        let asks = self.kind == AttachKind::Lsm || self.target.starts_with("security_");
+        let asks = match self.kind {
+            AttachKind::Lsm => true,
+            AttachKind::Kprobe | AttachKind::FmodRet => self.target.starts_with("security_"),
+            // The call itself was left alone.
+            AttachKind::Kretprobe => false,
+        };
         asks.then(|| attach::file_param(&self.target))
     }
 }
@@ -67,17 +72,21 @@ impl AttachSet {
 pub enum AttachKind {
     Lsm,
     Kprobe,
+    /// What functions return.
+    Kretprobe,
     FmodRet,
 }
 
 impl AttachKind {
-    pub const ALL: [AttachKind; 3] = [AttachKind::Lsm, AttachKind::Kprobe, AttachKind::FmodRet];
+    pub const ALL: [AttachKind; 4] =
+        [AttachKind::Lsm, AttachKind::Kprobe, AttachKind::Kretprobe, AttachKind::FmodRet];
 
     /// As manifests and sections name it.
     pub fn name(self) -> &'static str {
         match self {
             AttachKind::Lsm => "lsm",
             AttachKind::Kprobe => "kprobe",
+            AttachKind::Kretprobe => "kretprobe",
             AttachKind::FmodRet => "fmod_ret",
         }
     }
@@ -85,7 +94,7 @@ impl AttachKind {
     /// Whether one program can be attached to several targets. An LSM or fmod_ret program is made for one.
     pub fn takes_several(self) -> bool {
         match self {
-            AttachKind::Kprobe => true,
+            AttachKind::Kprobe | AttachKind::Kretprobe => true,
             AttachKind::Lsm | AttachKind::FmodRet => false,
         }
     }
@@ -96,7 +105,7 @@ impl AttachKind {
     pub fn runs_as_task(self) -> bool {
         match self {
             AttachKind::Lsm | AttachKind::FmodRet => true,
-            AttachKind::Kprobe => false,
+            AttachKind::Kprobe | AttachKind::Kretprobe => false,
         }
     }
 }
