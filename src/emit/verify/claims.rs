@@ -96,6 +96,20 @@ pub fn of<'a>(
                 let end = selectors.last().map_or(first, |last| first + u32::from(last.number) + 1);
                 ends.entry(key.clone()).and_modify(|known| *known = end.max(*known)).or_insert(end);
                 let omitted = omitted.remove(&(rank, at_set)).unwrap_or_default();
+                if let Some(returned) = &hook.returned {
+                    let here = |s: &&Selector<'_>| selectors.iter().any(|known| known.number == s.number);
+                    let at = At::of_return(&at);
+                    claims.entry((at.kind, at.target.clone())).or_default().push(Claim {
+                        rank,
+                        document,
+                        hook: returned,
+                        at,
+                        selectors: returned.selectors.iter().filter(here).collect(),
+                        first,
+                        scope,
+                        omitted: vec![],
+                    });
+                }
                 claims.entry(key).or_default().push(Claim {
                     rank,
                     document,
