@@ -201,7 +201,7 @@ pub fn hash_slot(h: u64, disp: u16, mask: u32) -> u32 {
 /// What an ACT word says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Act {
-    /// [`ACT_POST`], [`ACT_OVERRIDE`], [`ACT_SIGKILL`].
+    /// [`ACT_POST`], [`ACT_OVERRIDE`], [`ACT_SIGKILL`], [`ACT_RETURN`].
     pub flags: u32,
     /// What the hook returns, with [`ACT_OVERRIDE`].
     pub value: i16,
@@ -251,7 +251,7 @@ impl Word {
             _ => return None,
         };
         let known = match decoded {
-            Word::Act(act) => act.flags & !(ACT_POST | ACT_OVERRIDE | ACT_SIGKILL) == 0,
+            Word::Act(act) => act.flags & !(ACT_POST | ACT_OVERRIDE | ACT_SIGKILL | ACT_RETURN) == 0,
             Word::End | Word::Test { .. } | Word::Skip(_) => true,
         };
         (known && decoded.encode() == word).then_some(decoded)
