@@ -187,11 +187,7 @@ pub(super) fn refused(reason: &str) -> ImageError {
 fn flags_of(ty: MapType) -> u32 {
     match ty {
         MapType::PercpuArray => EVERY_CPU,
-        MapType::Hash
-        | MapType::Array
-        | MapType::ProgArray
-        | MapType::Ringbuf
-        | MapType::TaskStorage => 0,
+        MapType::Hash | MapType::Array | MapType::ProgArray | MapType::Ringbuf | MapType::TaskStorage => 0,
     }
 }
 

@@ -307,7 +307,9 @@ fn programs(parts: &Parts<'_>) -> Vec<Program> {
             ir::AttachKind::Lsm => (ProgramType::Lsm, vec![Loader::Libbpf, Loader::Aya, Loader::CiliumEbpf]),
             // Task storage needs types of key and value, which aya does not give.
             ir::AttachKind::Kretprobe => (ProgramType::Kprobe, vec![Loader::Libbpf]),
-            ir::AttachKind::Kprobe if parts.plan.returns_of(parts.program, parts.plan.units[u].operation).is_some() => {
+            ir::AttachKind::Kprobe
+                if parts.plan.returns_of(parts.program, parts.plan.units[u].operation).is_some() =>
+            {
                 (ProgramType::Kprobe, vec![Loader::Libbpf])
             }
             // Of the three, libbpf alone sets cookies.

@@ -59,7 +59,11 @@ pub fn encode(operation: &Operation, unit: &Unit, numbering: &[Numbering], list:
         }
         pieces.push(words_of(tests, rule));
     }
-    ListCode { words: join(pieces, list.at_return), quiet: possible.into_iter().map(AtomSet::complement).collect(), needs }
+    ListCode {
+        words: join(pieces, list.at_return),
+        quiet: possible.into_iter().map(AtomSet::complement).collect(),
+        needs,
+    }
 }
 
 fn tests_of(

@@ -7,7 +7,7 @@
 use indexmap::IndexMap;
 
 use super::claims::Claim;
-use super::read::{RETURN, Atoms, DecodedAct, DecodedList, DecodedOperation, DecodedRule, DecodedScope, Row};
+use super::read::{Atoms, DecodedAct, DecodedList, DecodedOperation, DecodedRule, DecodedScope, RETURN, Row};
 use super::runs::Runs;
 use super::spelling::Spelling;
 use super::{Difference, Mismatch};

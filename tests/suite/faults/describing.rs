@@ -60,7 +60,7 @@ fn damaged(manifest: &Manifest) -> Vec<(String, Manifest)> {
             with(of(format!("target {t} lost")), &|m| _ = m.operations[o].attach.targets.remove(t));
         }
         with(of("a target more".into()), &|m| m.operations[o].attach.targets.push("x".into()));
-        for kind in [AttachKind::Kprobe, AttachKind::Lsm, AttachKind::FmodRet] {
+        for kind in [AttachKind::Kprobe, AttachKind::Kretprobe, AttachKind::Lsm, AttachKind::FmodRet] {
             if kind != operation.attach.kind {
                 with(of(format!("as {kind:?}")), &|m| m.operations[o].attach.kind = kind);
             }
