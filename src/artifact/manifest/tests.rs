@@ -38,7 +38,7 @@ fn bytes_are_canonical_and_come_back() {
     assert_eq!(Manifest::from_json(&bytes).unwrap().to_json(), bytes);
     let text = String::from_utf8(bytes).unwrap();
     assert!(
-        text.starts_with("{\n\"schemaVersion\":3,\n\"tool\":{\"name\":\"tetrafold\"")
+        text.starts_with("{\n\"schemaVersion\":4,\n\"tool\":{\"name\":\"tetrafold\"")
             && text.ends_with("}\n")
     );
     let first = text.lines().find(|l| l.starts_with("{\"number\":0,\"kind\"")).unwrap();

@@ -98,17 +98,14 @@ pub fn of<'a>(
                 let omitted = omitted.remove(&(rank, at_set)).unwrap_or_default();
                 if let Some(returned) = &hook.returned {
                     let here = |s: &&Selector<'_>| selectors.iter().any(|known| known.number == s.number);
-                    let at = At::of_return(&at);
-                    claims.entry((at.kind, at.target.clone())).or_default().push(Claim {
-                        rank,
-                        document,
-                        hook: returned,
-                        at,
-                        selectors: returned.selectors.iter().filter(here).collect(),
-                        first,
-                        scope,
-                        omitted: vec![],
-                    });
+                    let (hook, at) = (&**returned, At::of_return(&at));
+                    let selectors: Vec<&Selector<'_>> = returned.selectors.iter().filter(here).collect();
+                    let omitted = vec![];
+                    // Where there is no program at the call, the proof finds that nothing can be reported of it.
+                    if !selectors.is_empty() && is_hooked(manifest, &at.target) {
+                        let claim = Claim { rank, document, hook, at, selectors, first, scope, omitted };
+                        claims.entry((claim.at.kind, claim.at.target.clone())).or_default().push(claim);
+                    }
                 }
                 claims.entry(key).or_default().push(Claim {
                     rank,
@@ -126,6 +123,12 @@ pub fn of<'a>(
         hints.check_all_used(document, found);
     }
     claims
+}
+
+/// Whether calls of a function are.
+fn is_hooked(manifest: &Manifest, function: &String) -> bool {
+    let kprobes = manifest.operations.iter().filter(|o| o.attach.kind == manifest::AttachKind::Kprobe);
+    kprobes.into_iter().any(|operation| operation.attach.targets.contains(function))
 }
 
 /// Where the policy set has a hook: its position there and its scope are taken from it, and checked.
