@@ -196,7 +196,8 @@ fn words_come_back() {
 
 #[test]
 fn words_with_stray_bits_are_refused() {
-    for word in [4u64, 1 << 4 | WORD_TEST, 1 << 8, 1 << 32 | WORD_SKIP, 1 << 8 | WORD_SKIP, 0x80 | WORD_ACT] {
+    for word in [4u64, 1 << 4 | WORD_TEST, 1 << 8, 1 << 32 | WORD_SKIP, 1 << 8 | WORD_SKIP, 0x100 | WORD_ACT]
+    {
         assert_eq!(Word::decode(word), None, "{word:#x}");
     }
 }
