@@ -165,6 +165,7 @@ enum { WORD_END = 0, WORD_TEST = 1, WORD_ACT = 2, WORD_SKIP = 3 };
 #define ACT_POST 0x10u
 #define ACT_OVERRIDE 0x20u /* the value is returned (not set in monitor mode) */
 #define ACT_SIGKILL 0x40u  /* (not set in monitor mode) */
+#define ACT_RETURN 0x80u   /* one half of an event: of the call, or of its return; see below */
 
 /* ---- Events ------------------------------------------------------------------------------------------
  * One call is one EVENT_POLICY record.  Values that do not fit into it come before it in EVENT_PARTs with the same key
@@ -172,7 +173,7 @@ enum { WORD_END = 0, WORD_TEST = 1, WORD_ACT = 2, WORD_SKIP = 3 };
  * value says what it is; which ones an operation sends, in this order, is in the manifest (`operations[].values`).  A
  * reader can pass over what it does not know.
  */
-#define EVENT_ABI 3
+#define EVENT_ABI 4
 #define EVENT_ARGS 5
 #define EVENT_ENTRIES 32 /* so many ACT words always find room */
 struct event {
@@ -212,6 +213,16 @@ struct value_socket {
 #define EVENT_TAIL 64      /* words of a record behind its text: values of a fixed length, then ACT words */
 #define TEXT_MAX 4096
 #define TEXT_ROOM 512 /* a slot of scratch memory ends so far behind its last text (event.h) */
+
+/* ---- Returns -------------------------------------------------------------------------------------------
+ * What a function returns is an operation of its own, whose one argument is the returned value.  A policy that wants it
+ * has an ACT word with ACT_RETURN and the same record number at both.  The event is published if there are both: of the
+ * call, and of its return, which has the call's key and thread.
+ *
+ * A call that waits for its return stands in the storage of its task (map `calls`).
+ */
+#define CALLS 4       /* of one task, one inside the other */
+#define CALL_WORDS 24 /* as many ACT words of one call can wait */
 
 /* ---- Program: how many dimensions one event is classified in ------------------------------------------ */
 #define DIMENSIONS 16

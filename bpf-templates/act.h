@@ -27,7 +27,7 @@ INLINE void act(struct frame *f, u64 word, u64 *counter)
 	slot->words = n + 1;
 }
 
-#define ACT_ROUND(f, IN) do { \
+#define ACT_ROUND(f, IN, ACT) do { \
 	u64 at_ = f->pc; \
 	PATCHED_AND(at_, NODE_MASK); \
 	u64 *words_ = (void *)node + at_, word_ = words_[0]; \
@@ -44,7 +44,7 @@ INLINE void act(struct frame *f, u64 word, u64 *counter)
 		} \
 	} \
 	if ((word_ & 15) == WORD_ACT) { \
-		act(f, word_, words_ + 1); \
+		ACT(f, word_, words_ + 1); \
 		f->pc = at_ + 16; \
 		return 0; \
 	} \
@@ -61,11 +61,11 @@ INLINE u32 test_bit(u32 row, u32 id)
 }
 static long round_bits(u64 round, struct frame *f)
 {
-	ACT_ROUND(f, test_bit);
+	ACT_ROUND(f, test_bit, act);
 }
 static long round_any(u64 round, struct frame *f)
 {
-	ACT_ROUND(f, row_any);
+	ACT_ROUND(f, row_any, act);
 }
 
 INLINE void start(struct frame *f)

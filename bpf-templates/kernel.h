@@ -13,7 +13,7 @@ typedef int s32;
 typedef long long s64;
 #define NULL ((void *)0)
 
-enum { MAP_PERCPU_ARRAY = 6, MAP_RINGBUF = 27 };
+enum { MAP_PERCPU_ARRAY = 6, MAP_RINGBUF = 27, MAP_TASK_STORAGE = 29 };
 #define SEC(name) __attribute__((section(name), used))
 #define INLINE static inline __attribute__((always_inline))
 #define NO_UNROLL _Pragma("clang loop unroll(disable)")
@@ -35,6 +35,8 @@ static long (*probe_read_kernel_str)(void *to, u32 size, const void *from) = (vo
 static u64 (*jiffies64)(void) = (void *)118;
 static u64 (*get_current_ancestor_cgroup_id)(int level) = (void *)123;
 static long (*ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
+struct task_struct;
+static void *(*task_storage_get)(void *map, struct task_struct *task, void *value, u64 flags) = (void *)156;
 static struct task_struct *(*get_current_task_btf)(void) = (void *)158;
 static u64 (*get_attach_cookie)(void *ctx) = (void *)174;
 static long (*loop)(u32 rounds, void *callback, void *state, u64 flags) = (void *)181;

@@ -26,6 +26,7 @@
 #include "trie.h"
 #include "act.h"
 #include "event.h"
+#include "return.h"
 #include "flow_value.h"
 
 char license_[] SEC("license") = "Dual BSD/GPL";

@@ -7,7 +7,7 @@
 
 /* From r10 to di, whose order is that of ptrace(2) and can never change. */
 struct pt_regs {
-	unsigned long r10, r9, r8, ax, cx, dx, si, di;
+	unsigned long r10, r9, r8, ax, cx, dx, si, di, sp;
 } CORE;
 struct syscall_regs {
 	u64 r10, r9, r8, ax, cx, dx, si, di;

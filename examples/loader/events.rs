@@ -2,9 +2,10 @@
 //!
 //! A record holds what the policies have in common, the values that they declare, then one word a policy. Further values
 //! come in records of their own before it, joined by key and thread. Layout: [`tetrafold::artifact::event`]. A record
-//! that cannot be understood is printed as such, not dropped.
+//! that cannot be understood is printed as such, not dropped. Where a policy wants what a function returns, its line waits
+//! for the record of the return and is printed with that; a call that never returns, or of whose return nothing is sent, has none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
@@ -21,19 +22,27 @@ use crate::say;
 
 /// Keys whose values wait for the record they belong to. Those that never find it, because it was lost, are forgotten.
 const WAITING: usize = 64;
+/// Lines that wait for the return of their call. The oldest are forgotten.
+const UNRETURNED: usize = 4096;
 
 pub struct Printer {
     generation: u32,
     /// What each operation is attached to: `kprobe:__x64_sys_openat`, by the position in the manifest.
     operations: BTreeMap<u32, Vec<String>>,
+    /// Operations that are what functions return.
+    returns: BTreeSet<u32>,
     /// By the number of their action record.
     selectors: BTreeMap<u32, Selector>,
     /// By key and thread.
     parts: BTreeMap<(u64, u32), Vec<Argument>>,
+    /// By key, thread and action record.
+    unreturned: BTreeMap<(u64, u32, u32), Value>,
 }
 
 struct Selector {
     policy: Rc<Policy>,
+    /// Type of what the function returns.
+    returned: Option<PolicyArg>,
     /// Positions in the policy and in its hook.
     hook: usize,
     selector: usize,
@@ -57,8 +66,10 @@ impl Printer {
         Printer {
             generation,
             operations: manifest.operations.iter().map(|o| (o.number, hooks(o))).collect(),
-            selectors: manifest.policies.iter().flat_map(selectors).collect(),
+            selectors: manifest.policies.iter().flat_map(|policy| selectors(manifest, policy)).collect(),
+            returns: manifest.operations.iter().filter(|o| o.calls.is_some()).map(|o| o.number).collect(),
             parts: BTreeMap::new(),
+            unreturned: BTreeMap::new(),
         }
     }
 
@@ -76,9 +87,33 @@ impl Printer {
         }
         let mut all = self.parts.remove(&place).unwrap_or_default();
         all.extend(values);
-        for word in &record.words {
-            say(&self.line(&record, &all, *word).to_string());
+        for &word in &record.words {
+            let half = match Word::decode(word) {
+                Some(Word::Act(act)) if act.flags & abi::ACT_RETURN != 0 => Some(act.record),
+                _ => None,
+            };
+            let Some(of) = half else {
+                say(&self.line(&record, &all, word).to_string());
+                continue;
+            };
+            let place = (record.key, record.tid, of);
+            if self.returns.contains(&record.operation) {
+                if let Some(mut line) = self.unreturned.remove(&place) {
+                    line["return"] = self.returned(of, &all);
+                    say(&line.to_string());
+                }
+                continue;
+            }
+            if self.unreturned.len() >= UNRETURNED {
+                self.unreturned.pop_first();
+            }
+            self.unreturned.insert(place, self.line(&record, &all, word));
         }
+    }
+
+    fn returned(&self, record: u32, values: &[Argument]) -> Value {
+        let arg = self.selectors.get(&record).and_then(|found| found.returned.as_ref());
+        arg.and_then(|arg| values.iter().find_map(|value| shown(arg, value))).unwrap_or(Value::Null)
     }
 
     fn line(&self, record: &Record<'_>, values: &[Argument], word: u64) -> Value {
@@ -118,12 +153,16 @@ impl Printer {
 }
 
 /// Of the parts of one hook each says the same of a selector.
-fn selectors(policy: &Policy) -> Vec<(u32, Selector)> {
+fn selectors(manifest: &Manifest, policy: &Policy) -> Vec<(u32, Selector)> {
     let policy = Rc::new(policy.clone());
+    let is_return = |hook: &PolicyHook| manifest.operation(hook.operation).is_some_and(|o| o.calls.is_some());
+    let returns: Vec<&PolicyHook> = policy.hooks.iter().filter(|hook| is_return(hook)).collect();
     let mut all = vec![];
-    for (hook, written) in policy.hooks.iter().enumerate() {
+    for (hook, written) in policy.hooks.iter().enumerate().filter(|(_, hook)| !is_return(hook)) {
         for (selector, of) in written.selectors.iter().enumerate() {
-            all.push((of.record, Selector { policy: policy.clone(), hook, selector }));
+            let returned = returns.iter().find(|hook| hook.selector(of.record).is_some());
+            let returned = returned.and_then(|hook| hook.args.first().cloned());
+            all.push((of.record, Selector { policy: policy.clone(), returned, hook, selector }));
         }
     }
     all

@@ -352,6 +352,15 @@ fn attached(stub: &ProgramMut<'_>, attach: &Attach, link: LinkKind) -> libbpf_rs
                 stub.attach_kprobe_with_opts(false, target, options)
             })
             .collect(),
+        LinkKind::Kretprobe => attach
+            .targets
+            .iter()
+            .zip(cookies)
+            .map(|(target, cookie)| {
+                let options = KprobeOpts { cookie, ..KprobeOpts::default() };
+                stub.attach_kprobe_with_opts(true, target, options)
+            })
+            .collect(),
         LinkKind::KprobeMulti => {
             let (symbols, cookies) = (attach.targets.clone(), cookies.collect());
             let options = KprobeMultiOpts { symbols, cookies, ..KprobeMultiOpts::default() };

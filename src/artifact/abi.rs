@@ -63,11 +63,12 @@ pub const SET_WORDS_MAX: usize = 1 << 20;
 pub const ACT_POST: u32 = 0x10;
 pub const ACT_OVERRIDE: u32 = 0x20;
 pub const ACT_SIGKILL: u32 = 0x40;
+pub const ACT_RETURN: u32 = 0x80;
 
 /// Where an ACT word has its flags.
 const ACT_FLAGS: u32 = 0xfff0;
 
-pub const EVENT_ABI: u32 = 3;
+pub const EVENT_ABI: u32 = 4;
 pub const EVENT_ARGS: u32 = 5;
 /// So many ACT words always find room in a record.
 pub const EVENT_ENTRIES: u32 = 32;
@@ -83,6 +84,9 @@ pub const VALUE_TEXT: u32 = 3;
 pub const VALUE_SOCKET: u32 = 4;
 pub const VALUE_UNREADABLE: u32 = 1;
 pub const SCRATCH_SLOTS: u32 = 2;
+/// Calls of one task that wait for their return, and ACT words of one such call.
+pub const CALLS: u32 = 4;
+pub const CALL_WORDS: u32 = 24;
 /// Dimensions of one operation.
 pub const DIMENSIONS: u32 = 16;
 
@@ -202,7 +206,7 @@ pub fn hash_slot(h: u64, disp: u16, mask: u32) -> u32 {
 /// What an ACT word says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Act {
-    /// [`ACT_POST`], [`ACT_OVERRIDE`], [`ACT_SIGKILL`].
+    /// [`ACT_POST`], [`ACT_OVERRIDE`], [`ACT_SIGKILL`], [`ACT_RETURN`].
     pub flags: u32,
     /// What the hook returns, with [`ACT_OVERRIDE`].
     pub value: i16,
@@ -252,7 +256,7 @@ impl Word {
             _ => return None,
         };
         let known = match decoded {
-            Word::Act(act) => act.flags & !(ACT_POST | ACT_OVERRIDE | ACT_SIGKILL) == 0,
+            Word::Act(act) => act.flags & !(ACT_POST | ACT_OVERRIDE | ACT_SIGKILL | ACT_RETURN) == 0,
             Word::End | Word::Test { .. } | Word::Skip(_) => true,
         };
         (known && decoded.encode() == word).then_some(decoded)

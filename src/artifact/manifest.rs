@@ -28,7 +28,7 @@ pub use super::table::Table;
 pub use check::ManifestError;
 pub use policies::*;
 
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 /// Name of the file in the artifact's folder.
 pub const FILE_NAME: &str = "manifest.json";
 /// `tool.name` of every manifest; how a folder is recognised as an artifact.
@@ -154,6 +154,10 @@ pub struct Operation {
     /// what is attached under a name has the targets of that name, in their order.
     pub name: String,
     pub attach: Attach,
+    /// Of what functions return: number of the operation of their calls. Its only argument is the returned value. Of a
+    /// selector that both have, an event is published if both sent theirs, with the same key and thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u32>,
     /// Arguments that the program reads.
     pub args: Vec<OperationArg>,
     /// What its events hold, in the order of their records and in them.
@@ -379,6 +383,8 @@ pub enum LinkKind {
     /// A perf event and a link.
     Tracepoint,
     RawTracepoint,
+    /// As a kprobe, of the functions' returns.
+    Kretprobe,
 }
 
 /// `BPF_TRACE_KPROBE_MULTI` (Linux 6.12, include/uapi/linux/bpf.h).
@@ -388,6 +394,7 @@ pub const TRACE_KPROBE_MULTI: u32 = 42;
 #[serde(rename_all = "snake_case")]
 pub enum AttachKind {
     Kprobe,
+    Kretprobe,
     Lsm,
     FmodRet,
     Tracepoint,
@@ -460,11 +467,19 @@ pub enum MapType {
     ProgArray,
     PercpuArray,
     Ringbuf,
+    /// Its values belong to tasks and end with them.
+    TaskStorage,
 }
 
 impl MapType {
-    pub const ALL: [MapType; 5] =
-        [MapType::Hash, MapType::Array, MapType::ProgArray, MapType::PercpuArray, MapType::Ringbuf];
+    pub const ALL: [MapType; 6] = [
+        MapType::Hash,
+        MapType::Array,
+        MapType::ProgArray,
+        MapType::PercpuArray,
+        MapType::Ringbuf,
+        MapType::TaskStorage,
+    ];
 
     /// Source: Linux 6.12, include/uapi/linux/bpf.h, enum bpf_map_type.
     pub fn number(self) -> u32 {
@@ -474,6 +489,7 @@ impl MapType {
             MapType::ProgArray => 3,
             MapType::PercpuArray => 6,
             MapType::Ringbuf => 27,
+            MapType::TaskStorage => 29,
         }
     }
 }
@@ -629,8 +645,9 @@ impl Manifest {
     /// All action records, by number.
     pub fn records(&self) -> BTreeMap<u32, ActionRecord> {
         let mut all = BTreeMap::new();
+        let at_call = |hook: &&PolicyHook| self.operation(hook.operation).is_none_or(|o| o.calls.is_none());
         for policy in &self.policies {
-            for hook in &policy.hooks {
+            for hook in policy.hooks.iter().filter(at_call) {
                 for written in &hook.selectors {
                     let selector = hook.first_selector.saturating_add(written.number);
                     let record = ActionRecord { operation: hook.operation, policy: policy.number, selector };

@@ -44,6 +44,7 @@ pub fn allowlists(policies: u32, distinct: u32, listed: u32) -> Sample {
     let operation = Operation {
         number: OPERATION,
         name: "lsm:bprm_check_security".into(),
+        calls: None,
         attach: Attach {
             kind: AttachKind::Lsm,
             targets: vec!["bprm_check_security".into()],

@@ -114,6 +114,7 @@ pub fn run(
             operation: numbers.operation(u),
             heads: region_constants::HEADS,
             slots: scratch.slots_of(kinds[u]),
+            calls: calls_of(program, plan, &numbers, u),
         };
         let spec = body(program, plan, u, &lowered, places, &scratch, &node, target);
         let mut object = bpf::link(&stencils, &spec).map_err(|e| AssembleError::Object(e.to_string()))?;
@@ -142,6 +143,13 @@ pub fn run(
         numbers: &numbers,
     });
     Ok(Built { manifest, files, numbers })
+}
+
+/// See [`Places::calls`].
+fn calls_of(program: &Program, plan: &Plan, numbers: &Numbers, u: usize) -> Option<u32> {
+    let number = numbers.operation(u);
+    let returns = plan.returns_of(program, plan.units[u].operation);
+    numbers.calls(number).or_else(|| returns.map(|_| number))
 }
 
 fn attach_kinds(program: &Program, plan: &Plan) -> Vec<AttachKind> {

@@ -281,6 +281,7 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
             number: parts.numbers.operation(u),
             name: operation_title(&operation.attach),
             attach: attach(operation),
+            calls: parts.numbers.calls(parts.numbers.operation(u)),
             args,
             values: values::of(operation, &parts.plan.units[u]).into_iter().map(event_value).collect(),
             dimensions: parts.dimensions[u].clone(),
@@ -302,7 +303,7 @@ fn attach(operation: &ir::Operation) -> Attach {
     let links = set.targets.len() as u32;
     let way = |link, needs, reason: &str| Way {
         link,
-        links: if link == LinkKind::Kprobe { links } else { 1 },
+        links: if matches!(link, LinkKind::Kprobe | LinkKind::Kretprobe) { links } else { 1 },
         expected_attach_type: (link == LinkKind::KprobeMulti).then_some(TRACE_KPROBE_MULTI),
         needs: vec![needs],
         reason: reason.to_string(),
@@ -329,6 +330,10 @@ fn attach(operation: &ir::Operation) -> Attach {
             way.needs.clear();
             (AttachKind::RawTracepoint, vec![way])
         }
+        ir::AttachKind::Kretprobe => {
+            let single = way(LinkKind::Kretprobe, Feature::Kprobes, "every kernel with kprobes has it");
+            (AttachKind::Kretprobe, vec![single])
+        }
     };
     let field = |(&index, field): (&u8, &policy::Field)| Field {
         index: index.into(),
@@ -345,6 +350,13 @@ fn programs(parts: &Parts<'_>) -> Vec<Program> {
     for (u, (assembled, attach)) in parts.assembled.iter().zip(attaches(parts)).enumerate() {
         let (ty, loaders) = match attach.kind {
             ir::AttachKind::Lsm => (ProgramType::Lsm, vec![Loader::Libbpf, Loader::Aya, Loader::CiliumEbpf]),
+            // Task storage needs types of key and value, which aya does not give.
+            ir::AttachKind::Kretprobe => (ProgramType::Kprobe, vec![Loader::Libbpf]),
+            ir::AttachKind::Kprobe
+                if parts.plan.returns_of(parts.program, parts.plan.units[u].operation).is_some() =>
+            {
+                (ProgramType::Kprobe, vec![Loader::Libbpf])
+            }
             // Of the three, libbpf alone sets cookies.
             ir::AttachKind::Kprobe if attach.targets.len() > 1 => (ProgramType::Kprobe, vec![Loader::Libbpf]),
             ir::AttachKind::Kprobe => {
@@ -405,8 +417,24 @@ fn losses(kind: ir::AttachKind) -> Vec<Loss> {
              not reported",
             LossCounter::ProgramRecursionMisses,
         ),
+        ir::AttachKind::Kretprobe => (
+            "of more calls at a time than the kernel keeps returns for (10, or twice as many as there are CPUs) the \
+             others' events are not published",
+            LossCounter::ProgramAndLinkMissed,
+        ),
     };
     vec![Loss { reason: reason.to_string(), counter }]
+}
+
+/// Calls that wait for their return (`bpf-templates/return.h`).
+const CALLS: &str = "calls";
+/// `struct calls`.
+const CALLS_BYTES: u32 = abi::CALLS * (24 + 8 * abi::CALL_WORDS);
+/// `BPF_F_NO_PREALLOC`.
+const NO_PREALLOC: u32 = 1;
+
+fn waits_for_returns(parts: &Parts<'_>) -> bool {
+    attaches(parts).any(|attach| attach.kind == ir::AttachKind::Kretprobe)
 }
 
 /// `BPF_F_MMAPABLE`: how libbpf creates data sections.
@@ -437,6 +465,9 @@ fn maps(parts: &Parts<'_>) -> Vec<Map> {
         pinned(Map { flags: MMAPABLE, ..map("node", ".bss", MapType::Array, 4, parts.node.bytes, 1) }),
         map("scratch", "scratch", MapType::PercpuArray, 4, parts.scratch.0, parts.scratch.1),
     ];
+    if waits_for_returns(parts) {
+        out.push(Map { flags: NO_PREALLOC, ..map(CALLS, CALLS, MapType::TaskStorage, 4, CALLS_BYTES, 0) });
+    }
     for (u, (assembled, attach)) in parts.assembled.iter().zip(attaches(parts)).enumerate() {
         let name = |word: &str| format!("{}-{word}", operation_name(attach));
         let of = |m: Map| Map { operation: Some(parts.numbers.operation(u)), ..m };
@@ -534,6 +565,7 @@ fn hook(parts: &Parts<'_>, policy: &policy::Policy, list: &ir::List, operation: 
         selectors: hook
             .selectors
             .iter()
+            .filter(|s| !list.at_return || s.actions.post)
             .map(|s| PolicySelector {
                 number: s.number.into(),
                 record: parts.numbers.record(
@@ -550,8 +582,7 @@ fn hook(parts: &Parts<'_>, policy: &policy::Policy, list: &ir::List, operation: 
                 },
             })
             .collect(),
-        args: hook
-            .args
+        args: if list.at_return { hook.returned.as_slice() } else { &hook.args }
             .iter()
             .zip(&list.params)
             .map(|(a, &param)| PolicyArg {
@@ -578,6 +609,7 @@ fn load_order(parts: &Parts<'_>) -> Vec<LoadStep> {
     let step = |step: Step, name: &str| LoadStep { step, name: name.to_string() };
     let mut out: Vec<LoadStep> =
         ["events", "node", "scratch"].iter().map(|n| step(Step::CreateMap, n)).collect();
+    out.extend(waits_for_returns(parts).then(|| step(Step::CreateMap, CALLS)));
     let names: Vec<String> = attaches(parts).map(operation_name).collect();
     for name in &names {
         let tables = format!("{name}-tables");

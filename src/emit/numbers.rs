@@ -23,6 +23,8 @@ pub struct Numbers {
     operations: Vec<u32>,
     /// By rank of the policy, number of the operation, and number of the selector among the policy's on it.
     records: BTreeMap<(usize, u32, u32), u32>,
+    /// By number of the operation of returns: that of their calls.
+    calls: BTreeMap<u32, u32>,
     pub next: NextNumbers,
 }
 
@@ -63,11 +65,24 @@ impl Numbers {
         let named = records.iter().map(|&(rank, operation, selector)| (policies[rank], operation, selector));
         let kept = keep(named, &before_records, &mut next.record);
         let records = records.into_iter().zip(kept).collect();
-        Numbers { policies, scopes, operations, records, next }
+        let number_of = |id| plan.units.iter().position(|unit| unit.operation == id).map(|u| operations[u]);
+        let calls = plan.units.iter().zip(&operations).filter_map(|(unit, &number)| {
+            let of = program.operations[unit.operation.0 as usize].calls?;
+            Some((number, number_of(of)?))
+        });
+        let calls = calls.collect();
+        Numbers { policies, scopes, operations, records, calls, next }
     }
 
-    /// Of selector `selector` of the policy at `rank`, counted over its hooks on operation number `operation`.
+    /// The operation of the calls, if operation number `operation` is what they return.
+    pub fn calls(&self, operation: u32) -> Option<u32> {
+        self.calls.get(&operation).copied()
+    }
+
+    /// Of selector `selector` of the policy at `rank`, counted over its hooks on operation number `operation`. At a
+    /// return it has the record that it has at the call.
     pub fn record(&self, rank: usize, operation: u32, selector: u32) -> u32 {
+        let operation = self.calls(operation).unwrap_or(operation);
         self.records[&(rank, operation, selector)]
     }
 
@@ -117,7 +132,7 @@ fn records(
         let selectors: Vec<u32> = hook.selectors.iter().map(|s| first + u32::from(s.number)).collect();
         operation.into_iter().flat_map(move |o| selectors.clone().into_iter().map(move |s| (rank, o, s)))
     };
-    program.lists.iter().flat_map(of_list).collect()
+    program.lists.iter().filter(|list| !list.at_return).flat_map(of_list).collect()
 }
 
 fn keep<K: Ord>(wanted: impl Iterator<Item = K>, before: &BTreeMap<K, u32>, next: &mut u32) -> Vec<u32> {

@@ -1,6 +1,6 @@
 //! Decision lists to the image from which a loader builds the sets of its node.
 
-use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act, Word as AbiWord};
+use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_RETURN, ACT_SIGKILL, Act, Word as AbiWord};
 use crate::artifact::scope_block::{Builder, DecisionList, RowRef, ScopeBlock};
 use crate::emit::lower::lists::Word;
 use crate::emit::lower::{LoweredUnit, ScopeCode};
@@ -67,7 +67,8 @@ fn act(outcome: Outcome, record: u32) -> Act {
     Act {
         flags: flag(outcome.post, ACT_POST)
             | flag(outcome.override_value.is_some(), ACT_OVERRIDE)
-            | flag(outcome.sigkill, ACT_SIGKILL),
+            | flag(outcome.sigkill, ACT_SIGKILL)
+            | flag(outcome.half, ACT_RETURN),
         value: outcome.override_value.unwrap_or(0),
         record,
     }

@@ -40,6 +40,9 @@ pub struct Hook<'w> {
     pub args: Rc<[Arg<'w>]>,
     /// In order; the first that matches decides.
     pub selectors: Rc<[Selector<'w>]>,
+    /// What is asked of the value that the function returns, if the return is hooked: its one argument is that value,
+    /// and its selectors are those that post. Each of them decides by itself whether the event of the selector is published.
+    pub returned: Option<Rc<Hook<'w>>>,
     pub span: Span,
 }
 
@@ -116,7 +119,7 @@ impl Acts {
 /// Where a hook takes place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct At {
-    /// `kprobe`, `lsm`, `fmod_ret`, `tracepoint` or `raw_tracepoint`.
+    /// `kprobe`, `kretprobe`, `lsm`, `fmod_ret`, `tracepoint` or `raw_tracepoint`.
     pub kind: &'static str,
     pub target: String,
     /// Its arguments are those of a syscall.
@@ -125,6 +128,11 @@ pub struct At {
 }
 
 impl At {
+    /// Where a call at `at` returns.
+    pub fn of_return(at: &At) -> At {
+        At { kind: "kretprobe", target: at.target.clone(), syscall: false, params: &[] }
+    }
+
     /// Whether parameters are found alike.
     pub fn is_read_like(&self, other: &At) -> bool {
         (self.kind, self.syscall, self.params) == (other.kind, other.syscall, other.params)
@@ -236,6 +244,9 @@ fn requirement(label: &written::Label) -> Requirement {
     Requirement { key: label.key.clone(), op, values }
 }
 
+/// Argument and selectors of a return.
+type Returned<'w> = (Rc<[Arg<'w>]>, Rc<[Selector<'w>]>);
+
 struct Reader<'w> {
     written: &'w Written,
 }
@@ -258,12 +269,45 @@ impl<'w> Reader<'w> {
             let (workloads, conditions) = (None, vec![]);
             selectors.push(Selector { number: 0, workloads, conditions, acts, span: hook.span });
         }
+        let returned = hook.returned.as_ref().map(|arg| self.returned(hook, arg, &selectors)).transpose()?;
+        if returned.is_some() && selectors.iter().any(|selector| selector.acts.override_value.is_some()) {
+            return unread("`return` at a hook that overrides");
+        }
         let selectors: Rc<[Selector<'w>]> = selectors.into();
         for place in &hook.places {
             let call = self.call(hook, *place)?;
-            into.push(Hook { call, args: args.clone(), selectors: selectors.clone(), span: hook.span });
+            let returned = returned.as_ref().map(|(args, selectors)| {
+                let (args, selectors) = (args.clone(), selectors.clone());
+                Rc::new(Hook { call: call.clone(), args, selectors, returned: None, span: hook.span })
+            });
+            let (args, selectors) = (args.clone(), selectors.clone());
+            into.push(Hook { call, args, selectors, returned, span: hook.span });
         }
         Ok(())
+    }
+
+    /// The returned value, and the selectors that ask for it: with the conditions of `matchReturnArgs`.
+    fn returned(
+        &self,
+        hook: &'w written::Hook,
+        arg: &'w written::Arg,
+        selectors: &[Selector<'w>],
+    ) -> Result<Returned<'w>, Unread> {
+        let named = [self.arg(arg)?];
+        let posting = selectors.iter().filter(|selector| selector.acts.post).map(|selector| {
+            let filters = hook.selectors.get(usize::from(selector.number)).map_or(&[][..], |s| &s.returned);
+            let conditions = filters.iter().map(|filter| self.conditions(hook.kind, filter, &named));
+            let conditions: Vec<Vec<Condition<'w>>> = conditions.collect::<Result<_, _>>()?;
+            Ok(Selector {
+                number: selector.number,
+                workloads: None,
+                conditions: conditions.into_iter().flatten().collect(),
+                acts: Acts { override_value: None, sigkill: false, ..selector.acts },
+                span: selector.span,
+            })
+        });
+        let selectors: Vec<Selector<'w>> = posting.collect::<Result<_, _>>()?;
+        Ok((Rc::new([Arg { index: 0, ..named[0] }]), selectors.into()))
     }
 
     fn call(&self, hook: &written::Hook, place: written::Place) -> Result<Call, Unread> {

@@ -97,6 +97,10 @@ fn judge(document: &Document<'_>, event: &Event, verdict: &mut Verdict) {
             && at.target == event.attach.target
             && at.syscall == event.attach.syscall;
         if !is_there {
+            verdict.hits.extend(hook.returned.iter().flat_map(|returned| {
+                let is_here = |number| hook.selectors.iter().any(|s| s.number == number && is_for(s));
+                judge_return(document, returned, &At::of_return(&at), is_here, event)
+            }));
             continue;
         }
         let holds =
@@ -120,6 +124,29 @@ fn judge(document: &Document<'_>, event: &Event, verdict: &mut Verdict) {
             });
         }
     }
+}
+
+/// The selectors that publish what they reported of the call, if they did: each decides for itself.
+fn judge_return(
+    document: &Document<'_>,
+    returned: &Hook<'_>,
+    at: &At,
+    is_here: impl Fn(u8) -> bool,
+    event: &Event,
+) -> Vec<Hit> {
+    if (at.kind, &at.target) != (event.attach.kind.name(), &event.attach.target) {
+        return vec![];
+    }
+    let holds = |c: &Condition<'_>| matches(c, false, event.value(returned, at, c));
+    let deciding = returned.selectors.iter().filter(|s| is_here(s.number) && s.conditions.iter().all(holds));
+    let hit = |selector: &Selector<'_>| Hit {
+        policy: document.policy.identity.clone(),
+        place: selector.span,
+        selector: selector.number,
+        post: selector.acts.post,
+        shown: selector.acts.shown,
+    };
+    deciding.map(hit).collect()
 }
 
 impl Event {

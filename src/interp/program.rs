@@ -29,26 +29,27 @@ pub fn run_plan(set: &PolicySet, program: &Program, plan: &Plan, event: &Event) 
         let Some(at) = operation.attach.position(&event.attach) else { continue };
         let hook = list.hooks[at];
         let holds = |p| predicate_holds(set, operation, operation.predicate(p), event);
-        let Some(rule) = list.rules.iter().find(|r| r.predicates.iter().all(|&p| holds(p))) else { continue };
-        if rule.outcome.is_quiet() {
-            continue;
+        let matching = list.rules.iter().filter(|r| r.predicates.iter().all(|&p| holds(p)));
+        // At a return each decides for itself.
+        let deciding = matching.take(if list.at_return { usize::MAX } else { 1 });
+        for rule in deciding.filter(|rule| !rule.outcome.is_quiet()) {
+            if let Some(v) = rule.outcome.override_value
+                && verdict.value == 0
+            {
+                verdict.value = i32::from(v);
+            }
+            verdict.sigkill |= rule.outcome.sigkill;
+            let policy = &set.policies[list.policy];
+            let selector = policy.hooks[hook].selectors.iter().find(|s| s.number == rule.selector);
+            let selector = selector.expect("a rule of a selector");
+            verdict.hits.push(Hit {
+                policy: policy.identity.clone(),
+                place: selector.span,
+                selector: rule.selector,
+                post: rule.outcome.post,
+                shown: selector.actions.shown,
+            });
         }
-        if let Some(v) = rule.outcome.override_value
-            && verdict.value == 0
-        {
-            verdict.value = i32::from(v);
-        }
-        verdict.sigkill |= rule.outcome.sigkill;
-        let policy = &set.policies[list.policy];
-        let selector = policy.hooks[hook].selectors.iter().find(|s| s.number == rule.selector);
-        let selector = selector.expect("a rule of a selector");
-        verdict.hits.push(Hit {
-            policy: policy.identity.clone(),
-            place: selector.span,
-            selector: rule.selector,
-            post: rule.outcome.post,
-            shown: selector.actions.shown,
-        });
     }
     verdict
 }

@@ -161,6 +161,9 @@ pub struct Hook {
     /// `matchWorkloads` stands once for each combination of them, with the selectors that apply there.
     pub scope: Option<ScopeId>,
     pub args: Vec<Arg>,
+    /// What the function returns, if events show it: an event is sent at the call, another one at the return, and what
+    /// is published is both.
+    pub returned: Option<Arg>,
     /// Never empty: a hook written without selectors has one that matches everything and posts.
     pub selectors: Vec<Selector>,
     pub message: Option<String>,
@@ -207,6 +210,8 @@ pub struct Selector {
     /// Position among the selectors of the hook as it is written, those for other workloads included: what events name.
     pub number: u8,
     pub conditions: Vec<Condition>,
+    /// On what the function returns, as the one argument of its return: without them nothing is published.
+    pub returned: Vec<Condition>,
     pub actions: Actions,
     /// Of the selector's first key; of the hook if the policy wrote none.
     pub span: Span,

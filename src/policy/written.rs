@@ -94,6 +94,8 @@ pub struct Hook {
     /// Of a kprobe.
     pub syscall: bool,
     pub args: Vec<Arg>,
+    /// What is read of the function's return, if that is hooked.
+    pub returned: Option<Arg>,
     /// None were written if there are none.
     pub selectors: Vec<Selector>,
     /// Parts of the hook that have no place here.
@@ -130,6 +132,8 @@ pub struct Arg {
 pub struct Selector {
     pub workloads: Option<Select>,
     pub filters: Vec<Filter>,
+    /// `matchReturnArgs`, where the return is hooked.
+    pub returned: Vec<Filter>,
     pub actions: Vec<Action>,
     pub span: Span,
 }

@@ -289,6 +289,7 @@ fn map_input(map: &manifest::Map, entries: u64) -> MapInput {
         manifest::MapType::ProgArray => MapType::ProgArray,
         manifest::MapType::PercpuArray => MapType::PercpuArray,
         manifest::MapType::Ringbuf => MapType::Ringbuf,
+        manifest::MapType::TaskStorage => MapType::TaskStorage,
     };
     let shape = MapShape::new(ty, map.key_size, map.value_size, map.max_entries).flags(map.flags);
     MapInput {

@@ -79,7 +79,10 @@ fn body(
         true => SCRATCH_SLOTS,
         false => built.manifest.maps.iter().find(|m| m.declared == "scratch").map_or(0, |m| m.max_entries),
     };
-    let places = Places { operation: u as u32, heads: built.manifest.operations[u].heads_offset, slots };
+    let described = &built.manifest.operations[u];
+    let is_waited_for = built.manifest.operations.iter().any(|o| o.calls == Some(described.number));
+    let calls = described.calls.or(is_waited_for.then_some(described.number));
+    let places = Places { operation: u as u32, heads: described.heads_offset, slots, calls };
     for step in steps(&folded.program, unit, &lowered.dimensions, places, arch) {
         let _ = match step {
             Step::Stencil { name, immediates, leave } => {

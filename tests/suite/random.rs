@@ -227,12 +227,25 @@ fn hook(rng: &mut Rng, hook: &HookKind, out: &mut String) {
     for (index, ty) in &args {
         let _ = writeln!(out, "    - index: {index}\n      type: {ty}");
     }
+    let returns = hook.section == "kprobes" && !hook.overrides && rng.chance(40);
+    let returned = returns.then(|| *rng.pick(&integers));
+    if let Some(ty) = returned {
+        let _ = writeln!(out, "    return: true\n    returnArg:\n      index: 0\n      type: {ty}");
+    }
     let selectors = rng.below(5);
     if selectors > 0 {
         out.push_str("    selectors:\n");
     }
     for _ in 0..selectors {
         selector(rng, hook, &args, out);
+        if let Some(ty) = returned.filter(|_| rng.chance(60)) {
+            let (op, values) = condition(ty, &POOLS, &mut |n| rng.below(n));
+            let values = values.iter().map(|v| format!("\"{v}\"")).collect::<Vec<_>>().join(", ");
+            let _ = writeln!(
+                out,
+                "      matchReturnArgs:\n      - index: 0\n        operator: {op}\n        values: [{values}]"
+            );
+        }
     }
 }
 

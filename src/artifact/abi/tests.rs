@@ -34,6 +34,9 @@ const NUMBERS: &[(&str, u64)] = &[
     ("ACT_POST", ACT_POST as u64),
     ("ACT_OVERRIDE", ACT_OVERRIDE as u64),
     ("ACT_SIGKILL", ACT_SIGKILL as u64),
+    ("ACT_RETURN", ACT_RETURN as u64),
+    ("CALLS", CALLS as u64),
+    ("CALL_WORDS", CALL_WORDS as u64),
     ("EVENT_ABI", EVENT_ABI as u64),
     ("EVENT_ARGS", EVENT_ARGS as u64),
     ("EVENT_ENTRIES", EVENT_ENTRIES as u64),
@@ -195,7 +198,8 @@ fn words_come_back() {
 
 #[test]
 fn words_with_stray_bits_are_refused() {
-    for word in [4u64, 1 << 4 | WORD_TEST, 1 << 8, 1 << 32 | WORD_SKIP, 1 << 8 | WORD_SKIP, 0x80 | WORD_ACT] {
+    for word in [4u64, 1 << 4 | WORD_TEST, 1 << 8, 1 << 32 | WORD_SKIP, 1 << 8 | WORD_SKIP, 0x100 | WORD_ACT]
+    {
         assert_eq!(Word::decode(word), None, "{word:#x}");
     }
 }

@@ -99,6 +99,17 @@ impl Manifest {
                 format!("{} are more than {DIMENSIONS_MAX}", operation.dimensions.len())
             })?;
             check_attach(&operation.attach).map_err(|reason| error(place("attach"), reason))?;
+            let is_return = operation.attach.kind == AttachKind::Kretprobe;
+            ensure(operation.calls.is_some() == is_return, place("calls"), || {
+                "what functions return is an operation of its own".into()
+            })?;
+            if let Some(calls) = operation.calls {
+                let of = self.operation(calls);
+                let fits = of.is_some_and(|of| {
+                    of.attach.kind == AttachKind::Kprobe && of.attach.targets == operation.attach.targets
+                });
+                ensure(fits, place("calls"), || format!("operation {calls} is not that of the calls"))?;
+            }
             for dimension in &operation.dimensions {
                 ensure(dimension.atoms <= u32::MAX - 2, place("dimensions"), || {
                     "there is no number left for what cannot be read".into()
@@ -187,8 +198,12 @@ impl Manifest {
                 self.check_operation(hook.operation, || place("hooks"))?;
                 let scope = hook.scope.unwrap_or(policy.scope);
                 ensure(self.scope(scope).is_some(), place("hooks"), || format!("there is no scope {scope}"))?;
-                check_records(hook, policy.number, &records)
+                let calls = self.operation(hook.operation).and_then(|operation| operation.calls);
+                check_records(hook, calls.unwrap_or(hook.operation), policy.number, &records)
                     .map_err(|reason| error(place("hooks"), reason))?;
+                if calls.is_some() {
+                    continue;
+                }
                 check_numbers(hook, scope, numbers.entry(hook.operation).or_default())
                     .map_err(|reason| error(place("hooks"), reason))?;
             }
@@ -235,15 +250,16 @@ struct Numbers {
     next: u32,
 }
 
-/// A record is of one selector.
+/// A record is of one selector, at its call; the same at the return.
 fn check_records(
     hook: &PolicyHook,
+    operation: u32,
     policy: u32,
     records: &BTreeMap<u32, ActionRecord>,
 ) -> Result<(), String> {
     for selector in &hook.selectors {
         let number = hook.first_selector.saturating_add(selector.number);
-        let own = ActionRecord { operation: hook.operation, policy, selector: number };
+        let own = ActionRecord { operation, policy, selector: number };
         if records.get(&selector.record) != Some(&own) {
             return Err(format!("action record {} stands twice", selector.record));
         }
@@ -306,7 +322,7 @@ fn check_attach(attach: &Attach) -> Result<(), String> {
     if targets.is_empty() || !targets.is_sorted_by(|a, b| a < b) {
         return Err("targets are not in ascending order, each once".into());
     }
-    if targets.len() > 1 && attach.kind != AttachKind::Kprobe {
+    if targets.len() > 1 && !matches!(attach.kind, AttachKind::Kprobe | AttachKind::Kretprobe) {
         return Err("only kprobes have several targets".into());
     }
     if attach.syscall && attach.kind != AttachKind::Kprobe {
@@ -332,6 +348,7 @@ fn check_attach(attach: &Attach) -> Result<(), String> {
             LinkKind::KprobeMulti => (AttachKind::Kprobe, 1),
             LinkKind::Tracepoint => (AttachKind::Tracepoint, 1),
             LinkKind::RawTracepoint => (AttachKind::RawTracepoint, 1),
+            LinkKind::Kretprobe => (AttachKind::Kretprobe, targets.len()),
         };
         if kind != attach.kind || links != way.links as usize {
             return Err(format!("{:?} with {} links is no way to attach it", way.link, way.links));

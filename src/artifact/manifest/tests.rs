@@ -38,7 +38,7 @@ fn bytes_are_canonical_and_come_back() {
     assert_eq!(Manifest::from_json(&bytes).unwrap().to_json(), bytes);
     let text = String::from_utf8(bytes).unwrap();
     assert!(
-        text.starts_with("{\n\"schemaVersion\":3,\n\"tool\":{\"name\":\"tetrafold\"")
+        text.starts_with("{\n\"schemaVersion\":4,\n\"tool\":{\"name\":\"tetrafold\"")
             && text.ends_with("}\n")
     );
     let first = text.lines().find(|l| l.starts_with("{\"number\":0,\"kind\"")).unwrap();
@@ -63,10 +63,10 @@ fn unknown_and_repeated_fields_are_refused() {
 #[test]
 fn another_version_is_said_to_be_one() {
     let reason = refusal(|v| {
-        v["schemaVersion"] = json!(4);
+        v["schemaVersion"] = json!(5);
         v["new"] = json!({});
     });
-    assert_eq!(reason, "schemaVersion: 4 is not a version that this tool reads");
+    assert_eq!(reason, "schemaVersion: 5 is not a version that this tool reads");
     assert!(refusal(|v| v["abi"]["node"] = json!(1)).starts_with("abi: "));
     assert!(refusal(|v| v["events"]["headerBytes"] = json!(80)).starts_with("events: "));
     assert!(refusal(|v| v["tool"]["name"] = json!("tetrafolder")).starts_with("tool.name: "));

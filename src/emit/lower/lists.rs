@@ -6,7 +6,7 @@
 //! hold. Does not decide how a set of atoms is encoded.
 
 use super::numbering::Numbering;
-use crate::fold::ir::{Operation, Outcome, Predicate, Rule};
+use crate::fold::ir::{List, Operation, Outcome, Predicate, Rule};
 use crate::fold::plan::{AtomSet, Unit};
 
 /// One list as words; the number of the list is its policy's place in every output.
@@ -37,14 +37,14 @@ impl Word {
     }
 }
 
-/// The code of `rules`. Tests of one rule on one dimension are one test.
-pub fn encode(operation: &Operation, unit: &Unit, numbering: &[Numbering], rules: &[Rule]) -> ListCode {
+/// The code of a list. Tests of one rule on one dimension are one test.
+pub fn encode(operation: &Operation, unit: &Unit, numbering: &[Numbering], list: &List) -> ListCode {
     let dims = unit.dimensions.len();
     let mut possible = vec![AtomSet::none(); dims];
     let mut remaining = vec![AtomSet::all(); dims];
     let mut needs = 0u32;
     let mut pieces: Vec<Vec<Word>> = vec![];
-    for rule in rules {
+    for rule in &list.rules {
         let tests = tests_of(operation, unit, numbering, rule);
         needs |= tests.iter().fold(0, |bits, (d, _)| bits | 1 << d);
         for d in 0..dims {
@@ -53,13 +53,17 @@ pub fn encode(operation: &Operation, unit: &Unit, numbering: &[Numbering], rules
             if !rule.outcome.is_quiet() {
                 possible[d] = possible[d].union(&reached);
             }
-            if tests.iter().all(|(t, _)| *t == d) {
+            if !list.at_return && tests.iter().all(|(t, _)| *t == d) {
                 remaining[d] = remaining[d].intersect(&here.complement());
             }
         }
         pieces.push(words_of(tests, rule));
     }
-    ListCode { words: join(pieces), quiet: possible.into_iter().map(AtomSet::complement).collect(), needs }
+    ListCode {
+        words: join(pieces, list.at_return),
+        quiet: possible.into_iter().map(AtomSet::complement).collect(),
+        needs,
+    }
 }
 
 fn tests_of(
@@ -103,12 +107,13 @@ fn words_of(tests: Vec<(usize, AtomSet)>, rule: &Rule) -> Vec<Word> {
     words
 }
 
-/// Strings the rules together: a failed test goes on with the next rule, a rule that decided leaves the list.
-fn join(pieces: Vec<Vec<Word>>) -> Vec<Word> {
+/// Strings the rules together: a failed test goes on with the next rule, a rule that decided leaves the list. At a
+/// return the next rule is looked at in any case.
+fn join(pieces: Vec<Vec<Word>>, at_return: bool) -> Vec<Word> {
     let mut out: Vec<Word> = vec![];
     let mut behind: u16 = 0;
     for (i, mut piece) in pieces.into_iter().rev().enumerate() {
-        if i > 0 && behind > 0 {
+        if i > 0 && behind > 0 && !at_return {
             piece.push(Word::Skip { skip: behind });
         }
         let mut left: u16 = 0;

@@ -87,7 +87,7 @@ pub fn run(set: &PolicySet, program: &Program, unit: &Unit) -> Result<LoweredUni
         .map(|(&scope, of_scope)| {
             let lists = of_scope
                 .iter()
-                .map(|&l| (l, lists::encode(operation, unit, &numberings, &program.lists[l].rules)))
+                .map(|&l| (l, lists::encode(operation, unit, &numberings, &program.lists[l])))
                 .collect();
             (scope, scope_code(lists, &dimensions))
         })

@@ -31,6 +31,9 @@ pub struct Places {
     pub heads: u32,
     /// Slots of scratch memory that it may take.
     pub slots: u32,
+    /// Number of the operation of the calls whose returns are hooked: of itself at a call that some policy wants the
+    /// return of, of another one at the return.
+    pub calls: Option<u32>,
 }
 
 const RELEASE: Place = Place(0);
@@ -67,6 +70,14 @@ pub fn steps(
         waits: false,
         built: vec![false; unit.texts.len()],
     };
+    match places.calls.map(i64::from) {
+        Some(calls) if body.is_return() => {
+            body.load_argument(0);
+            body.step("take_call", &[calls], Some(Place::ALLOW));
+        }
+        Some(calls) => body.step("forget_call", &[calls], None),
+        None => {}
+    }
     body.step("scope_set", &[i64::from(places.heads)], Some(Place::ALLOW));
     body.load_arguments();
     for d in 0..unit.dimensions.len() {
@@ -104,6 +115,10 @@ impl Body<'_> {
         self.steps.push(Step::stencil(name, immediates, leave));
     }
 
+    fn is_return(&self) -> bool {
+        self.operation.attach.kind == AttachKind::Kretprobe
+    }
+
     fn place(&mut self) -> Place {
         self.next += 1;
         Place(self.next)
@@ -120,6 +135,8 @@ impl Body<'_> {
         if self.operation.attach.kind == AttachKind::Tracepoint {
             // Each field is loaded where it is used: there may be more of them than places for arguments.
             params.clear();
+        } else if self.is_return() {
+            // The returned value, which is there already: the call that it is of has the next place.
         } else if self.operation.attach.syscall {
             self.steps.push(Step::LoadContext { offset: pt_regs_offset(self.arch, 0), arg: 0 });
             self.step("syscall_args", &[], None);
@@ -164,6 +181,7 @@ impl Body<'_> {
     fn load_argument(&mut self, param: u8) {
         let offset = match self.operation.attach.kind {
             AttachKind::Kprobe => pt_regs_offset(self.arch, param),
+            AttachKind::Kretprobe => returned_offset(self.arch),
             AttachKind::Lsm | AttachKind::FmodRet | AttachKind::RawTracepoint => i16::from(param) * 8,
             AttachKind::Tracepoint => unreachable!("a field is loaded where it is used"),
         };
@@ -337,7 +355,12 @@ impl Body<'_> {
                 self.step("refine", &[d as i64, i64::from(lowered.count + 1), number as i64], None);
             }
         }
-        self.step(if rows_may_be_lists(self.dimensions) { "act_any" } else { "act_bits" }, &[], None);
+        let act = match rows_may_be_lists(self.dimensions) {
+            _ if self.is_return() => "act_returned",
+            true => "act_any",
+            false => "act_bits",
+        };
+        self.step(act, &[], None);
         self.post();
         self.step("kill", &[], None);
         self.step("release", &[], None);
@@ -361,7 +384,11 @@ impl Body<'_> {
     fn post(&mut self) {
         let unposted = self.place();
         let (operation, tail) = (i64::from(self.places.operation), self.tail_words());
-        self.step("if_posted", &[tail], Some(unposted));
+        let wanted = if self.is_return() { "if_returned" } else { "if_posted" };
+        self.step(wanted, &[tail], Some(unposted));
+        if let Some(calls) = self.places.calls.filter(|_| !self.is_return()) {
+            self.step("await_return", &[i64::from(calls), tail], None);
+        }
         let (mut text, mut count) = (NO_TEXT, 0);
         for value in self.values.clone() {
             let param = i64::from(value.param);
@@ -379,6 +406,7 @@ impl Body<'_> {
                     let name = match self.operation.attach.kind {
                         AttachKind::Tracepoint => "value_field",
                         AttachKind::Kprobe
+                        | AttachKind::Kretprobe
                         | AttachKind::Lsm
                         | AttachKind::FmodRet
                         | AttachKind::RawTracepoint => "value_integer",
@@ -468,6 +496,13 @@ fn int_type(subject: Subject) -> i64 {
 /// The same of an integer in events.
 fn event_type(value: Carried) -> i64 {
     i64::from(value.width.unwrap_or(8)) | if value.form == Form::Signed { 0x10 } else { 0 }
+}
+
+/// Where a kretprobe's context holds what the function returns: rax.
+fn returned_offset(arch: Arch) -> i16 {
+    match arch {
+        Arch::X86_64 => 80,
+    }
 }
 
 /// Where a kprobe's context holds parameter `param` of the function.

@@ -110,6 +110,17 @@ pub fn of<'a>(
                 let end = selectors.last().map_or(first, |last| first + u32::from(last.number) + 1);
                 ends.entry(key.clone()).and_modify(|known| *known = end.max(*known)).or_insert(end);
                 let omitted = omitted.remove(&(rank, at_set)).unwrap_or_default();
+                if let Some(returned) = &hook.returned {
+                    let here = |s: &&Selector<'_>| selectors.iter().any(|known| known.number == s.number);
+                    let (hook, at) = (&**returned, At::of_return(&at));
+                    let selectors: Vec<&Selector<'_>> = returned.selectors.iter().filter(here).collect();
+                    let omitted = vec![];
+                    // Where there is no program at the call, the proof finds that nothing can be reported of it.
+                    if !selectors.is_empty() && is_hooked(manifest, &at.target) {
+                        let claim = Claim { rank, document, hook, at, selectors, first, scope, omitted };
+                        claims.entry(Point::of(&claim.at)).or_default().push(claim);
+                    }
+                }
                 claims.entry(key).or_default().push(Claim {
                     rank,
                     document,
@@ -126,6 +137,12 @@ pub fn of<'a>(
         hints.check_all_used(document, found);
     }
     claims
+}
+
+/// Whether calls of a function are.
+fn is_hooked(manifest: &Manifest, function: &String) -> bool {
+    let kprobes = manifest.operations.iter().filter(|o| o.attach.kind == manifest::AttachKind::Kprobe);
+    kprobes.into_iter().any(|operation| operation.attach.targets.contains(function))
 }
 
 /// Where the policy set has a hook: its position there and its scope are taken from it, and checked.

@@ -7,7 +7,7 @@
 use indexmap::IndexMap;
 
 use super::claims::Claim;
-use super::read::{Atoms, DecodedAct, DecodedList, DecodedOperation, DecodedRule, DecodedScope, Row};
+use super::read::{Atoms, DecodedAct, DecodedList, DecodedOperation, DecodedRule, DecodedScope, RETURN, Row};
 use super::runs::Runs;
 use super::spelling::Spelling;
 use super::{Difference, Mismatch};
@@ -97,6 +97,10 @@ impl Checker<'_> {
         Ok(())
     }
 
+    fn at_return(&self) -> bool {
+        self.operation.kind == RETURN
+    }
+
     /// What the operation's programs read: of each argument something of its type, or a number.
     fn check_args(&self) -> Result<(), Difference> {
         let is_number = |ty: ArgType| matches!(ty.class(), Some(Class::Int { .. }));
@@ -124,7 +128,8 @@ impl Checker<'_> {
         let value = value.map(i16::try_from).transpose();
         let override_value = value.map_err(|e| ("a value that is returned".to_string(), e.to_string()))?;
         let (number, post) = (self.claim.number(selector), selector.acts.post);
-        let expected = DecodedAct { selector: number, post, override_value, sigkill };
+        let half = post && (self.claim.hook.returned.is_some() || self.at_return());
+        let expected = DecodedAct { selector: number, post, override_value, sigkill, half };
         let expected = (!selector.acts.is_quiet(mode)).then_some(expected);
         if act == expected { Ok(()) } else { Err((format!("{expected:?}"), format!("{act:?}"))) }
     }
@@ -233,8 +238,8 @@ impl Checker<'_> {
                 let spelt = self.atom_text(d, atom);
                 return Err((format!("{spelt} can act"), "its quiet bit is set".to_string()));
             }
-            // Nothing else is tested: here the rule decides.
-            if rule.tests.iter().all(|(t, _)| *t as usize == d) {
+            // Nothing else is tested: here the rule decides. At a return none does.
+            if !self.at_return() && rule.tests.iter().all(|(t, _)| *t as usize == d) {
                 left = left.and(&here.complement(top));
             }
         }

@@ -6,7 +6,7 @@ use super::claims::Point;
 use super::decode::{self, Step, Tables, Values};
 use super::fields;
 use super::runs::Runs;
-use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_SIGKILL, Act};
+use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_RETURN, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
 use crate::artifact::manifest::{
     AttachKind, Dimension, Field, Integer, LinkKind, Manifest, Operation, PolicyHook, Program, ProgramType,
@@ -138,12 +138,18 @@ pub struct DecodedAct {
     pub post: bool,
     pub override_value: Option<i16>,
     pub sigkill: bool,
+    /// Its event is one half.
+    pub half: bool,
 }
+
+/// The kind of what functions return.
+pub const RETURN: &str = "kretprobe";
 
 /// As sections and documents are compared by.
 pub fn kind_name(kind: AttachKind) -> &'static str {
     match kind {
         AttachKind::Kprobe => "kprobe",
+        AttachKind::Kretprobe => RETURN,
         AttachKind::Lsm => "lsm",
         AttachKind::FmodRet => "fmod_ret",
         AttachKind::Tracepoint => "tracepoint",
@@ -178,7 +184,8 @@ pub fn operation(
     let atoms: Vec<u32> = operation.dimensions.iter().map(|d| d.atoms).collect();
     let blocks = ScopeBlocks::read(file(&operation.scope_blocks)?, operation.number, &atoms)
         .map_err(|e| e.to_string())?;
-    let reader = ScopeReader { manifest, operation: operation.number, blocks: &blocks };
+    let at_return = operation.attach.kind == AttachKind::Kretprobe;
+    let reader = ScopeReader { manifest, operation: operation.number, blocks: &blocks, at_return };
     let scopes = blocks.scopes().map(|s| reader.scope(s)).collect::<Result<_, _>>()?;
     let args = operation.args.iter().map(|arg| (arg.index, arg.ty.clone())).collect();
     let (kind, targets) = (kind_name(operation.attach.kind), operation.attach.targets.clone());
@@ -192,6 +199,7 @@ fn check_attach(operation: &Operation, program: &Program, files: &Files) -> Resu
     let attach = &operation.attach;
     let (ty, links): (_, &[LinkKind]) = match attach.kind {
         AttachKind::Kprobe => (ProgramType::Kprobe, &[LinkKind::Kprobe, LinkKind::KprobeMulti]),
+        AttachKind::Kretprobe => (ProgramType::Kprobe, &[LinkKind::Kretprobe]),
         AttachKind::Lsm => (ProgramType::Lsm, &[LinkKind::Lsm]),
         AttachKind::FmodRet => (ProgramType::Tracing, &[LinkKind::FmodRet]),
         AttachKind::Tracepoint => (ProgramType::Tracepoint, &[LinkKind::Tracepoint]),
@@ -235,6 +243,8 @@ struct ScopeReader<'a> {
     manifest: &'a Manifest,
     operation: u32,
     blocks: &'a ScopeBlocks,
+    /// Rules do not leave their list.
+    at_return: bool,
 }
 
 impl ScopeReader<'_> {
@@ -286,6 +296,7 @@ impl ScopeReader<'_> {
             }
             match steps.get(at) {
                 None => {}
+                Some(_) if self.at_return => {}
                 Some(Step::Skip { to }) if *to == steps.len() => at += 1,
                 Some(_) => return Err("a rule that goes on behind its action".to_string()),
             }
@@ -303,7 +314,7 @@ fn decoded_act(word: &Act, hook: &PolicyHook) -> Result<DecodedAct, String> {
     if word.flags & ACT_OVERRIDE == 0 && word.value != 0 {
         return Err(format!("an action that returns {} without saying so", word.value));
     }
-    if word.flags & !(ACT_POST | ACT_OVERRIDE | ACT_SIGKILL) != 0 {
+    if word.flags & !(ACT_POST | ACT_OVERRIDE | ACT_SIGKILL | ACT_RETURN) != 0 {
         return Err(format!("an action with flags {:#x}", word.flags));
     }
     Ok(DecodedAct {
@@ -311,5 +322,6 @@ fn decoded_act(word: &Act, hook: &PolicyHook) -> Result<DecodedAct, String> {
         post: word.flags & ACT_POST != 0,
         override_value: (word.flags & ACT_OVERRIDE != 0).then_some(word.value),
         sigkill: word.flags & ACT_SIGKILL != 0,
+        half: word.flags & ACT_RETURN != 0,
     })
 }

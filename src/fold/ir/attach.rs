@@ -35,7 +35,13 @@ impl Attach {
     /// that of a layer, while another function may be one that layers alone come to (`ext4_file_open`). Then the file
     /// or path that tells, if the table knows it.
     pub fn layer_parameter(&self) -> Option<Option<(u8, Param)>> {
-        let asks = self.kind == AttachKind::Lsm || self.target.starts_with("security_");
+        let asks = match self.kind {
+            AttachKind::Lsm => true,
+            AttachKind::Kprobe | AttachKind::FmodRet => self.target.starts_with("security_"),
+            // The call itself was left alone.
+            AttachKind::Kretprobe => false,
+            AttachKind::Tracepoint | AttachKind::RawTracepoint => false,
+        };
         asks.then(|| attach::file_param(&self.target))
     }
 }
@@ -67,15 +73,18 @@ impl AttachSet {
 pub enum AttachKind {
     Lsm,
     Kprobe,
+    /// What functions return.
+    Kretprobe,
     FmodRet,
     Tracepoint,
     RawTracepoint,
 }
 
 impl AttachKind {
-    pub const ALL: [AttachKind; 5] = [
+    pub const ALL: [AttachKind; 6] = [
         AttachKind::Lsm,
         AttachKind::Kprobe,
+        AttachKind::Kretprobe,
         AttachKind::FmodRet,
         AttachKind::Tracepoint,
         AttachKind::RawTracepoint,
@@ -86,6 +95,7 @@ impl AttachKind {
         match self {
             AttachKind::Lsm => "lsm",
             AttachKind::Kprobe => "kprobe",
+            AttachKind::Kretprobe => "kretprobe",
             AttachKind::FmodRet => "fmod_ret",
             AttachKind::Tracepoint => "tracepoint",
             AttachKind::RawTracepoint => "raw_tracepoint",
@@ -96,7 +106,7 @@ impl AttachKind {
     /// of tracepoints have different fields.
     pub fn takes_several(self) -> bool {
         match self {
-            AttachKind::Kprobe => true,
+            AttachKind::Kprobe | AttachKind::Kretprobe => true,
             AttachKind::Lsm | AttachKind::FmodRet => false,
             AttachKind::Tracepoint | AttachKind::RawTracepoint => false,
         }
@@ -108,7 +118,10 @@ impl AttachKind {
     pub fn runs_as_task(self) -> bool {
         match self {
             AttachKind::Lsm | AttachKind::FmodRet => true,
-            AttachKind::Kprobe | AttachKind::Tracepoint | AttachKind::RawTracepoint => false,
+            AttachKind::Kprobe
+            | AttachKind::Kretprobe
+            | AttachKind::Tracepoint
+            | AttachKind::RawTracepoint => false,
         }
     }
 }

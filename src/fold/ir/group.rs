@@ -22,6 +22,7 @@ pub struct Group {
 }
 
 /// A hook as written, on all targets of a group.
+#[derive(Clone)]
 pub struct Written {
     pub policy: usize,
     /// One for each target, in their order.

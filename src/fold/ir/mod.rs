@@ -52,6 +52,8 @@ pub struct Program {
 #[derive(Clone, Debug)]
 pub struct Operation {
     pub attach: AttachSet,
+    /// Of what functions return: the operation of their calls. Its one parameter is the returned value.
+    pub calls: Option<OperationId>,
     pub subjects: IndexSet<Subject>,
     /// Of a tracepoint: those that are read, by their numbers.
     pub fields: BTreeMap<u8, Field>,
@@ -102,7 +104,9 @@ pub struct List {
     pub params: Vec<u8>,
     /// Subject of each of the hook's `args`.
     pub subjects: Vec<SubjectId>,
+    /// At a return every rule that matches acts, if its selector did at the call.
     pub rules: Vec<Rule>,
+    pub at_return: bool,
     pub reason: AttachReason,
     pub span: Span,
 }
@@ -124,6 +128,8 @@ pub struct Outcome {
     /// Returned instead of the hook's own value; never 0 (that overrides nothing).
     pub override_value: Option<i16>,
     pub sigkill: bool,
+    /// What is posted is one half of an event, that of the call or that of its return.
+    pub half: bool,
 }
 
 impl Outcome {
@@ -141,48 +147,121 @@ impl Outcome {
 /// Restates `set`. Hooks that cannot be attached with their meaning are refused (`TF05xx`) and left out.
 pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Program {
     let mut program = Program::default();
-    for (o, group) in group::groups(set, target, diags).into_iter().enumerate() {
-        let (subjects, fields, predicates) = (IndexSet::new(), BTreeMap::new(), IndexSet::new());
-        let mut op = Operation { attach: group.attach, subjects, fields, predicates };
+    for group in group::groups(set, target, diags) {
+        let waits = |written: &&group::Written| {
+            let hook = &set.policies[written.policy].hooks[written.hooks[0]];
+            hook.returned.is_some() && hook.selectors.iter().any(|s| s.actions.post)
+        };
+        let returning: Vec<group::Written> = group.written.iter().filter(waits).cloned().collect();
+        // What takes calls up is attached before what puts them down.
+        let calls = OperationId(program.operations.len() as u32 + u32::from(!returning.is_empty()));
         let mut numbers: IndexMap<usize, Numbers> = IndexMap::new();
-        for group::Written { policy: p, hooks, choice } in group.written {
-            let policy = &set.policies[p];
-            let hook = &policy.hooks[hooks[0]];
-            let subjects = declare_subjects(&mut op, hook, &choice);
-            let rules = rules(&mut op, hook, &subjects, policy.mode);
-            let first_selector = numbers.entry(p).or_default().first_of(&policy.hooks, hooks[0]);
-            program.lists.push(List {
-                policy: p,
-                hooks,
-                operation: OperationId(o as u32),
-                scope: hook.scope.unwrap_or(policy.scope),
-                first_selector,
-                params: hook.args.iter().map(|a| choice.param(a.index)).collect(),
-                subjects,
-                rules,
-                reason: choice.reason,
-                span: hook.span,
-            });
+        let mut first_selectors: IndexMap<(usize, usize), u32> = IndexMap::new();
+        let mut at_call = Operation::new(group.attach.clone(), None);
+        let mut lists = vec![];
+        for written in &group.written {
+            let (p, hooks) = (written.policy, &set.policies[written.policy].hooks);
+            let first_selector = numbers.entry(p).or_default().first_of(hooks, written.hooks[0]);
+            first_selectors.insert((p, written.hooks[0]), first_selector);
+            lists.push(list_at_call(set, &mut at_call, calls, written, first_selector));
         }
-        program.operations.push(op);
+        if !returning.is_empty() {
+            let id = OperationId(program.operations.len() as u32);
+            let attach = AttachSet { kind: AttachKind::Kretprobe, syscall: false, ..group.attach };
+            let mut at_return = Operation::new(attach, Some(calls));
+            for written in &returning {
+                let first_selector = first_selectors[&(written.policy, written.hooks[0])];
+                lists.push(list_at_return(set, &mut at_return, id, written, first_selector));
+            }
+            program.operations.push(at_return);
+        }
+        program.operations.push(at_call);
+        program.lists.extend(lists);
     }
     program.lists.sort_by_key(|l| (l.policy, l.hooks.iter().min().copied(), l.operation));
     program
 }
 
+fn list_at_call(
+    set: &PolicySet,
+    op: &mut Operation,
+    id: OperationId,
+    written: &group::Written,
+    first_selector: u32,
+) -> List {
+    let policy = &set.policies[written.policy];
+    let hook = &policy.hooks[written.hooks[0]];
+    let subjects = declare_subjects(op, &hook.args, &written.choice);
+    let rules = rules(op, hook, &subjects, policy.mode);
+    List {
+        policy: written.policy,
+        hooks: written.hooks.clone(),
+        operation: id,
+        scope: hook.scope.unwrap_or(policy.scope),
+        first_selector,
+        params: hook.args.iter().map(|a| written.choice.param(a.index)).collect(),
+        subjects,
+        rules,
+        at_return: false,
+        reason: written.choice.reason.clone(),
+        span: hook.span,
+    }
+}
+
+fn list_at_return(
+    set: &PolicySet,
+    op: &mut Operation,
+    id: OperationId,
+    written: &group::Written,
+    first_selector: u32,
+) -> List {
+    let policy = &set.policies[written.policy];
+    let hook = &policy.hooks[written.hooks[0]];
+    let subjects = declare_subjects(op, hook.returned.as_slice(), &written.choice);
+    let posting = hook.selectors.iter().filter(|selector| selector.actions.post);
+    let rule = |selector: &Selector| {
+        let predicates = intern_predicates(op, &subjects, &selector.returned, false);
+        let outcome = Outcome { post: true, override_value: None, sigkill: false, half: true };
+        Rule { predicates, outcome, selector: selector.number }
+    };
+    let rules = posting.map(rule).collect();
+    List {
+        policy: written.policy,
+        hooks: written.hooks.clone(),
+        operation: id,
+        scope: hook.scope.unwrap_or(policy.scope),
+        first_selector,
+        params: vec![0],
+        subjects,
+        rules,
+        at_return: true,
+        reason: AttachReason::AsWritten,
+        span: hook.span,
+    }
+}
+
 fn rules(op: &mut Operation, hook: &Hook, subjects: &[SubjectId], mode: Mode) -> Vec<Rule> {
     let rule = |selector: &Selector| {
         let enforces = selector.actions.enforces();
-        let mut predicates: Vec<PredicateId> = selector
-            .conditions
-            .iter()
-            .map(|condition| intern_predicate(op, subjects, condition, enforces))
-            .collect();
-        predicates.sort_unstable();
-        predicates.dedup();
-        Rule { predicates, outcome: outcome(&selector.actions, mode), selector: selector.number }
+        let predicates = intern_predicates(op, subjects, &selector.conditions, enforces);
+        let mut outcome = outcome(&selector.actions, mode);
+        outcome.half = outcome.post && hook.returned.is_some();
+        Rule { predicates, outcome, selector: selector.number }
     };
     hook.selectors.iter().map(rule).collect()
+}
+
+fn intern_predicates(
+    op: &mut Operation,
+    subjects: &[SubjectId],
+    conditions: &[Condition],
+    enforces: bool,
+) -> Vec<PredicateId> {
+    let mut predicates: Vec<PredicateId> =
+        conditions.iter().map(|condition| intern_predicate(op, subjects, condition, enforces)).collect();
+    predicates.sort_unstable();
+    predicates.dedup();
+    predicates
 }
 
 /// Numbers of a policy's selectors on one operation.
@@ -208,14 +287,14 @@ impl Numbers {
     }
 }
 
-fn declare_subjects(op: &mut Operation, hook: &Hook, choice: &Choice) -> Vec<SubjectId> {
+fn declare_subjects(op: &mut Operation, args: &[Arg], choice: &Choice) -> Vec<SubjectId> {
     let subject = |arg: &Arg| Subject { place: Place::Param(choice.param(arg.index)), ty: arg.ty };
-    for arg in &hook.args {
+    for arg in args {
         if let Some(field) = &arg.field {
             op.fields.insert(arg.index, field.clone());
         }
     }
-    hook.args.iter().map(|arg| declare(op, subject(arg))).collect()
+    args.iter().map(|arg| declare(op, subject(arg))).collect()
 }
 
 fn declare(op: &mut Operation, subject: Subject) -> SubjectId {
@@ -252,6 +331,7 @@ pub fn outcome(actions: &Actions, mode: Mode) -> Outcome {
         post: actions.post,
         override_value: actions.override_value.filter(|&v| enforce && v != 0).map(|v| v as i16),
         sigkill: actions.signal.is_some() && enforce,
+        half: false,
     }
 }
 
@@ -263,6 +343,10 @@ impl List {
 }
 
 impl Operation {
+    fn new(attach: AttachSet, calls: Option<OperationId>) -> Operation {
+        Operation { attach, calls, subjects: IndexSet::new(), fields: BTreeMap::new(), predicates: IndexSet::new() }
+    }
+
     /// The first place of a program's arguments that no policy declares one at.
     pub fn free_slot(&self) -> Option<u8> {
         if self.attach.kind == AttachKind::Tracepoint {

@@ -57,7 +57,7 @@ pub(super) fn outcome_text(outcome: Outcome) -> String {
         parts.push("Sigkill".to_string());
     }
     if outcome.post {
-        parts.push("Post".to_string());
+        parts.push(if outcome.half { "Post with its return" } else { "Post" }.to_string());
     }
     if parts.is_empty() { "nothing".to_string() } else { parts.join(", ") }
 }

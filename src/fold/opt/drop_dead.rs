@@ -14,7 +14,7 @@ use crate::policy::{Interval, StrId, Strings, Values};
 use crate::vocab::limit::{POSTFIX_BYTES, PREFIX_EFFECTIVE_BYTES};
 
 pub(super) fn run(program: &mut Program, strings: &Strings, certificate: &mut Certificate) {
-    for list in &mut program.lists {
+    for list in program.lists.iter_mut().filter(|list| !list.at_return) {
         let operation = &program.operations[list.operation.0 as usize];
         let mut rules = std::mem::take(&mut list.rules);
         rules.retain(|rule| {

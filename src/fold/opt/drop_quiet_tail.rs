@@ -11,7 +11,7 @@ use crate::fold::ir::Program;
 use crate::policy::Strings;
 
 pub(super) fn run(program: &mut Program, _: &Strings, certificate: &mut Certificate) {
-    for list in &mut program.lists {
+    for list in program.lists.iter_mut().filter(|list| !list.at_return) {
         while let Some(last) = list.rules.last() {
             if !last.outcome.is_quiet() {
                 break;

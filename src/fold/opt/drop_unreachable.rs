@@ -11,7 +11,7 @@ use crate::fold::ir::{PredicateId, Program, Rule};
 use crate::policy::Strings;
 
 pub(super) fn run(program: &mut Program, _: &Strings, certificate: &mut Certificate) {
-    for list in &mut program.lists {
+    for list in program.lists.iter_mut().filter(|list| !list.at_return) {
         let mut kept: Vec<Rule> = Vec::with_capacity(list.rules.len());
         for rule in std::mem::take(&mut list.rules) {
             match kept.iter().find(|a| is_subset(&a.predicates, &rule.predicates)) {

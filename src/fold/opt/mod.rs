@@ -1,6 +1,6 @@
 //! Rewrites of decision lists that keep their meaning.
 //!
-//! Each pass is one file and one row of the table. What a pass does not fully understand it leaves alone.
+//! No pass touches the lists of returns: there every rule is its selector's own. Each pass is one file and one row of the table. What a pass does not fully understand it leaves alone.
 //! Every rule that a pass leaves out stands in the [`Certificate`], with the reason, so that the proof can
 //! check the omission without trusting the pass. No pass knows a byte layout.
 

@@ -70,6 +70,11 @@ pub fn factor(program: &Program, diags: &mut Diagnostics) -> Option<Plan> {
         texts.sort_by_key(|&s| operation.subject(s).place);
         units.push(Unit { operation: id, dimensions, texts, scopes });
     }
+    // A return that belongs to no call decides nothing.
+    let calls: Vec<OperationId> = units.iter().map(|unit| unit.operation).collect();
+    units.retain(|unit| {
+        program.operations[unit.operation.0 as usize].calls.is_none_or(|of| calls.contains(&of))
+    });
     let plan = Plan { units };
     limits::check(program, &plan, diags).then_some(plan)
 }
@@ -123,6 +128,13 @@ fn reading_cost(subject: Subject, table: Table, projection: Projection) -> u8 {
 impl Dimension {
     pub fn table(&self) -> Table {
         self.values.table()
+    }
+}
+
+impl Plan {
+    /// The unit of what the functions of an operation return.
+    pub fn returns_of(&self, program: &Program, calls: OperationId) -> Option<&Unit> {
+        self.units.iter().find(|unit| program.operations[unit.operation.0 as usize].calls == Some(calls))
     }
 }
 

@@ -120,6 +120,10 @@ impl Copier<'_, '_> {
             On::Usdt(hook) => unread_hook(HookKind::Usdt, hook.node.span),
         };
         copy.selectors = hook.selectors.iter().map(|parts| self.selector(parts)).collect();
+        // Without `return` they are never looked at.
+        if copy.returned.is_none() {
+            copy.selectors.iter_mut().for_each(|selector| selector.returned.clear());
+        }
         copy
     }
 
@@ -136,9 +140,8 @@ impl Copier<'_, '_> {
             call,
             syscall,
             returns,
-            // Without `return` it says nothing.
-            return_arg: _,
-            return_arg_action: _,
+            return_arg,
+            return_arg_action,
             args,
             data,
             selectors: _,
@@ -161,17 +164,24 @@ impl Copier<'_, '_> {
                 .collect(),
             syscall: from == written::From::Syscalls || syscall.is_none_or(|syscall| syscall.value),
             args: vec![],
+            returned: None,
             selectors: vec![],
             unread: vec![],
             span: call.map_or(node.span, |call| call.span),
         };
         let mut note = |is_there: bool, name| copy.unread.extend(is_there.then_some(name));
         note(matches!(calls, Calls::Listed(Members::Generated(_)) | Calls::Unknown), "call");
-        note(returns.is_some_and(|flag| flag.value), "return");
         note(data.as_ref().is_some_and(|list| !list.items.is_empty()), "data");
         let skip = ignore.as_ref().and_then(|ignore| ignore.call_not_found);
         note(skip.is_some_and(|flag| flag.value), "ignore.callNotFound");
         self.args(args.as_ref(), &mut copy);
+        // Without `return` they say nothing.
+        if returns.is_some_and(|flag| flag.value) {
+            let mut note = |is_there: bool, name| copy.unread.extend(is_there.then_some(name));
+            note(return_arg.is_none(), "return");
+            note(return_arg_action.is_some_and(|action| !action.value.is_empty()), "returnArgAction");
+            copy.returned = return_arg.as_ref().and_then(|arg| self.arg(arg, &mut copy.unread));
+        }
         copy
     }
 
@@ -226,36 +236,40 @@ impl Copier<'_, '_> {
 
     fn args(&mut self, args: Option<&List<objects::Arg<'_>>>, copy: &mut written::Hook) {
         for arg in args.iter().flat_map(|args| &args.items) {
-            let objects::Arg {
-                node: _,
-                poisoned: _,
-                incomplete: _,
-                index,
-                ty,
-                resolve,
-                // Where `resolve` starts.
-                btf_type: _,
-                btf_type_module: _,
-                size_arg_index,
-                return_copy,
-                max_data,
-                label,
-                source,
-            } = arg;
-            let is_set = |text: &Option<Text<'_>>| text.is_some_and(|text| !text.value.is_empty());
-            let mut note = |is_there: bool, name| copy.unread.extend(is_there.then_some(name));
-            note(is_set(resolve), "resolve");
-            note(size_arg_index.is_some_and(|size| size.value != 0), "sizeArgIndex");
-            note(return_copy.is_some_and(|flag| flag.value), "returnCopy");
-            note(max_data.is_some_and(|flag| flag.value), "maxData");
-            note(is_set(source), "source");
-            let (Some(index), Some(ty)) = (index, ty) else {
-                note(true, "args");
-                continue;
-            };
-            let label = label.filter(|label| !label.value.is_empty()).map(|label| self.into.add(label.value));
-            copy.args.push(written::Arg { index: index.value, ty: ty.value, label });
+            copy.args.extend(self.arg(arg, &mut copy.unread));
         }
+    }
+
+    fn arg(&mut self, arg: &objects::Arg<'_>, unread: &mut Vec<&'static str>) -> Option<written::Arg> {
+        let objects::Arg {
+            node: _,
+            poisoned: _,
+            incomplete: _,
+            index,
+            ty,
+            resolve,
+            // Where `resolve` starts.
+            btf_type: _,
+            btf_type_module: _,
+            size_arg_index,
+            return_copy,
+            max_data,
+            label,
+            source,
+        } = arg;
+        let is_set = |text: &Option<Text<'_>>| text.is_some_and(|text| !text.value.is_empty());
+        let mut note = |is_there: bool, name| unread.extend(is_there.then_some(name));
+        note(is_set(resolve), "resolve");
+        note(size_arg_index.is_some_and(|size| size.value != 0), "sizeArgIndex");
+        note(return_copy.is_some_and(|flag| flag.value), "returnCopy");
+        note(max_data.is_some_and(|flag| flag.value), "maxData");
+        note(is_set(source), "source");
+        let (Some(index), Some(ty)) = (index, ty) else {
+            note(true, "args");
+            return None;
+        };
+        let label = label.filter(|label| !label.value.is_empty()).map(|label| self.into.add(label.value));
+        Some(written::Arg { index: index.value, ty: ty.value, label })
     }
 
     fn selector(&mut self, parts: &Parts<'_, '_>) -> written::Selector {
@@ -265,9 +279,8 @@ impl Copier<'_, '_> {
             args,
             data,
             actions,
-            // Without `return` they are never looked at.
-            return_args: _,
-            return_actions: _,
+            return_args,
+            return_actions,
             binaries,
             parent_binaries,
             namespaces,
@@ -305,7 +318,11 @@ impl Copier<'_, '_> {
             Arc::unwrap_or_clone(select(pod, container, filter.host_selector.as_ref(), None))
         });
         let actions = actions.iter().flat_map(|list| &list.items).filter_map(action).collect();
-        written::Selector { workloads, filters, actions, span: written.span() }
+        let returned = return_args.iter().flat_map(|list| &list.items);
+        let mut returned: Vec<_> = returned.map(|filter| self.arg_filter(filter)).collect();
+        let acts = return_actions.is_some_and(|list| !list.items.is_empty());
+        returned.extend(acts.then_some(written::Filter::Other(FilterKind::ReturnArgs)));
+        written::Selector { workloads, filters, returned, actions, span: written.span() }
     }
 
     /// `None`: a variable stands for them that has no values here.
@@ -468,6 +485,7 @@ fn unread_hook(kind: HookKind, span: Span) -> written::Hook {
         places: vec![],
         syscall: false,
         args: vec![],
+        returned: None,
         selectors: vec![],
         unread: vec![],
         span,

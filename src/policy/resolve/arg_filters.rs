@@ -15,8 +15,10 @@ use crate::policy::{Condition, Source, Values};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::objects::ArgFilter;
 use crate::syntax::ast::read::List;
+use crate::syntax::ast::rules::key_span;
 use crate::vocab::arg_type::FilterClass;
 use crate::vocab::condition::{Projection, Verdict, compare};
+use crate::vocab::filter::FilterKind;
 use crate::vocab::hook::HookKind;
 use crate::vocab::limit;
 use crate::vocab::operator::{Operator, ValueKind};
@@ -63,20 +65,24 @@ pub fn resolve_data<'v, 'c: 'v>(
     Err(cx.not_compiled("`matchData`", key.unwrap_or(list.span)))
 }
 
-/// `matchReturnArgs`: no source reads what is returned yet.
+/// `matchReturnArgs`: conditions on the one argument of the return.
 pub fn resolve_returned<'v, 'c: 'v>(
     hook: &HookCx<'_, '_>,
     parts: &Parts<'v, 'v>,
-    key: Option<Span>,
     cx: &mut Cx<'c>,
 ) -> Result<Vec<Condition>, Reported> {
     let Some(list) = parts.return_args else { return Ok(vec![]) };
-    if hook.hooks_return {
-        for filter in entries(parts.return_args) {
-            _ = resolve_one(hook, Subject::Returned, filter, &mut vec![], cx);
-        }
+    if !hook.hooks_return {
+        let key = key_span(parts.written.node, FilterKind::ReturnArgs.name());
+        return Err(cx.not_compiled("`matchReturnArgs`", key.unwrap_or(list.span)));
     }
-    Err(cx.not_compiled("`matchReturnArgs`", key.unwrap_or(list.span)))
+    let condition = |filter: &'v ArgFilter<'v>| {
+        let asked = resolve_one(hook, Subject::Returned, filter, &mut vec![], cx)?;
+        let Asked { at, projection, negated, values } = asked;
+        let source = Source::Argument(at);
+        Ok(Condition { source, projection, negated, values, span: filter.span() })
+    };
+    reported::all(entries(parts.return_args).iter().map(condition).collect())
 }
 
 /// What is limited for a selector and for its hook.

@@ -12,7 +12,7 @@ use crate::source::{Span, Spanned};
 use crate::syntax::ast::objects::Arg as WrittenArg;
 use crate::syntax::ast::read::{List, Text};
 use crate::vocab::Vocabulary;
-use crate::vocab::arg_type::ArgType;
+use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::condition::Projection;
 use crate::vocab::hook::{DataSource, HookKind};
 use crate::vocab::limit;
@@ -201,7 +201,39 @@ pub fn resolve_returned(
         ty_span: ty.span,
         max_data: false,
     };
-    Args { known: vec![known], span: Some(arg.node.span), poisoned: arg.poisoned, compiled: vec![] }
+    let compiled = if hooks_return { compile_returned(arg, known.ty, cx) } else { None };
+    Args {
+        known: vec![known],
+        span: Some(arg.node.span),
+        poisoned: arg.poisoned,
+        compiled: compiled.into_iter().collect(),
+    }
+}
+
+/// A number can be read of what a function returns, and nothing else.
+fn compile_returned(arg: &WrittenArg<'_>, ty: Option<ArgType>, cx: &mut Cx<'_>) -> Option<Arg> {
+    let ty = ty?;
+    let resolve = arg.resolve.filter(|path| !path.value.is_empty());
+    let source = arg.source.filter(|source| !source.value.is_empty());
+    let size = arg.size_arg_index.filter(|size| size.value != 0);
+    let unread = [
+        ("`resolve`", resolve.map(|path| path.span)),
+        ("`source`", source.map(|source| source.span)),
+        ("`sizeArgIndex`", size.map(|size| size.span)),
+        ("`returnCopy`", arg.return_copy.filter(|flag| flag.value).map(|flag| flag.span)),
+        ("`maxData`", arg.max_data.filter(|flag| flag.value).map(|flag| flag.span)),
+    ];
+    for (name, span) in unread {
+        if let Some(span) = span {
+            cx.not_compiled(&format!("{name} of a returned value"), span);
+        }
+    }
+    if !matches!(ty.class(), Some(Class::Int { .. })) {
+        cx.not_compiled(&format!("a returned value of type `{ty}`"), written_type(arg).span);
+        return None;
+    }
+    let label = arg.label.filter(|label| !label.value.is_empty()).map(|label| label.value.to_string());
+    Some(Arg { index: 0, ty: ty.canonical(), label, field: None, span: arg.span() })
 }
 
 fn written_type(arg: &WrittenArg<'_>) -> Spanned<ArgType> {

@@ -99,13 +99,14 @@ mod tests {
         let actions = Actions { post: true, override_value: None, signal: None, shown: ShownAction::Post };
         let selector = |i| {
             let span = Span::new(SourceId(0), i, i);
-            Selector { number: i as u8, conditions: vec![], actions: actions.clone(), span }
+            Selector { number: i as u8, conditions: vec![], returned: vec![], actions: actions.clone(), span }
         };
         let hook = Hook {
             call: HookCall::Lsm { hook: "file_open".into() },
             entry: 0,
             scope: None,
             args: vec![],
+            returned: None,
             selectors: (0..workloads.len()).map(selector).collect(),
             message: None,
             tags: vec![],

@@ -45,12 +45,14 @@ pub fn resolve(hook: &HookCx<'_, '_>, written: &[Parts<'_, '_>], cx: &mut Cx<'_>
             workloads.push(workload.clone());
         }
         let (conditions, actions, compared) = selector(hook, parts, &mut counts, cx);
+        let returned = arg_filters::resolve_returned(hook, parts, cx);
         let number = u8::try_from(all.len()).unwrap_or(u8::MAX);
         let args = parts.args.map_or(0, |list| list.items.len());
         let is_whole = parts.has_only_arg_filters() && compared.len() == args && !parts.written.incomplete;
         let (enforces, span) = (actions.enforces(), parts.written.span());
         earlier.take(Seen { compared, is_whole, workload, enforces, span }, cx);
-        all.push(conditions.map(|conditions| Selector { number, conditions, actions, span }));
+        let both = conditions.and_then(|conditions| Ok((conditions, returned?)));
+        all.push(both.map(|(conditions, returned)| Selector { number, conditions, returned, actions, span }));
     }
     Selectors { all: reported::all(all), workloads }
 }
@@ -65,7 +67,7 @@ pub struct Selectors {
 
 fn post_everything(span: Span) -> Selector {
     let actions = Actions { post: true, override_value: None, signal: None, shown: ShownAction::Post };
-    Selector { number: 0, conditions: vec![], actions, span }
+    Selector { number: 0, conditions: vec![], returned: vec![], actions, span }
 }
 
 fn selector<'v, 'c: 'v>(
@@ -103,7 +105,8 @@ fn conditions<'v, 'c: 'v>(
     match kind {
         FilterKind::Args => arg_filters::resolve(hook, parts, compared, cx),
         FilterKind::Data => arg_filters::resolve_data(hook, parts, key, cx),
-        FilterKind::ReturnArgs => arg_filters::resolve_returned(hook, parts, key, cx),
+        // Decided at the return.
+        FilterKind::ReturnArgs => Ok(vec![]),
         FilterKind::Pids
         | FilterKind::Binaries
         | FilterKind::ParentBinaries

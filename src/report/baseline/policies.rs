@@ -105,7 +105,7 @@ mod tests {
         };
         let conditions = tests.into_iter().map(condition).collect();
         let actions = Actions { post: true, override_value, signal: None, shown: ShownAction::Override };
-        Selector { number: 0, conditions, actions, span }
+        Selector { number: 0, conditions, returned: vec![], actions, span }
     }
 
     #[test]
@@ -121,6 +121,7 @@ mod tests {
             call: HookCall::Lsm { hook: "file_open".into() },
             entry: 0,
             args: vec![],
+            returned: None,
             selectors: vec![
                 selector(vec![Values::Path(vec![short, long]), Values::numbers([1])], None),
                 selector(vec![Values::Prefix(vec![short])], Some(-1)),

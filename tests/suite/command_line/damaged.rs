@@ -224,8 +224,8 @@ fn a_manifest_of_another_version_or_with_unknown_fields_is_refused() {
     let path = folder.path().join("out/manifest.json");
     let text = fs::read_to_string(&path).unwrap();
     for (from, to) in [
-        ("\"schemaVersion\":3", "\"schemaVersion\":4"),
-        ("\"schemaVersion\":3", "\"schemaVersion\":3,\"more\":1"),
+        ("\"schemaVersion\":4", "\"schemaVersion\":5"),
+        ("\"schemaVersion\":4", "\"schemaVersion\":4,\"more\":1"),
         ("\"cgroupSlots\":1024", "\"cgroupSlots\":4294967295"),
         ("\"mask\":", "\"mask\":4294967295,\"mask\":"),
     ] {

@@ -72,6 +72,7 @@ fn damaged(manifest: &Manifest) -> Vec<(String, Manifest)> {
         }
         let kinds = [
             AttachKind::Kprobe,
+            AttachKind::Kretprobe,
             AttachKind::Lsm,
             AttachKind::FmodRet,
             AttachKind::Tracepoint,

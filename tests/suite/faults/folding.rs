@@ -94,7 +94,8 @@ fn damaged_programs(honest: &Honest, program: &Program) -> Vec<(String, Program)
                 outcome.override_value = Some(outcome.override_value.map_or(-1, |value| value - 1));
             });
             with(of("does nothing"), &|p| {
-                p.lists[l].rules[r].outcome = Outcome { post: false, override_value: None, sigkill: false };
+                p.lists[l].rules[r].outcome =
+                    Outcome { post: false, override_value: None, sigkill: false, half: false };
             });
             for i in 0..list.rules[r].predicates.len() {
                 with(of(&format!("condition {i} lost")), &|p| _ = p.lists[l].rules[r].predicates.remove(i));

@@ -10,6 +10,22 @@ pub const SHAPES: &[&str] = &[
     r#"
 apiVersion: cilium.io/v1alpha1
 kind: TracingPolicy
+metadata: {name: returns}
+spec:
+  podSelector: {matchLabels: {app: shop}}
+  kprobes:
+  - call: sys_lseek
+    return: true
+    returnArg: {index: 0, type: int64}
+    args: [{index: 2, type: int}]
+    selectors:
+    - matchArgs: [{index: 2, operator: Equal, values: ["4"]}]
+      matchReturnArgs: [{index: 0, operator: LessThan, values: ["0"]}]
+    - matchReturnArgs: [{index: 0, operator: Equal, values: ["7", "9"]}]
+"#,
+    r#"
+apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
 metadata: {name: allowlist}
 spec:
   podSelector: {matchLabels: {app: shop}}

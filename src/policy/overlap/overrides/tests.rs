@@ -11,7 +11,7 @@ fn add(set: &mut PolicySet, name: &str, scope: Scope, values: &[i32]) {
         .map(|&value| {
             let shown = ShownAction::Override;
             let actions = Actions { post: true, override_value: Some(value), signal: None, shown };
-            Selector { number: 0, conditions: vec![], actions, span }
+            Selector { number: 0, conditions: vec![], returned: vec![], actions, span }
         })
         .collect();
     set.policies.push(Policy {
@@ -27,6 +27,7 @@ fn add(set: &mut PolicySet, name: &str, scope: Scope, values: &[i32]) {
             entry: 0,
             scope: None,
             args: vec![],
+            returned: None,
             selectors,
             message: None,
             tags: vec![],

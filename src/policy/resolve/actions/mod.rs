@@ -230,6 +230,9 @@ pub fn check_return_actions(hook: &HookCx<'_, '_>, parts: &Parts<'_, '_>, cx: &m
         return;
     }
     check_count(list, cx);
+    if !list.items.is_empty() {
+        cx.not_compiled("`matchReturnActions`", list.span);
+    }
     for written in &list.items {
         let Some(action) = written.action else { continue };
         parameters::check(hook, written, action, cx);

@@ -16,6 +16,7 @@ use crate::policy::expand::macros::Parts;
 use crate::policy::{Hook, HookCall};
 use crate::syntax::ast::objects::{Arg, Kprobe, LsmHook};
 use crate::syntax::ast::read::Text;
+use crate::vocab::action::Action;
 use crate::vocab::arg_type::ArgType;
 use crate::vocab::hook::HookKind;
 
@@ -58,6 +59,10 @@ pub fn kprobe(
     let message = message(kprobe.message, cx);
     let tags = tags(kprobe.tags.as_ref(), cx);
     report_uncompiled(kprobe, cx);
+    if let (Some(returns), true) = (kprobe.returns.filter(|_| hooks_return), overrides(written)) {
+        // The call is moved to where it can be denied, and what the function returns is seen elsewhere.
+        cx.not_compiled("`return` at a hook that overrides", returns.span);
+    }
     let Some(call) = kprobe.call else { return vec![Err(cx.reported(kprobe.node.span))] };
     let names = function_names(kprobe, calls, call, syscall, cx);
     let known: Vec<String> = names.iter().flatten().cloned().collect();
@@ -68,6 +73,7 @@ pub fn kprobe(
             entry,
             scope: None,
             args: args.compiled.clone(),
+            returned: returned.compiled.first().cloned(),
             selectors: selectors.all.clone()?,
             message: message.clone(),
             tags: tags.clone(),
@@ -148,9 +154,6 @@ fn check_return(kprobe: &Kprobe<'_>, hooks_return: bool, cx: &mut Cx<'_>) {
 }
 
 fn report_uncompiled(kprobe: &Kprobe<'_>, cx: &mut Cx<'_>) {
-    if let Some(returns) = kprobe.returns.filter(|returns| returns.value) {
-        cx.not_compiled("`return`", returns.span);
-    }
     if let Some(data) = kprobe.data.as_ref().filter(|data| !data.items.is_empty()) {
         cx.not_compiled("`data`", data.span);
     }
@@ -158,6 +161,11 @@ fn report_uncompiled(kprobe: &Kprobe<'_>, cx: &mut Cx<'_>) {
     if let Some(skip) = skip.filter(|skip| skip.value) {
         cx.not_compiled("`ignore.callNotFound`", skip.span);
     }
+}
+
+fn overrides(written: &[Parts<'_, '_>]) -> bool {
+    let actions = written.iter().filter_map(|parts| parts.actions).flat_map(|list| &list.items);
+    actions.filter_map(|written| written.action).any(|action| action.value == Action::Override)
 }
 
 /// The symbols that the hook attaches to.
@@ -285,6 +293,7 @@ pub fn lsm(
         entry,
         scope: None,
         args: args.compiled,
+        returned: None,
         selectors: selectors.all?,
         message,
         tags,

@@ -91,6 +91,7 @@ pub fn tracepoint(
         entry,
         scope: None,
         args: args.compiled,
+        returned: None,
         selectors: selectors.all?,
         message,
         tags,
