@@ -352,7 +352,9 @@ impl<'w> Reader<'w> {
             written::Filter::Pids { operator, is_of_namespace, values } => {
                 Ok(process::pids(*operator, *is_of_namespace, values))
             }
-            written::Filter::Binaries { operator, values } => Ok(process::binaries(*operator, self.raw_texts(values))),
+            written::Filter::Binaries { operator, values } => {
+                Ok(process::binaries(*operator, self.raw_texts(values)))
+            }
             written::Filter::Namespaces { kind, operator, values } => {
                 process::namespaces(*kind, *operator, self.strs(values))
             }

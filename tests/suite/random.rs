@@ -344,7 +344,7 @@ fn process_filter(rng: &mut Rng) -> String {
                 _ => (["Postfix", "NotPostfix"], POSTFIXES),
             };
             let (operator, a, b) = (rng.pick(&operators), rng.pick(pool), rng.pick(pool));
-            format!("matchBinaries: [{{operator: {operator}, values: [{a}, {b}]}}]")
+            format!("matchBinaries: [{{operator: {operator}, values: [\"{a}\", \"{b}\"]}}]")
         }
     }
 }

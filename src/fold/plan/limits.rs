@@ -73,7 +73,8 @@ const INTEGER_WORDS: usize = (EVENT_TAIL - EVENT_ENTRIES) as usize;
 fn check_integers(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
     let operation = &program.operations[unit.operation.0 as usize];
     let is_integer = |s: &&Subject| matches!(s.ty.class(), Some(Class::Int { .. }));
-    let params: IndexSet<u8> = operation.subjects.iter().filter(is_integer).filter_map(|s| s.param()).collect();
+    let params: IndexSet<u8> =
+        operation.subjects.iter().filter(is_integer).filter_map(|s| s.param()).collect();
     if 2 * params.len() <= INTEGER_WORDS {
         return true;
     }

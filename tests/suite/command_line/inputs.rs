@@ -33,7 +33,7 @@ fn what_is_not_compiled_yet_is_valid_and_makes_no_artifact() {
     );
     fs::write(folder.path().join("p.yaml"), text).unwrap();
     tetrafold(folder.path(), &["check", "p.yaml"]).expect(0, &["TF0199", "followChildren"]);
-    tetrafold(folder.path(), &["compile", "p.yaml", "-o", "out"]).expect(1, &["TF0199", "p.yaml:12"]);
+    tetrafold(folder.path(), &["compile", "p.yaml", "-o", "out"]).expect(1, &["TF0199", "p.yaml:13"]);
     assert_eq!(names(folder.path()), ["p.yaml"]);
 }
 

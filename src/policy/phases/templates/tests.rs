@@ -86,8 +86,10 @@ fn a_variable_may_stand_in_any_filter_with_texts() {
 /// What is wrong with a template is not said again for each binding.
 #[test]
 fn findings_of_a_template_come_once() {
-    let template = TEMPLATE
-        .replace("matchActions", "matchBinaries: [{operator: In, followChildren: true, values: [\"sh\"]}]\n      matchActions");
+    let template = TEMPLATE.replace(
+        "matchActions",
+        "matchBinaries: [{operator: In, followChildren: true, values: [\"sh\"]}]\n      matchActions",
+    );
     let text = (0..5).fold(template, |text, i| text + &of_app(&format!("b{i}"), &format!("a{i}"), ""));
     let (_, diags) = run(&text, &ResolveOptions::default());
     let found: Vec<String> = diags
