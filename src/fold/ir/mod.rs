@@ -167,7 +167,7 @@ pub fn build(set: &PolicySet, target: &Target, diags: &mut Diagnostics) -> Progr
         }
         if !returning.is_empty() {
             let id = OperationId(program.operations.len() as u32);
-            let attach = AttachSet { kind: AttachKind::Kretprobe, syscall: false, ..group.attach };
+            let attach = AttachSet { kind: AttachKind::Kretprobe, ..group.attach };
             let mut at_return = Operation::new(attach, Some(calls));
             for written in &returning {
                 let first_selector = first_selectors[&(written.policy, written.hooks[0])];
@@ -344,7 +344,13 @@ impl List {
 
 impl Operation {
     fn new(attach: AttachSet, calls: Option<OperationId>) -> Operation {
-        Operation { attach, calls, subjects: IndexSet::new(), fields: BTreeMap::new(), predicates: IndexSet::new() }
+        Operation {
+            attach,
+            calls,
+            subjects: IndexSet::new(),
+            fields: BTreeMap::new(),
+            predicates: IndexSet::new(),
+        }
     }
 
     /// The first place of a program's arguments that no policy declares one at.
