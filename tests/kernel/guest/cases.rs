@@ -340,10 +340,11 @@ fn ended(pid: u32) -> Result<String, String> {
 /// What `born` forks is the first process of a PID namespace.
 fn in_pid_namespace(born: impl FnOnce() -> std::io::Result<u32>) -> std::io::Result<u32> {
     let own = fs::File::open("/proc/self/ns/pid")?;
-    // SAFETY: takes no pointers; the descriptor is open.
     let enter = |result: i32| if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) };
+    // SAFETY: takes no pointers.
     enter(unsafe { libc::unshare(libc::CLONE_NEWPID) })?;
     let pid = born();
+    // SAFETY: the descriptor is open.
     enter(unsafe { libc::setns(std::os::fd::AsRawFd::as_raw_fd(&own), libc::CLONE_NEWPID) })?;
     pid
 }
