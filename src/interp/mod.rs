@@ -134,7 +134,10 @@ fn judge_return(
     is_here: impl Fn(u8) -> bool,
     event: &Event,
 ) -> Vec<Hit> {
-    if (at.kind, &at.target) != (event.attach.kind.name(), &event.attach.target) {
+    let is_there = at.kind == event.attach.kind.name()
+        && at.target == event.attach.target
+        && at.syscall == event.attach.syscall;
+    if !is_there {
         return vec![];
     }
     let holds = |c: &Condition<'_>| matches(c, false, event.value(returned, at, c));
