@@ -109,8 +109,11 @@ impl Compiled {
         let manifest = &self.built.manifest;
         let nothing = Judged { hits: vec![], value: 0, sigkill: false };
         let kind = format!("{}:", event.attach.kind.name());
-        let is_hooked =
-            |o: &&Operation| o.name.starts_with(&kind) && o.attach.targets.contains(&event.attach.target);
+        let is_hooked = |o: &&Operation| {
+            o.name.starts_with(&kind)
+                && o.attach.syscall == event.attach.syscall
+                && o.attach.targets.contains(&event.attach.target)
+        };
         let Some(operation) = manifest.operations.iter().find(is_hooked) else { return nothing };
         let workloads = match &event.workload {
             Workload::Host => vec![],
