@@ -117,7 +117,7 @@ struct node_header {
 };
 #define NODE_MAGIC 0x444f4e46 /* "FNOD" */
 #define NODE_ABI 4
-#define HOST_NAMESPACE (1ULL << 32) /* in the number of a namespace, above its inode: it is the host's */
+#define HOST_NAMESPACE 0x100000000ULL /* in the number of a namespace, above its inode: it is the host's */
 
 /*
  * Cgroups: open addressing, slot = id * CGROUP_HASH >> (64 - log2(slots)), at most 8 probes, no wrap

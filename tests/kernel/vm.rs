@@ -72,9 +72,23 @@ pub fn kernel_dir(series: &str) -> PathBuf {
 }
 
 /// Runs the guest to its end and gives each of its lines to `on_line` as it comes.
+///
+/// A kernel that dies before its first process says anything is booted once more: while it patches its own code at
+/// boot, an emulated processor now and then meets a breakpoint that another one has just taken away.
 pub fn run(boot: &Boot, initramfs: &Initramfs, mut on_line: impl FnMut(&str)) -> Ended {
     let start = Instant::now();
-    let result = run_inner(boot, initramfs, &mut on_line);
+    let mut said = false;
+    let mut listen = |line: &str| {
+        said = true;
+        on_line(line);
+    };
+    let mut result = run_inner(boot, initramfs, &mut listen);
+    if let Err(why) = &result
+        && !said
+    {
+        eprintln!("{why}\nkernel {}: booted once more", boot.series);
+        result = run_inner(boot, initramfs, &mut on_line);
+    }
     Ended { result, seconds: start.elapsed().as_secs_f64() }
 }
 

@@ -58,7 +58,7 @@ impl Program<'_> {
 
     fn lookup(&self, id: u64) -> u32 {
         let log2 = self.region.cgroup_slots.ilog2();
-        let mut at = 80 + (id.wrapping_mul(abi::CGROUP_HASH) >> (64 - log2)) * 16;
+        let mut at = abi::node_header::SIZE as u64 + (id.wrapping_mul(abi::CGROUP_HASH) >> (64 - log2)) * 16;
         for _ in 0..8 {
             let found = u64_at(self.bytes, at as usize).unwrap();
             if found == id {
@@ -834,7 +834,7 @@ fn the_region_of_a_thousand_allowlists_has_32_kib() {
     .unwrap();
     let node = &artifact.manifest.node;
     assert_eq!((node.mask | 7) + 1, 32 * 1024);
-    assert_eq!((node.cgroup_slots, node.sets, node.blocks_offset), (1024, 152, 17_200));
+    assert_eq!((node.cgroup_slots, node.sets, node.blocks_offset), (1024, 152, 17_240));
     let containers = (0..220u64).map(|n| Workload {
         name: format!("pod {}", n / 2),
         // kubepods, quality of service, pod, container; every third pod one level higher.
