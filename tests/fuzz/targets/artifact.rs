@@ -166,7 +166,7 @@ fn use_it(artifact: &Artifact) {
     for operation in &manifest.operations {
         for argument in [Argument::Text(b"/usr/bin/sh"), Argument::Int(2), Argument::Unreadable] {
             for set in 0..3 {
-                let _ = judge(manifest, &artifact.files, node.bytes(), set, operation, &[argument; 4]);
+                let _ = judge(manifest, &artifact.files, node.bytes(), set, operation, &[argument; 4], &|_| argument);
             }
         }
     }
