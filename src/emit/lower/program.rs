@@ -155,7 +155,8 @@ impl Body<'_> {
             self.step(name, &[i64::from(param)], None);
         }
         let is_path = |s: &Subject| matches!(s.ty.class(), Some(Class::Path));
-        if self.operation.subjects.iter().any(is_path) {
+        let texts: Vec<Subject> = self.unit.texts.iter().map(|&id| self.operation.subject(id)).collect();
+        if texts.iter().any(is_path) {
             self.step("moment", &[], None);
         }
         for (param, subject) in params.into_iter().filter(|(_, s)| is_path(s)) {
@@ -163,9 +164,9 @@ impl Body<'_> {
                 self.step(name, &[i64::from(param)], None);
             }
         }
-        for subject in &self.operation.subjects {
-            if let (Where::Fact(fact), true) = (subject.place, is_path(subject)) {
-                self.step(fact.stencil(), &[self.slot(*subject)], None);
+        for subject in texts {
+            if let Where::Fact(fact) = subject.place {
+                self.step(fact.stencil(), &[self.slot(subject)], None);
             }
         }
     }
@@ -174,7 +175,7 @@ impl Body<'_> {
     fn slot(&self, subject: Subject) -> i64 {
         match subject.place {
             Where::Param(param) => i64::from(param),
-            Where::Fact(_) => i64::from(self.operation.free_slot().unwrap_or(0)),
+            Where::Fact(_) => i64::from(self.operation.free_slot().expect("limits leave it a place")),
         }
     }
 

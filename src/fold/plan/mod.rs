@@ -66,6 +66,8 @@ pub fn factor(program: &Program, diags: &mut Diagnostics) -> Option<Plan> {
         let mut texts: Vec<SubjectId> = (0..operation.subjects.len() as u32)
             .map(SubjectId)
             .filter(|&s| operation.subject(s).is_text())
+            // An event shows every argument; a fact is read only for what tests it.
+            .filter(|&s| operation.subject(s).param().is_some() || dimensions.iter().any(|d| d.subject == s))
             .collect();
         texts.sort_by_key(|&s| operation.subject(s).place);
         units.push(Unit { operation: id, dimensions, texts, scopes });
