@@ -74,28 +74,25 @@ STENCIL(if_posted)(struct frame *f, u64 values)
 	return 0;
 }
 
-/* An integer argument, its type as int_lookup takes it, at `place` in the tail. */
-STENCIL(value_integer)(struct frame *f, u64 k, u64 place, u64 type)
+/* The integer in args[k], its type as int_lookup takes it, at `place` in the tail: as value `index`. */
+INLINE int put_integer(struct frame *f, u64 k, u64 index, u64 place, u64 type)
 {
 	struct slot *slot = f->slot;
 	if (!slot)
 		return 0;
 	u64 *at = slot->texts[0].tail + place;
-	value_header((void *)at, k, type & INT_SIGNED ? VALUE_SIGNED : VALUE_UNSIGNED, 0, 8);
+	value_header((void *)at, index, type & INT_SIGNED ? VALUE_SIGNED : VALUE_UNSIGNED, 0, 8);
 	at[1] = widened(f->args[k], type);
 	return 0;
 }
-
+STENCIL(value_integer)(struct frame *f, u64 k, u64 place, u64 type)
+{
+	return put_integer(f, k, k, place, type);
+}
 /* A field of a tracepoint's record, which the glue has put into args[0]: as its number, that of the field. */
 STENCIL(value_field)(struct frame *f, u64 field, u64 place, u64 type)
 {
-	struct slot *slot = f->slot;
-	if (!slot)
-		return 0;
-	u64 *at = slot->texts[0].tail + place;
-	value_header((void *)at, field, type & INT_SIGNED ? VALUE_SIGNED : VALUE_UNSIGNED, 0, 8);
-	at[1] = widened(f->args[0], type);
-	return 0;
+	return put_integer(f, 0, field, place, type);
 }
 
 /* A record of `values` values, with text `number` unless `arg` is NO_TEXT, and with `words` words of the tail. */

@@ -343,22 +343,13 @@ fn attached(stub: &ProgramMut<'_>, attach: &Attach, link: LinkKind) -> libbpf_rs
             attach.targets.iter().map(|target| stub.attach_raw_tracepoint(target)).collect()
         }
         LinkKind::FmodRet => Ok(vec![stub.attach_trace()?]),
-        LinkKind::Kprobe => attach
+        LinkKind::Kprobe | LinkKind::Kretprobe => attach
             .targets
             .iter()
             .zip(cookies)
             .map(|(target, cookie)| {
                 let options = KprobeOpts { cookie, ..KprobeOpts::default() };
-                stub.attach_kprobe_with_opts(false, target, options)
-            })
-            .collect(),
-        LinkKind::Kretprobe => attach
-            .targets
-            .iter()
-            .zip(cookies)
-            .map(|(target, cookie)| {
-                let options = KprobeOpts { cookie, ..KprobeOpts::default() };
-                stub.attach_kprobe_with_opts(true, target, options)
+                stub.attach_kprobe_with_opts(link == LinkKind::Kretprobe, target, options)
             })
             .collect(),
         LinkKind::KprobeMulti => {

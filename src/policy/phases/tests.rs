@@ -261,6 +261,23 @@ fn what_is_beyond_the_back_end_is_named_and_does_not_hide_errors() {
     }
 }
 
+/// One thing that is wrong with a filter on the process hides no other.
+#[test]
+fn all_that_is_wrong_with_a_filter_on_the_process_is_said() {
+    let cases = [
+        ("matchNamespaces: [{namespace: Net, operator: In, values: [\"1\", \"2\", \"3\", \"4\", x]}]", 2),
+        ("matchBinaries: [{operator: Prefix, followChildren: true, values: [\"PLACE\"]}]", 2),
+        ("matchCapabilities: [{operator: In, values: [CAP_X, CAP_Y]}]", 2),
+    ];
+    for (filter, errors) in cases {
+        let filter = filter.replace("PLACE", &format!("/{}", "a".repeat(300)));
+        let text = edited("    - matchArgs:", &format!("    - {filter}\n      matchArgs:"));
+        let (_, diags) = run(&text, &ResolveOptions::default());
+        let found = diags.iter().filter(|d| d.severity == Severity::Error).count();
+        assert_eq!(found, errors, "{filter}");
+    }
+}
+
 #[test]
 fn a_kprobe_is_named_as_the_kernel_does() {
     let call = |call: &str| {

@@ -181,17 +181,17 @@ fn binaries(filter: &BinaryFilter<'_>, cx: &mut Cx<'_>) -> Result<Vec<Condition>
         return Err(cx.reported(filter.span()));
     };
     let follows = filter.follow_children.filter(|flag| flag.value);
-    if let Some(flag) = follows
-        && !op.value.allows_follow_children()
-    {
-        return Err(cx.refuse(codes::follow_children(op.value.name(), flag.span)));
-    }
+    let refused = follows.filter(|_| !op.value.allows_follow_children());
+    let refused = refused.map(|flag| cx.refuse(codes::follow_children(op.value.name(), flag.span)));
     let is_empty = values.items.is_empty() && !values.poisoned;
     if is_empty {
         cx.report(lints::ignored("a program filter without values", "it matches every program", values.span));
     }
     let texts = values.items.iter().map(|value| binary(op.value, *value, cx)).collect();
     let texts: Vec<Option<StrId>> = reported::all(texts)?;
+    if let Some(refused) = refused {
+        return Err(refused);
+    }
     if let Some(flag) = follows {
         // Nothing records which programs an ancestor ran.
         return Err(cx.not_compiled("`followChildren`", flag.span));
@@ -272,20 +272,21 @@ fn check_namespace_count(list: &List<NamespaceFilter<'_>>, cx: &mut Cx<'_>) {
 
 fn namespaces(filter: &NamespaceFilter<'_>, cx: &mut Cx<'_>) -> Result<Vec<Condition>, Reported> {
     let values = listed(filter.values.as_ref(), filter.variable, cx);
-    let (Some(kind), Some(op), Some(values)) = (filter.namespace, filter.operator, values) else {
-        return Err(cx.reported(filter.span()));
-    };
-    if let Some(extra) = values.items.get(limit::INLINE_VALUES) {
-        return Err(cx.refuse(codes::too_many_values(
-            "matchNamespaces",
-            values.items.len(),
-            limit::INLINE_VALUES,
-            extra.span,
-        )));
-    }
-    check_empty(values.items.is_empty() && !values.poisoned, Some(op.value), values.span, cx);
+    let Some(values) = values else { return Err(cx.reported(filter.span())) };
+    let extra = values.items.get(limit::INLINE_VALUES).map(|extra| {
+        let most = limit::INLINE_VALUES;
+        cx.refuse(codes::too_many_values("matchNamespaces", values.items.len(), most, extra.span))
+    });
+    let operator = filter.operator.map(|op| op.value);
+    check_empty(values.items.is_empty() && !values.poisoned, operator, values.span, cx);
     let found = values.items.iter().map(|value| namespace(*value, cx)).collect();
     let found = reported::all(found)?;
+    if let Some(extra) = extra {
+        return Err(extra);
+    }
+    let (Some(kind), Some(op)) = (filter.namespace, filter.operator) else {
+        return Err(cx.reported(filter.span()));
+    };
     if values.poisoned {
         return Err(cx.reported(values.span));
     }
@@ -333,10 +334,9 @@ fn check_capability_count(list: &List<CapabilityFilter<'_>>, name: &str, cx: &mu
 
 fn capabilities(filter: &CapabilityFilter<'_>, cx: &mut Cx<'_>) -> Result<Vec<Condition>, Reported> {
     let values = listed(filter.values.as_ref(), filter.variable, cx);
-    let (Some(op), Some(values)) = (filter.operator, values) else {
-        return Err(cx.reported(filter.span()));
-    };
-    check_empty(values.items.is_empty() && !values.poisoned, Some(op.value), values.span, cx);
+    let Some(values) = values else { return Err(cx.reported(filter.span())) };
+    let operator = filter.operator.map(|op| op.value);
+    check_empty(values.items.is_empty() && !values.poisoned, operator, values.span, cx);
     let mut bits = vec![];
     for value in &values.items {
         match Capability::parse_lenient(value.value) {
@@ -344,6 +344,7 @@ fn capabilities(filter: &CapabilityFilter<'_>, cx: &mut Cx<'_>) -> Result<Vec<Co
             None => unknown_word::<Capability>(*value, cx),
         }
     }
+    let Some(op) = filter.operator else { return Err(cx.reported(filter.span())) };
     if values.poisoned || bits.len() < values.items.len() || filter.poisoned {
         return Err(cx.reported(filter.span()));
     }
