@@ -257,8 +257,7 @@ impl Body<'_> {
         if let Some(end) = end {
             self.step("unneeded", &[d as i64], Some(end));
         }
-        let (param, root, unreadable) =
-            (self.slot(subject), i64::from(lowered.root), i64::from(lowered.count + 1));
+        let (root, unreadable) = (i64::from(lowered.root), i64::from(lowered.count + 1));
         match lowered.lookup {
             Lookup::Register(name) => {
                 let param = self.place_argument(subject, subject.ty.word_bytes());
@@ -266,7 +265,7 @@ impl Body<'_> {
             }
             Lookup::Number(name) => {
                 let read = number_of_flow(dimension.projection, subject.ty, self.typed(subject));
-                self.step(read, &[param, d as i64], None);
+                self.step(read, &[self.slot(subject), d as i64], None);
                 self.step(name, &[root, d as i64, unreadable], None);
             }
             Lookup::Fact(name) => {
@@ -276,7 +275,7 @@ impl Body<'_> {
             }
             Lookup::Address => {
                 let name = address_of_flow(dimension.projection, subject.ty, self.typed(subject));
-                self.step(name, &[param, root, d as i64, unreadable], None);
+                self.step(name, &[self.slot(subject), root, d as i64, unreadable], None);
             }
             Lookup::Walk => {
                 let name = match subject.place {
@@ -284,7 +283,7 @@ impl Body<'_> {
                     Where::Param(_) if self.typed(subject) => "walk_typed",
                     Where::Param(_) => "walk_probed",
                 };
-                self.step(name, &[param, root, d as i64, unreadable], None);
+                self.step(name, &[self.slot(subject), root, d as i64, unreadable], None);
             }
             Lookup::Text(name) => {
                 let number = text.expect("a text is looked up of a text subject");
