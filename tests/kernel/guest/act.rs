@@ -18,6 +18,7 @@ pub fn take(step: &Step) -> Result<String, String> {
         Step::Syscall(act) => in_place(act).and_then(|()| syscall(act)),
         Step::Connect(act) => in_place(act).and_then(|()| net::connect(act)),
         Step::Listen(act) => in_place(act).and_then(|()| net::listen(act)),
+        Step::Send(act) => in_place(act).and_then(|()| net::send(act)),
         other => Err(format!("{other:?} is not a step that acts")),
     }
 }
