@@ -60,7 +60,7 @@ pub enum Content<'a> {
 pub struct Packet {
     /// No family: of neither version of IP.
     pub flow: Flow,
-    /// Bytes, with those of its headers.
+    /// Bytes, from the header on that the hooked function is at.
     pub length: u32,
     pub priority: u32,
     pub mark: u32,

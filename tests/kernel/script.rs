@@ -100,9 +100,9 @@ pub enum Step {
     Connect(Act),
     /// A socket is bound to `path`, then listens.
     Listen(Act),
-    /// A message is sent to `path`. `name`: `udp`, one byte, the first of `args` as with `connect`; `raw`, the first of
-    /// `args` is the whole IP packet, in hexadecimal digits; `pair`, such bytes from one unix socket of a pair to the
-    /// other.
+    /// A message is sent to `path`. `name`: `udp`, one byte, the first of `args` as with `connect`; `self`, the same from
+    /// a socket bound to `path`, which then receives it; `raw`, the first of `args` is the whole IP packet, in hexadecimal
+    /// digits; `pair`, such bytes from one unix socket of a pair to the other.
     Send(Act),
     /// Processes that exec or open the same file again and again, in the background until they are joined.
     Storm(Storm),

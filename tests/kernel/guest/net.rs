@@ -62,6 +62,10 @@ pub fn send(act: &Act) -> Result<String, String> {
     let fd = to.socket(&act.name).map_err(|e| format!("socket: {e}"))?;
     let bytes = match (act.name.as_str(), first) {
         ("raw", packet) => bytes(packet.unwrap_or_default())?,
+        ("self", _) => {
+            to.bind(fd).map_err(|e| format!("bind: {e}"))?;
+            vec![b'x']
+        }
         (_, Some(from)) => {
             Address::parse(from)?.bind(fd).map_err(|e| format!("bind {from}: {e}"))?;
             vec![b'x']
@@ -70,7 +74,22 @@ pub fn send(act: &Act) -> Result<String, String> {
     };
     // SAFETY: bytes and an address of these lengths that outlive the call.
     let sent = unsafe { libc::sendto(fd, bytes.as_ptr().cast(), bytes.len(), 0, to.pointer(), to.length) };
+    if act.name == "self" && sent > 0 {
+        return Ok(outcome(receive(fd)));
+    }
     Ok(outcome(sent as libc::c_long))
+}
+
+/// Waits for two seconds.
+fn receive(fd: RawFd) -> libc::c_long {
+    let wait = libc::timeval { tv_sec: 2, tv_usec: 0 };
+    let mut byte = 0_u8;
+    let (level, option) = (libc::SOL_SOCKET, libc::SO_RCVTIMEO);
+    // SAFETY: an option of this length and room for a byte.
+    unsafe {
+        libc::setsockopt(fd, level, option, (&raw const wait).cast(), size_of::<libc::timeval>() as u32);
+        libc::recv(fd, (&raw mut byte).cast(), 1, 0) as libc::c_long
+    }
 }
 
 /// Of hexadecimal digits, with spaces anywhere.
@@ -131,7 +150,7 @@ impl Address {
 
     fn socket(&self, protocol: &str) -> io::Result<RawFd> {
         let (kind, protocol) = match protocol {
-            "udp" => (libc::SOCK_DGRAM, 0),
+            "udp" | "self" => (libc::SOCK_DGRAM, 0),
             "raw" => (libc::SOCK_RAW, libc::IPPROTO_RAW),
             _ => (libc::SOCK_STREAM, 0),
         };
