@@ -100,7 +100,8 @@ pub enum Step {
     Connect(Act),
     /// A socket is bound to `path`, then listens.
     Listen(Act),
-    /// A message is sent to `path`. `name`: `udp`, one byte, the first of `args` as with `connect`; `self`, the same from
+    /// A message is sent to `path`. `name`: `udp`, one byte, the first of `args` as with `connect`, then the socket's mark
+    /// and priority; `self`, the same from
     /// a socket bound to `path`, which then receives it; `raw`, the first of `args` is the whole IP packet, in hexadecimal
     /// digits; `pair`, such bytes from one unix socket of a pair to the other.
     Send(Act),

@@ -68,6 +68,15 @@ pub fn send(act: &Act) -> Result<String, String> {
         }
         (_, Some(from)) => {
             Address::parse(from)?.bind(fd).map_err(|e| format!("bind {from}: {e}"))?;
+            for (option, value) in [libc::SO_MARK, libc::SO_PRIORITY].into_iter().zip(&act.args[1..]) {
+                let Value::Number(number) = value else { return Err("a mark and a priority".to_owned()) };
+                let number = *number as c_int;
+                let size = size_of::<c_int>() as libc::socklen_t;
+                // SAFETY: an option of this length that outlives the call.
+                unsafe {
+                    libc::setsockopt(fd, libc::SOL_SOCKET, option, (&raw const number).cast(), size);
+                }
+            }
             vec![b'x']
         }
         (_, None) => vec![b'x'],
