@@ -4,11 +4,9 @@
 //! of the tail, each further one goes into a record of its own. Values of a fixed length are in the tail, one behind the
 //! other (`bpf-templates/event.h`).
 
-use std::collections::BTreeMap;
-
 use crate::artifact::abi;
 use crate::artifact::manifest::Form;
-use crate::fold::ir::{Operation, Subject};
+use crate::fold::ir::Operation;
 use crate::fold::plan::Unit;
 use crate::vocab::arg_type::Class;
 
@@ -38,15 +36,6 @@ pub fn of(operation: &Operation, unit: &Unit) -> Vec<Carried> {
         let place = if text == 0 { Place::Text } else { Place::Part { text } };
         Some(Carried { param: operation.subject(id).param()?, form: Form::Text, width: None, place })
     });
-    // Of several types the widest has all bytes of the others.
-    let mut widest: BTreeMap<u8, (u8, bool)> = BTreeMap::new();
-    for subject in &operation.subjects {
-        let (Some(param), Some(integer)) = (subject.param(), integer(*subject)) else { continue };
-        let found = widest.entry(param).or_insert(integer);
-        if integer.0 > found.0 {
-            *found = integer;
-        }
-    }
     let mut word = 0;
     let mut sockets: Vec<u8> = vec![];
     let flows = operation.subjects.iter().filter(|s| s.ty.class() == Some(Class::Flow));
@@ -61,9 +50,10 @@ pub fn of(operation: &Operation, unit: &Unit) -> Vec<Carried> {
         word += words(form);
         value
     };
-    let integers: Vec<Carried> = widest
-        .into_iter()
-        .map(|(param, (width, signed))| {
+    let integers: Vec<Carried> = operation
+        .shown_integers
+        .iter()
+        .map(|(&param, &(width, signed))| {
             place(param, if signed { Form::Signed } else { Form::Unsigned }, Some(width))
         })
         .collect();
@@ -86,12 +76,4 @@ const _: () = assert!(
 fn words(form: Form) -> u32 {
     let bytes = form.fixed_bytes().expect("what has no fixed length is not in the tail");
     abi::value::SIZE as u32 / 8 + bytes.div_ceil(8)
-}
-
-/// Bytes and sign, as events show them.
-fn integer(subject: Subject) -> Option<(u8, bool)> {
-    match subject.ty.class()? {
-        Class::Int { bytes, signed } => Some((subject.ty.event_bytes(bytes), signed)),
-        Class::Text | Class::Path | Class::Flow => None,
-    }
 }
