@@ -9,13 +9,13 @@ use super::runs::Runs;
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_RETURN, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
 use crate::artifact::manifest::{
-    AttachKind, Dimension, Field, Integer, LinkKind, Manifest, Operation, PolicyHook, Program, ProgramType,
-    Role, Subject, Table,
+    AttachKind, Dimension, EventValue, Field, Form, Integer, LinkKind, Manifest, Operation, PolicyHook,
+    Program, ProgramType, Role, Subject, Table,
 };
 use crate::artifact::projection::Projection;
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
 use crate::policy::{AddressRange, Interval};
-use crate::vocab::arg_type::ArgType;
+use crate::vocab::arg_type::{ArgType, Class};
 
 /// Everything about one operation that decides verdicts.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct DecodedOperation {
     pub scopes: Vec<DecodedScope>,
     /// Index and type of each argument that is shown or tested.
     pub args: Vec<(u32, String)>,
+    /// What its events hold.
+    pub values: Vec<EventValue>,
     /// Of a tracepoint: where they are, which the loader compares with the node's format.
     pub fields: Vec<Field>,
 }
@@ -48,11 +50,23 @@ impl DecodedOperation {
         field.is_some_and(|field| field.offset >= COMMON_FIELDS && field.offset.is_multiple_of(bytes))
     }
 
+    /// Whether events hold the argument, with all bytes that the type has.
+    pub fn shows(&self, index: u32, ty: ArgType) -> bool {
+        let has_form = |value: &EventValue| match (ty.class(), value.form) {
+            (Some(Class::Int { bytes, .. }), Form::Unsigned | Form::Signed) => {
+                value.width.is_some_and(|width| width >= ty.event_bytes(bytes))
+            }
+            (Some(Class::Text | Class::Path), Form::Text) | (Some(Class::Flow), Form::Socket) => true,
+            _ => false,
+        };
+        self.values.iter().any(|value| value.source == Subject::Argument(index) && has_form(value))
+    }
+
     /// One that is not there.
     pub fn nothing(Point { kind, target, syscall }: Point) -> DecodedOperation {
         let targets = vec![target];
-        let (dimensions, scopes, args, fields) = (vec![], vec![], vec![], vec![]);
-        DecodedOperation { kind, targets, syscall, dimensions, scopes, args, fields }
+        let (dimensions, scopes, args, values, fields) = (vec![], vec![], vec![], vec![], vec![]);
+        DecodedOperation { kind, targets, syscall, dimensions, scopes, args, values, fields }
     }
 }
 
@@ -191,7 +205,8 @@ pub fn operation(
     let (kind, targets) = (kind_name(operation.attach.kind), operation.attach.targets.clone());
     let syscall = operation.attach.syscall;
     let fields = operation.attach.fields.clone();
-    Ok(DecodedOperation { kind, targets, syscall, dimensions, scopes, args, fields })
+    let values = operation.values.clone();
+    Ok(DecodedOperation { kind, targets, syscall, dimensions, scopes, args, values, fields })
 }
 
 /// A loader attaches by the operation's targets, or, if there is one, by the section.
