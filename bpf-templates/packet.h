@@ -116,18 +116,22 @@ INLINE struct ports ports_of(struct packet *p, struct transport *t)
 	return (struct ports){__builtin_bswap16(ports[0]), __builtin_bswap16(ports[1])};
 }
 
+/*
+ * What is found is a number that the verifier does not know, on every way to it: else it would follow each of them, with
+ * the number that it leads to, through all that comes behind.
+ */
 STENCIL(packet_family)(struct frame *f, u64 k, u64 dimension)
 {
 	struct packet p;
 	find_packet(&p, (void *)f->args[k]);
-	f->ids[dimension] = p.family ? p.family : NO_NUMBER;
+	f->ids[dimension] = (p.family ? p.family : NO_NUMBER) + unknown_zero();
 	return 0;
 }
 STENCIL(packet_protocol)(struct frame *f, u64 k, u64 dimension)
 {
 	struct packet p;
 	find_packet(&p, (void *)f->args[k]);
-	f->ids[dimension] = transport_of(&p).protocol;
+	f->ids[dimension] = transport_of(&p).protocol + unknown_zero();
 	return 0;
 }
 #define PORT_OF_PACKET(name) \
@@ -136,7 +140,7 @@ STENCIL(packet_protocol)(struct frame *f, u64 k, u64 dimension)
 		struct packet p; \
 		find_packet(&p, (void *)f->args[k]); \
 		struct transport t = transport_of(&p); \
-		f->ids[dimension] = ports_of(&p, &t).name; \
+		f->ids[dimension] = ports_of(&p, &t).name + unknown_zero(); \
 		return 0; \
 	}
 PORT_OF_PACKET(source)
@@ -154,7 +158,7 @@ PORT_OF_PACKET(destination)
 			struct wide value = {p.words[of6], p.words[of6 + 1]}; \
 			atom = atom_of_ipv6(table, value); \
 		} \
-		f->ids[dimension] = atom; \
+		f->ids[dimension] = atom + unknown_zero(); \
 		return 0; \
 	}
 /* Where the addresses stand in the headers: in units of four bytes and of eight. */
