@@ -405,6 +405,12 @@ pub struct CompileArgs {
     /// Write an in-toto statement about the artifact (SLSA v1 provenance), unsigned and without times
     #[arg(long, value_name = "FILE")]
     pub provenance: Option<PathBuf>,
+    /// Compile the files that can be compiled, and leave the others to Tetragon
+    #[arg(long)]
+    pub partial: bool,
+    /// Write the paths of the files that stay with Tetragon, one a line
+    #[arg(long, value_name = "FILE", requires = "partial")]
+    pub left_out: Option<PathBuf>,
     /// Artifact of an earlier build, whose numbers policies, scopes and operations keep
     #[arg(long, value_name = "DIR")]
     pub previous: Option<PathBuf>,
@@ -421,6 +427,9 @@ pub struct ReportArgs {
     pub target: TargetArgs,
     #[command(flatten)]
     pub budgets: BudgetArgs,
+    /// Forecast the files that can be compiled, and leave the others to Tetragon
+    #[arg(long)]
+    pub partial: bool,
     /// Form of the report
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     pub format: ReportForm,
