@@ -203,12 +203,23 @@ struct value {
 #define VALUE_SIGNED 2
 #define VALUE_TEXT 3       /* a path, or a string without its NUL */
 #define VALUE_SOCKET 4     /* struct value_socket */
+#define VALUE_CRED 5       /* struct value_cred, and so on */
 #define VALUE_UNREADABLE 1 /* a flag: a memfd, unlinked, longer than 4096 bytes, disconnected, not mapped; its bytes, if it has any, say nothing */
 /* A socket, or an address: as that of the source. Numbers in host order; an address of IPv4 has its first four bytes. */
 struct value_socket {
 	u8 family, state;
 	u16 protocol, source_port, destination_port;
 	u64 source[2], destination[2];
+};
+/*
+ * Kernel structures.  Every byte is written: texts are zero behind their end, and so is what fills the last word.
+ */
+struct value_cred {
+	u64 permitted, effective, inheritable;
+	u32 uid, gid, euid, egid, suid, sgid, fsuid, fsgid;
+	u32 securebits;
+	u32 namespace_level, namespace_uid, namespace_gid, namespace_inode;
+	u32 pad;
 };
 #define EVENT_TAIL 64      /* words of a record behind its text: values of a fixed length, then ACT words */
 #define TEXT_MAX 4096

@@ -113,7 +113,12 @@ struct time_namespace {
 struct cgroup_namespace {
 	struct ns_common ns;
 } CORE;
+struct kernel_id { /* kuid_t and kgid_t, which have no name of their own */
+	u32 val;
+};
 struct user_namespace {
+	s32 level;
+	struct kernel_id owner, group;
 	struct ns_common ns;
 } CORE;
 struct nsproxy {
@@ -137,6 +142,8 @@ struct kernel_cap_struct { /* eight bytes: two numbers before 6.3, one since */
 	u32 low, high;
 };
 struct cred {
+	struct kernel_id uid, gid, suid, sgid, euid, egid, fsuid, fsgid;
+	u32 securebits;
 	struct kernel_cap_struct cap_inheritable, cap_permitted, cap_effective;
 	struct user_namespace *user_ns;
 } CORE;

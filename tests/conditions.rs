@@ -95,7 +95,10 @@ fn value(
                 let number = pools.numbers[below(pools.numbers.len())];
                 match ty.class() {
                     Some(Class::Int { signed: false, .. }) => number.max(0),
-                    Some(Class::Int { .. } | Class::Text | Class::Path | Class::Flow) | None => number,
+                    Some(
+                        Class::Int { .. } | Class::Text | Class::Path | Class::Flow | Class::Structure(_),
+                    )
+                    | None => number,
                 }
             };
             return match op.value_kind() {

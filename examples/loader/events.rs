@@ -14,6 +14,7 @@ use tetrafold::artifact::abi::{self, Word};
 use tetrafold::artifact::event::{Content, RawValue, Record};
 use tetrafold::artifact::manifest::{Manifest, Operation, Policy, PolicyArg, PolicyHook};
 use tetrafold::artifact::projection::Flow;
+use tetrafold::artifact::structure::{Part, Structure};
 use tetrafold::vocab::Vocabulary;
 use tetrafold::vocab::arg_type::{ArgType, Class};
 use tetrafold::vocab::network::{Family, Protocol, State};
@@ -58,6 +59,7 @@ enum Shown {
     Integer(u64),
     Text(String),
     Socket(Flow),
+    Structure(Structure, Value),
     Unreadable,
 }
 
@@ -179,6 +181,7 @@ fn argument(value: &RawValue<'_>) -> Option<Argument> {
         Content::Integer(number) => Shown::Integer(number),
         Content::Text(text) => Shown::Text(String::from_utf8_lossy(text).into_owned()),
         Content::Socket(flow) => Shown::Socket(flow),
+        Content::Structure(structure, bytes) => Shown::Structure(structure, fields(structure, bytes)),
         Content::Unreadable => Shown::Unreadable,
     };
     (value.source == abi::VALUE_ARGUMENT).then_some(Argument { index: value.index.into(), content })
@@ -199,8 +202,25 @@ fn shown(arg: &PolicyArg, value: &Argument) -> Option<Value> {
         (Shown::Integer(register), Class::Int { .. }) => Some(json!(ty.shown(*register))),
         (Shown::Text(text), Class::Text | Class::Path) => Some(json!(text)),
         (Shown::Socket(flow), Class::Flow) => Some(socket(*flow, ty)),
-        (Shown::Integer(_) | Shown::Text(_) | Shown::Socket(_) | Shown::Unreadable, _) => None,
+        (Shown::Structure(structure, fields), Class::Structure(wanted)) if *structure == wanted => {
+            Some(fields.clone())
+        }
+        (
+            Shown::Integer(_) | Shown::Text(_) | Shown::Socket(_) | Shown::Structure(..) | Shown::Unreadable,
+            _,
+        ) => None,
     }
+}
+
+/// Sets of bits as /proc shows them.
+fn fields(structure: Structure, bytes: &[u8]) -> Value {
+    let shown = |part| match part {
+        Part::Unsigned(number) => json!(number),
+        Part::Signed(number) => json!(number),
+        Part::Bits(bits) => json!(format!("{bits:016x}")),
+        Part::Text(text) => json!(String::from_utf8_lossy(text)),
+    };
+    structure.parts(bytes).map(|(name, part)| (name, shown(part))).collect()
 }
 
 /// Names where there are some. An address has no more than its port.

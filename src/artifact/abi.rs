@@ -82,6 +82,7 @@ pub const VALUE_UNSIGNED: u32 = 1;
 pub const VALUE_SIGNED: u32 = 2;
 pub const VALUE_TEXT: u32 = 3;
 pub const VALUE_SOCKET: u32 = 4;
+pub const VALUE_CRED: u32 = 5;
 pub const VALUE_UNREADABLE: u32 = 1;
 pub const SCRATCH_SLOTS: u32 = 2;
 /// Calls of one task that wait for their return, and ACT words of one such call.

@@ -170,14 +170,14 @@ pub fn too_many_dimensions(
     each_hook(diagnostic, at)
 }
 
-pub fn too_many_fields(target: &str, [fields, most]: [usize; 2], span: Span) -> Diagnostic {
+pub fn too_many_values(target: &str, [bytes, most]: [u32; 2], span: Span) -> Diagnostic {
     Diagnostic::new(
         Code::TOO_MANY_DIMENSIONS,
         Severity::NotCompiled,
-        format!("policies read {fields} numbers of `{target}`, of which an event can hold {most}"),
+        format!("the values that policies show of `{target}` take {bytes} bytes, of which an event can hold {most}"),
     )
     .label(span, "one of the hooks there")
-    .help("leave out fields that need not be shown, or split the set over several artifacts")
+    .help("leave out arguments that need not be shown, or split the set over several artifacts")
 }
 
 /// The places of a limit that several hooks reach together; of many, the first ones.

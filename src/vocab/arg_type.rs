@@ -6,8 +6,11 @@
 
 use super::condition::Projection;
 use super::vocabulary;
+use crate::artifact::abi;
 
-/// How the values of a type are compared by the conditions that compile.
+pub use crate::artifact::structure::Structure;
+
+/// How the values of a type are compared by the conditions that compile, or shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// An integer of `bytes` bytes; `signed` decides how values are written.
@@ -18,6 +21,21 @@ pub enum Class {
     Path,
     /// A socket or an address of one, of which parts are compared.
     Flow,
+    /// A structure of which events show fields. No condition compares it.
+    Structure(Structure),
+}
+
+impl Class {
+    /// Words of an event's tail that a value of the class takes, with its header; a text has its own place.
+    pub const fn event_words(self) -> u32 {
+        let bytes = match self {
+            Class::Text | Class::Path => return 0,
+            Class::Int { .. } => 8,
+            Class::Flow => abi::value_socket::SIZE as u32,
+            Class::Structure(structure) => structure.bytes(),
+        };
+        (abi::value::SIZE as u32 + bytes) / 8
+    }
 }
 
 /// How a program gets at an argument: each has its stencils (`bpf-templates/reader.h`, `string.h`, `int.h`).
@@ -39,6 +57,8 @@ pub enum Reader {
     Socket,
     /// `struct sockaddr *`, for the port and the address in it.
     Sockaddr,
+    /// A pointer to a structure of which events show fields.
+    Structure(Structure),
     /// Nothing is read.
     Nothing,
 }
@@ -160,7 +180,7 @@ vocabulary! {
     /// `struct iov_iter`.
     IovIter { name: "iov_iter", id: Some(25), filter_class: FilterClass::Opaque, reads: None }
     /// Credentials: `struct cred`.
-    Cred { name: "cred", id: Some(8), filter_class: FilterClass::Opaque, reads: None }
+    Cred { name: "cred", id: Some(8), filter_class: FilterClass::Opaque, reads: Some(Reader::Structure(Structure::Cred)) }
     /// Bytes of a fixed size.
     ConstBuf { name: "const_buf", id: Some(18), filter_class: FilterClass::Opaque, reads: None }
     /// A kernel module that is being loaded: `struct load_info`.
@@ -211,8 +231,11 @@ impl ArgType {
         }
     }
 
-    /// `None`: no condition that compiles can compare it.
+    /// `None`: nothing of it is compared or shown.
     pub const fn class(self) -> Option<Class> {
+        if let Some(Reader::Structure(structure)) = self.reads() {
+            return Some(Class::Structure(structure));
+        }
         match self.filter_class() {
             FilterClass::Int { bytes, signed } => Some(Class::Int { bytes, signed }),
             FilterClass::Text => Some(Class::Text),
@@ -236,7 +259,7 @@ impl ArgType {
     pub fn word_bytes(self) -> u8 {
         match self.class() {
             Some(Class::Int { bytes, .. }) => self.event_bytes(bytes),
-            Some(Class::Text | Class::Path | Class::Flow) | None => 8,
+            Some(Class::Text | Class::Path | Class::Flow | Class::Structure(_)) | None => 8,
         }
     }
 

@@ -331,7 +331,8 @@ pub struct Join {
     pub paths: Vec<String>,
 }
 
-/// An event line of the loader that a step must cause: each key that is given must stand in it with this value.
+/// An event line of the loader that a step must cause: each key that is given must stand in it with this value, and so
+/// it is with objects inside.
 pub type ExpectedEvent = BTreeMap<String, serde_json::Value>;
 
 impl Script {

@@ -299,7 +299,7 @@ pub fn event(rng: &mut Rng, operation: &Operation) -> Event {
     for subject in &operation.subjects {
         let Some(param) = subject.param() else { continue };
         args[param as usize] = match subject.ty.class() {
-            Some(Class::Int { .. }) | None => Value::Int(int(rng)),
+            Some(Class::Int { .. } | Class::Structure(_)) | None => Value::Int(int(rng)),
             Some(Class::Text) if rng.chance(5) => Value::Text(vec![]),
             Some(Class::Text | Class::Path) if rng.chance(10) => Value::Unreadable,
             Some(Class::Text | Class::Path) => Value::Text(text(rng)),

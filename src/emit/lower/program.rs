@@ -398,22 +398,7 @@ impl Body<'_> {
                     continue;
                 }
                 values::Place::Text => text = param,
-                values::Place::Tail { word } if value.form == Form::Socket => {
-                    let name = self.socket_value(value.param);
-                    self.step(name, &[param, i64::from(word)], None);
-                }
-                values::Place::Tail { word } => {
-                    let name = match self.operation.attach.kind {
-                        AttachKind::Tracepoint => "value_field",
-                        AttachKind::Kprobe
-                        | AttachKind::Kretprobe
-                        | AttachKind::Lsm
-                        | AttachKind::FmodRet
-                        | AttachKind::RawTracepoint => "value_integer",
-                    };
-                    self.load_field(value.param, value.width.unwrap_or(8));
-                    self.step(name, &[param, i64::from(word), event_type(value)], None);
-                }
+                values::Place::Tail { word } => self.tail_value(value, word),
             }
             count += 1;
         }
@@ -421,6 +406,29 @@ impl Body<'_> {
         let post = if self.operation.attach.targets.len() > 1 { "post_of_several" } else { "post" };
         self.step(post, &[operation, text, count, tail], None);
         self.steps.push(Step::Bind(unposted));
+    }
+
+    fn tail_value(&mut self, value: Carried, word: u32) {
+        let (param, word) = (i64::from(value.param), i64::from(word));
+        match value.form {
+            Form::Structure(structure) => self.step(structure.stencil(), &[param, word], None),
+            Form::Socket => {
+                let name = self.socket_value(value.param);
+                self.step(name, &[param, word], None);
+            }
+            Form::Unsigned | Form::Signed | Form::Text => {
+                let name = match self.operation.attach.kind {
+                    AttachKind::Tracepoint => "value_field",
+                    AttachKind::Kprobe
+                    | AttachKind::Kretprobe
+                    | AttachKind::Lsm
+                    | AttachKind::FmodRet
+                    | AttachKind::RawTracepoint => "value_integer",
+                };
+                self.load_field(value.param, value.width.unwrap_or(8));
+                self.step(name, &[param, word, event_type(value)], None);
+            }
+        }
     }
 
     fn socket_value(&self, param: u8) -> &'static str {
@@ -489,7 +497,7 @@ fn address_of_flow(projection: Projection, ty: ArgType, typed: bool) -> &'static
 fn int_type(subject: Subject) -> i64 {
     match subject.ty.class() {
         Some(Class::Int { bytes, signed }) => i64::from(bytes) | if signed { 0x10 } else { 0 },
-        Some(Class::Text | Class::Path | Class::Flow) | None => 8,
+        Some(Class::Text | Class::Path | Class::Flow | Class::Structure(_)) | None => 8,
     }
 }
 

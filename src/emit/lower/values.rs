@@ -48,14 +48,8 @@ pub fn of(operation: &Operation, unit: &Unit) -> Vec<Carried> {
         }
     }
     let mut word = 0;
-    let mut sockets: Vec<u8> = vec![];
-    let flows = operation.subjects.iter().filter(|s| s.ty.class() == Some(Class::Flow));
-    for param in flows.filter_map(|s| s.param()) {
-        if !sockets.contains(&param) {
-            sockets.push(param);
-        }
-    }
-    sockets.sort_unstable();
+    let objects: BTreeMap<u8, Form> =
+        operation.subjects.iter().filter_map(|s| Some((s.param()?, object(*s)?))).collect();
     let mut place = |param: u8, form: Form, width: Option<u8>| {
         let value = Carried { param, form, width, place: Place::Tail { word } };
         word += words(form);
@@ -67,9 +61,9 @@ pub fn of(operation: &Operation, unit: &Unit) -> Vec<Carried> {
             place(param, if signed { Form::Signed } else { Form::Unsigned }, Some(width))
         })
         .collect();
-    let sockets: Vec<Carried> = sockets.into_iter().map(|param| place(param, Form::Socket, None)).collect();
+    let objects: Vec<Carried> = objects.into_iter().map(|(param, form)| place(param, form, None)).collect();
     let (parts, first): (Vec<_>, Vec<_>) = texts.partition(|v| matches!(v.place, Place::Part { .. }));
-    parts.into_iter().chain(first).chain(integers).chain(sockets).collect()
+    parts.into_iter().chain(first).chain(integers).chain(objects).collect()
 }
 
 /// Words of the tail that values take.
@@ -77,21 +71,25 @@ pub fn tail_words(values: &[Carried]) -> u32 {
     values.iter().filter(|v| matches!(v.place, Place::Tail { .. })).map(|v| words(v.form)).sum()
 }
 
-// Sockets, the largest of them, in all arguments leave room for the ACT words that always find some.
-const _: () = assert!(
-    (1 + abi::value_socket::SIZE as u32 / 8) * abi::EVENT_ARGS + abi::EVENT_ENTRIES <= abi::EVENT_TAIL
-);
-
 /// A value of the tail with its header.
 fn words(form: Form) -> u32 {
     let bytes = form.fixed_bytes().expect("what has no fixed length is not in the tail");
     abi::value::SIZE as u32 / 8 + bytes.div_ceil(8)
 }
 
+/// Of what a pointer leads to.
+fn object(subject: Subject) -> Option<Form> {
+    match subject.ty.class()? {
+        Class::Flow => Some(Form::Socket),
+        Class::Structure(structure) => Some(Form::Structure(structure)),
+        Class::Int { .. } | Class::Text | Class::Path => None,
+    }
+}
+
 /// Bytes and sign, as events show them.
 fn integer(subject: Subject) -> Option<(u8, bool)> {
     match subject.ty.class()? {
         Class::Int { bytes, signed } => Some((subject.ty.event_bytes(bytes), signed)),
-        Class::Text | Class::Path | Class::Flow => None,
+        Class::Text | Class::Path | Class::Flow | Class::Structure(_) => None,
     }
 }

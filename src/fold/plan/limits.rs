@@ -1,6 +1,6 @@
 //! Checks offline what would otherwise fail on a node.
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 
 use super::{Dimension, Plan, Unit};
 use crate::artifact::abi::{DIMENSIONS, EVENT_ENTRIES, EVENT_TAIL, MASKS_MAX};
@@ -20,7 +20,7 @@ pub(super) fn check(program: &Program, plan: &Plan, diags: &mut Diagnostics) -> 
         let is_within = check_readings(program, unit, diags) && check_dimensions(program, unit, diags);
         fine &= is_within && check_masks(program, unit, diags) & check_verifier(program, unit, diags);
         fine &= check_selectors(program, unit, diags) & check_binary(program, unit, diags);
-        fine &= check_integers(program, unit, diags);
+        fine &= check_values(program, unit, diags);
     }
     fine
 }
@@ -66,21 +66,22 @@ fn check_selectors(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> b
     fine
 }
 
-/// Words of an event that its integers may take, each with its header: the rest is for actions.
-const INTEGER_WORDS: usize = (EVENT_TAIL - EVENT_ENTRIES) as usize;
+/// Words of an event that values of a fixed length may take, each with its header: the rest is for actions.
+const VALUE_WORDS: u32 = EVENT_TAIL - EVENT_ENTRIES;
 
-/// A tracepoint may have more fields than an event has room for.
-fn check_integers(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
+/// A tracepoint may have more fields than an event has room for, and structures are large.
+fn check_values(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
     let operation = &program.operations[unit.operation.0 as usize];
-    let is_integer = |s: &&Subject| matches!(s.ty.class(), Some(Class::Int { .. }));
-    let params: IndexSet<u8> =
-        operation.subjects.iter().filter(is_integer).filter_map(|s| s.param()).collect();
-    if 2 * params.len() <= INTEGER_WORDS {
+    // Of one parameter there is one value.
+    let words: IndexMap<u8, u32> =
+        operation.subjects.iter().filter_map(|s| Some((s.param()?, s.ty.class()?.event_words()))).collect();
+    let all = words.values().sum::<u32>();
+    if all <= VALUE_WORDS {
         return true;
     }
     let list = unit.scopes.values().flatten().next().expect("a unit has lists");
-    let counts = [params.len(), INTEGER_WORDS / 2];
-    diags.push(report::too_many_fields(&operation.attach.shown(), counts, program.lists[*list].span));
+    let bytes = [all, VALUE_WORDS].map(|words| 8 * words);
+    diags.push(report::too_many_values(&operation.attach.shown(), bytes, program.lists[*list].span));
     false
 }
 
@@ -179,6 +180,9 @@ fn same_reading(a: ArgType, b: ArgType) -> bool {
     match (a.class(), b.class()) {
         // The same register, of which each policy compares and shows what its own type says.
         (Some(Class::Int { .. }), Some(Class::Int { .. })) => true,
-        (Some(Class::Text | Class::Path | Class::Flow | Class::Int { .. }) | None, _) => a == b,
+        (
+            Some(Class::Text | Class::Path | Class::Flow | Class::Int { .. } | Class::Structure(_)) | None,
+            _,
+        ) => a == b,
     }
 }
