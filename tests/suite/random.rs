@@ -10,7 +10,7 @@ use tetrafold::interp::{Event, Value, Workload};
 use tetrafold::vocab::arg_type::{ArgType, Class};
 use tetrafold::vocab::attach::{EQUIVALENTS, LSM_HOOKS, Param, lsm_hook};
 
-use crate::conditions::{PORTS, Pools, condition, integers};
+use crate::conditions::{PORTS, Pools, condition, integers, operators};
 
 /// splitmix64: small, and the same everywhere.
 pub struct Rng(u64);
@@ -139,7 +139,21 @@ fn hooks() -> Vec<HookKind> {
             &[(2, Some(ArgType::LinuxBinprm)), (1, None)],
         ),
     ];
-    lsm.chain(functions).chain(others).chain(tracepoints).collect()
+    let shown = SHOWN.iter().map(|&(function, param, ty)| {
+        other(&format!("call: {function}\n    syscall: false"), &[(param, Some(ty))])
+    });
+    lsm.chain(functions).chain(others).chain(tracepoints).chain(shown).collect()
+}
+
+/// A function that has each structure which events show.
+const SHOWN: &[(&str, u8, ArgType)] = &[("commit_creds", 0, ArgType::Cred)];
+
+#[test]
+fn every_structure_that_events_show_is_in_random_policies() {
+    for ty in ArgType::ALL {
+        let is_structure = matches!(ty.class(), Some(Class::Structure(_)));
+        assert_eq!(is_structure, SHOWN.iter().any(|(_, _, shown)| shown == ty), "{ty}");
+    }
 }
 
 /// A multi-document text of 1 to 7 policies.
@@ -250,12 +264,14 @@ fn hook(rng: &mut Rng, hook: &HookKind, out: &mut String) {
 }
 
 fn selector(rng: &mut Rng, hook: &HookKind, args: &[(u8, ArgType)], out: &mut String) {
-    let filters = rng.below(3);
+    let compared: Vec<(u8, ArgType)> =
+        args.iter().copied().filter(|(_, ty)| !operators(*ty).is_empty()).collect();
+    let filters = if compared.is_empty() { 0 } else { rng.below(3) };
     if filters > 0 {
         out.push_str("    - matchArgs:\n");
     }
     for _ in 0..filters {
-        let (index, ty) = rng.pick(args);
+        let (index, ty) = rng.pick(&compared);
         let (op, values) = condition(*ty, &POOLS, &mut |n| rng.below(n));
         let _ = writeln!(out, "      - index: {index}\n        operator: {op}\n        values:");
         for value in values {

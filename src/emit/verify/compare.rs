@@ -118,6 +118,10 @@ impl Checker<'_> {
                 let says = format!("{:?}", self.operation.args);
                 return Err((format!("argument {param} is of type {}", arg.ty), says));
             }
+            if !self.operation.shows(param, arg.ty) {
+                let says = format!("{:?}", self.operation.values);
+                return Err((format!("events show argument {param} as {}", arg.ty), says));
+            }
         }
         Ok(())
     }

@@ -9,13 +9,13 @@ use super::runs::Runs;
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_RETURN, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
 use crate::artifact::manifest::{
-    AttachKind, Dimension, Field, Integer, LinkKind, Manifest, Operation, PolicyHook, Program, ProgramType,
+    AttachKind, Dimension, EventValue, Field, Form, Integer, LinkKind, Manifest, Operation, PolicyHook, Program, ProgramType,
     Role, Subject, Table,
 };
 use crate::artifact::projection::Projection;
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};
 use crate::policy::{AddressRange, Interval};
-use crate::vocab::arg_type::ArgType;
+use crate::vocab::arg_type::{ArgType, Class};
 
 /// Everything about one operation that decides verdicts.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct DecodedOperation {
     pub scopes: Vec<DecodedScope>,
     /// Index and type of each argument that is shown or tested.
     pub args: Vec<(u32, String)>,
+    /// What its events hold, of arguments alone.
+    pub values: Vec<EventValue>,
     /// Of a tracepoint: where they are, which the loader compares with the node's format.
     pub fields: Vec<Field>,
 }
@@ -48,11 +50,28 @@ impl DecodedOperation {
         field.is_some_and(|field| field.offset >= COMMON_FIELDS && field.offset.is_multiple_of(bytes))
     }
 
+    /// Whether its events hold all that the type says of the argument.
+    pub fn shows(&self, index: u32, ty: ArgType) -> bool {
+        let all = self.values.iter().filter(|value| value.source == Subject::Argument(index));
+        let of_form = |is_it: &dyn Fn(&EventValue) -> bool| all.clone().any(is_it);
+        match ty.class() {
+            Some(Class::Int { bytes, .. }) => {
+                let bytes = ty.event_bytes(bytes);
+                let is_number = |form| matches!(form, Form::Unsigned | Form::Signed);
+                of_form(&|value| is_number(value.form) && value.width.is_some_and(|width| width >= bytes))
+            }
+            Some(Class::Text | Class::Path) => of_form(&|value| value.form == Form::Text),
+            Some(Class::Flow) => of_form(&|value| value.form == Form::Socket),
+            Some(Class::Structure(wanted)) => of_form(&|value| value.form == Form::Structure(wanted)),
+            None => true,
+        }
+    }
+
     /// One that is not there.
     pub fn nothing(Point { kind, target, syscall }: Point) -> DecodedOperation {
         let targets = vec![target];
-        let (dimensions, scopes, args, fields) = (vec![], vec![], vec![], vec![]);
-        DecodedOperation { kind, targets, syscall, dimensions, scopes, args, fields }
+        let (dimensions, scopes, args, values, fields) = (vec![], vec![], vec![], vec![], vec![]);
+        DecodedOperation { kind, targets, syscall, dimensions, scopes, args, values, fields }
     }
 }
 
@@ -190,8 +209,8 @@ pub fn operation(
     let args = operation.args.iter().map(|arg| (arg.index, arg.ty.clone())).collect();
     let (kind, targets) = (kind_name(operation.attach.kind), operation.attach.targets.clone());
     let syscall = operation.attach.syscall;
-    let fields = operation.attach.fields.clone();
-    Ok(DecodedOperation { kind, targets, syscall, dimensions, scopes, args, fields })
+    let (values, fields) = (operation.values.clone(), operation.attach.fields.clone());
+    Ok(DecodedOperation { kind, targets, syscall, dimensions, scopes, args, values, fields })
 }
 
 /// A loader attaches by the operation's targets, or, if there is one, by the section.
