@@ -204,6 +204,13 @@ struct value {
 #define VALUE_TEXT 3       /* a path, or a string without its NUL */
 #define VALUE_SOCKET 4     /* struct value_socket */
 #define VALUE_CRED 5       /* struct value_cred, and so on */
+#define VALUE_USER_NAMESPACE 6
+#define VALUE_BPF_ATTR 7
+#define VALUE_BPF_PROG 8
+#define VALUE_BPF_MAP 9
+#define VALUE_PERF_EVENT 10
+#define VALUE_MODULE 11
+#define VALUE_LOAD_INFO 12
 #define VALUE_UNREADABLE 1 /* a flag: a memfd, unlinked, longer than 4096 bytes, disconnected, not mapped; its bytes, if it has any, say nothing */
 /* A socket, or an address: as that of the source. Numbers in host order; an address of IPv4 has its first four bytes. */
 struct value_socket {
@@ -220,6 +227,35 @@ struct value_cred {
 	u32 securebits;
 	u32 namespace_level, namespace_uid, namespace_gid, namespace_inode;
 	u32 pad;
+};
+struct value_user_namespace {
+	u32 level, uid, gid, inode;
+};
+struct value_bpf_attr {
+	u32 program_type, instructions;
+	u8 name[16];
+};
+struct value_bpf_prog {
+	u32 program_type, instructions;
+	u8 name[16];
+};
+struct value_bpf_map {
+	u32 map_type, key_size, value_size, max_entries;
+	u8 name[16];
+};
+struct value_perf_event {
+	u64 config, probe_offset;
+	u8 kprobe_function[128];
+	u32 type, pad;
+};
+struct value_module {
+	u64 taints;
+	u8 name[64];
+};
+struct value_load_info {
+	u64 taints;
+	u8 name[64];
+	u32 signature_ok, pad;
 };
 #define EVENT_TAIL 64      /* words of a record behind its text: values of a fixed length, then ACT words */
 #define TEXT_MAX 4096

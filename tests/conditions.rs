@@ -37,9 +37,8 @@ const STATES: &[&str] = &["TCP_ESTABLISHED", "TCP_CLOSE", "1:7"];
 
 /// Every type that is read as a number and compared.
 pub fn integers() -> Vec<ArgType> {
-    let reads = |ty: &ArgType| {
-        ty.reader(Projection::Whole) == Some(Reader::Register) && !operators(*ty).is_empty()
-    };
+    let reads =
+        |ty: &ArgType| ty.reader(Projection::Whole) == Some(Reader::Register) && !operators(*ty).is_empty();
     ArgType::ALL.iter().copied().filter(reads).collect()
 }
 

@@ -17,6 +17,7 @@ use tetrafold::artifact::projection::Flow;
 use tetrafold::artifact::structure::{Part, Structure};
 use tetrafold::vocab::Vocabulary;
 use tetrafold::vocab::arg_type::{ArgType, Class};
+use tetrafold::vocab::capability::Capability;
 use tetrafold::vocab::network::{Family, Protocol, State};
 
 use crate::say;
@@ -199,6 +200,9 @@ fn args(hook: &PolicyHook, values: &[Argument]) -> Vec<Value> {
 fn shown(arg: &PolicyArg, value: &Argument) -> Option<Value> {
     let ty = ArgType::parse(&arg.ty).filter(|_| value.index == arg.index)?;
     match (&value.content, ty.class()?) {
+        (Shown::Integer(register), Class::Int { .. }) if ty == ArgType::Capability => {
+            Some(capability(ty.shown(*register)?))
+        }
         (Shown::Integer(register), Class::Int { .. }) => Some(json!(ty.shown(*register))),
         (Shown::Text(text), Class::Text | Class::Path) => Some(json!(text)),
         (Shown::Socket(flow), Class::Flow) => Some(socket(*flow, ty)),
@@ -210,6 +214,12 @@ fn shown(arg: &PolicyArg, value: &Argument) -> Option<Value> {
             _,
         ) => None,
     }
+}
+
+/// The bit is the position in the vocabulary.
+fn capability(number: i128) -> Value {
+    let known = usize::try_from(number).ok().and_then(|bit| Capability::ALL.get(bit));
+    known.map_or_else(|| json!(number), |known| json!(known.name()))
 }
 
 /// Sets of bits as /proc shows them.

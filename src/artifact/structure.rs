@@ -96,6 +96,32 @@ structures! {
         "securebits" Bits 4,
         "namespaceLevel" Signed 4, "namespaceUid" Unsigned 4, "namespaceGid" Unsigned 4, "namespaceInode" Unsigned 4,
     ] }
+    /// `struct user_namespace`: its depth below the initial one, its owner, and its inode.
+    UserNamespace { form: abi::VALUE_USER_NAMESPACE, stencil: "value_user_namespace", holds: [
+        "level" Signed 4, "uid" Unsigned 4, "gid" Unsigned 4, "inode" Unsigned 4,
+    ] }
+    /// `union bpf_attr`, as of a program that is being loaded.
+    BpfAttr { form: abi::VALUE_BPF_ATTR, stencil: "value_bpf_attr", holds: [
+        "programType" Unsigned 4, "instructions" Unsigned 4, "name" Text 16,
+    ] }
+    /// `struct bpf_prog`.
+    BpfProg { form: abi::VALUE_BPF_PROG, stencil: "value_bpf_prog", holds: [
+        "programType" Unsigned 4, "instructions" Unsigned 4, "name" Text 16,
+    ] }
+    /// `struct bpf_map`.
+    BpfMap { form: abi::VALUE_BPF_MAP, stencil: "value_bpf_map", holds: [
+        "mapType" Unsigned 4, "keySize" Unsigned 4, "valueSize" Unsigned 4, "maxEntries" Unsigned 4, "name" Text 16,
+    ] }
+    /// `struct perf_event`, as of a probe. The name of its function is empty where it cannot be read.
+    PerfEvent { form: abi::VALUE_PERF_EVENT, stencil: "value_perf_event", holds: [
+        "config" Unsigned 8, "probeOffset" Unsigned 8, "kprobeFunction" Text 128, "type" Unsigned 4,
+    ] }
+    /// `struct module`.
+    Module { form: abi::VALUE_MODULE, stencil: "value_module", holds: ["taints" Bits 8, "name" Text 64] }
+    /// `struct load_info`: a module that is being loaded, and whether its signature is good.
+    LoadInfo { form: abi::VALUE_LOAD_INFO, stencil: "value_load_info", holds: [
+        "taints" Bits 8, "name" Text 64, "signatureOk" Unsigned 4,
+    ] }
 }
 
 /// Each field behind the one before.

@@ -166,15 +166,15 @@ vocabulary! {
     /// Nothing is read and nothing shown; keeps a place in the list.
     Nop { name: "nop", id: Some(-1), filter_class: FilterClass::Opaque, reads: Some(Reader::Nothing) }
     /// `union bpf_attr`.
-    BpfAttr { name: "bpf_attr", id: Some(19), filter_class: FilterClass::Opaque, reads: None }
+    BpfAttr { name: "bpf_attr", id: Some(19), filter_class: FilterClass::Opaque, reads: Some(Reader::Structure(Structure::BpfAttr)) }
     /// `struct perf_event`.
-    PerfEvent { name: "perf_event", id: Some(20), filter_class: FilterClass::Opaque, reads: None }
+    PerfEvent { name: "perf_event", id: Some(20), filter_class: FilterClass::Opaque, reads: Some(Reader::Structure(Structure::PerfEvent)) }
     /// `struct bpf_map`.
-    BpfMap { name: "bpf_map", id: Some(21), filter_class: FilterClass::Opaque, reads: None }
+    BpfMap { name: "bpf_map", id: Some(21), filter_class: FilterClass::Opaque, reads: Some(Reader::Structure(Structure::BpfMap)) }
     /// `struct user_namespace`.
-    UserNamespace { name: "user_namespace", id: Some(22), filter_class: FilterClass::Opaque, reads: None }
+    UserNamespace { name: "user_namespace", id: Some(22), filter_class: FilterClass::Opaque, reads: Some(Reader::Structure(Structure::UserNamespace)) }
     /// The number of a capability.
-    Capability { name: "capability", id: Some(23), filter_class: FilterClass::Opaque, reads: None }
+    Capability { name: "capability", id: Some(23), filter_class: FilterClass::Opaque, reads: Some(Reader::Register) }
     /// `struct kiocb`.
     Kiocb { name: "kiocb", id: Some(24), filter_class: FilterClass::Opaque, reads: None }
     /// `struct iov_iter`.
@@ -184,9 +184,9 @@ vocabulary! {
     /// Bytes of a fixed size.
     ConstBuf { name: "const_buf", id: Some(18), filter_class: FilterClass::Opaque, reads: None }
     /// A kernel module that is being loaded: `struct load_info`.
-    LoadInfo { name: "load_info", id: Some(26), filter_class: FilterClass::Opaque, reads: None }
+    LoadInfo { name: "load_info", id: Some(26), filter_class: FilterClass::Opaque, reads: Some(Reader::Structure(Structure::LoadInfo)) }
     /// A kernel module: `struct module`.
-    Module { name: "module", id: Some(27), filter_class: FilterClass::Opaque, reads: None }
+    Module { name: "module", id: Some(27), filter_class: FilterClass::Opaque, reads: Some(Reader::Structure(Structure::Module)) }
     /// The number of a system call, with the ABI it was made by.
     Syscall64 { name: "syscall64", id: Some(28), filter_class: int(8, false), reads: None }
     /// A set of capabilities.
@@ -209,7 +209,7 @@ vocabulary! {
     /// A directory entry, compared as a path: `struct dentry`.
     Dentry { name: "dentry", id: Some(42), filter_class: FilterClass::Path, reads: None }
     /// `struct bpf_prog`.
-    BpfProg { name: "bpf_prog", id: Some(43), filter_class: FilterClass::Opaque, reads: None }
+    BpfProg { name: "bpf_prog", id: Some(43), filter_class: FilterClass::Opaque, reads: Some(Reader::Structure(Structure::BpfProg)) }
 }
 
 impl ArgType {
@@ -235,6 +235,10 @@ impl ArgType {
     pub const fn class(self) -> Option<Class> {
         if let Some(Reader::Structure(structure)) = self.reads() {
             return Some(Class::Structure(structure));
+        }
+        if matches!(self, ArgType::Capability) {
+            // Shown as a number, compared as none.
+            return Some(Class::Int { bytes: 4, signed: true });
         }
         match self.filter_class() {
             FilterClass::Int { bytes, signed } => Some(Class::Int { bytes, signed }),

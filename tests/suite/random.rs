@@ -146,7 +146,16 @@ fn hooks() -> Vec<HookKind> {
 }
 
 /// A function that has each structure which events show.
-const SHOWN: &[(&str, u8, ArgType)] = &[("commit_creds", 0, ArgType::Cred)];
+const SHOWN: &[(&str, u8, ArgType)] = &[
+    ("commit_creds", 0, ArgType::Cred),
+    ("cap_capable", 1, ArgType::UserNamespace),
+    ("bpf_check", 1, ArgType::BpfAttr),
+    ("security_bpf_prog", 0, ArgType::BpfProg),
+    ("security_bpf_map", 0, ArgType::BpfMap),
+    ("security_perf_event_alloc", 0, ArgType::PerfEvent),
+    ("do_init_module", 0, ArgType::Module),
+    ("mod_sysfs_setup", 1, ArgType::LoadInfo),
+];
 
 #[test]
 fn every_structure_that_events_show_is_in_random_policies() {

@@ -9,8 +9,8 @@ use super::runs::Runs;
 use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_RETURN, ACT_SIGKILL, Act};
 use crate::artifact::digest::{FileRef, Files};
 use crate::artifact::manifest::{
-    AttachKind, Dimension, EventValue, Field, Form, Integer, LinkKind, Manifest, Operation, PolicyHook, Program, ProgramType,
-    Role, Subject, Table,
+    AttachKind, Dimension, EventValue, Field, Form, Integer, LinkKind, Manifest, Operation, PolicyHook,
+    Program, ProgramType, Role, Subject, Table,
 };
 use crate::artifact::projection::Projection;
 use crate::artifact::scope_block::{DecisionList, RowRef, ScopeBlocks};

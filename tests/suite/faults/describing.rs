@@ -1,7 +1,9 @@
 //! Faults of the last step: the manifest, or the bytes, say something else than was lowered.
 
 use tetrafold::artifact::digest::{FileKind, FileRef, Files};
-use tetrafold::artifact::manifest::{Action, AttachKind, Form, Integer, Manifest, Mode, ScopeTerm, Subject, Table};
+use tetrafold::artifact::manifest::{
+    Action, AttachKind, Form, Integer, Manifest, Mode, ScopeTerm, Subject, Table,
+};
 use tetrafold::artifact::projection::Projection;
 use tetrafold::artifact::structure::Structure;
 use tetrafold::emit::assemble::Built;
