@@ -153,7 +153,7 @@ pub fn emit(
         }
         Err(AssembleError::Object(text)) => return Err(Fault::Object(text)),
     };
-    verify::prove(sources, set, certificate, &built.manifest, &built.files).map_err(Fault::Disproved)?;
+    verify::prove(sources, set, certificate, built.emitted()).map_err(Fault::Disproved)?;
     if !check_objects(&built, folded, kernels, diags) {
         return Ok(None);
     }

@@ -44,11 +44,6 @@ pub enum Step {
         bytes: u8,
         arg: u8,
     },
-    /// `frame.args[arg] = value`
-    SetArgument {
-        arg: u8,
-        value: i32,
-    },
     Bind(Place),
     Jump(Place),
     /// Returns what the last stencil returned.
@@ -164,11 +159,6 @@ impl Composer<'_> {
                 };
                 let offset = i16::try_from(*offset).map_err(|_| Error::Frame("has a context too long"))?;
                 self.load(size, offset, *arg)?;
-            }
-            Step::SetArgument { arg, value } => {
-                // Not as an immediate: Linux 6.1 forgets the value of such a store.
-                self.code.push(insn::mov_imm(2, *value));
-                self.code.push(insn::store(FP, self.frame.arg(*arg)?, 2));
             }
             Step::Bind(place) => self.bind(*place),
             Step::Jump(place) => {

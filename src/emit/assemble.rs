@@ -12,13 +12,14 @@ use super::numbers::Numbers;
 use super::region_constants;
 use super::scope_blocks;
 use super::set_limits::{self, SetWords};
+use super::verify::Emitted;
 use crate::artifact::abi::{self, SCRATCH_SLOTS};
 use crate::artifact::digest::{FileKind, Files};
 use crate::artifact::manifest::{self, Manifest, NodeRegion};
 use crate::artifact::node::layout::{self, OperationBlocks};
 use crate::artifact::node::sizing::Capacity;
 use crate::artifact::scope_block::ScopeBlocks;
-use crate::bpf::{self, MapSize, Patch, ProgramSpec, StencilObject};
+use crate::bpf::{self, MapSize, Patch, ProgramSpec, StencilObject, Step};
 use crate::fold::ir::{AttachKind, Program};
 use crate::fold::plan::Plan;
 use crate::platform::Target;
@@ -32,6 +33,15 @@ pub struct Built {
     pub manifest: Manifest,
     pub files: Files,
     pub numbers: Numbers,
+    /// What each body was linked from, by the number of its operation: what the proof follows.
+    pub bodies: BTreeMap<u32, Vec<Step>>,
+}
+
+impl Built {
+    /// What the proof takes.
+    pub fn emitted(&self) -> Emitted<'_> {
+        Emitted { manifest: &self.manifest, files: &self.files, bodies: &self.bodies }
+    }
 }
 
 /// What cannot be assembled although the policies are valid.
@@ -108,6 +118,7 @@ pub fn run(
     let scratch = Scratch::of(&stencils, program, plan)?;
     let kinds = attach_kinds(program, plan);
     let mut assembled = vec![];
+    let mut bodies = BTreeMap::new();
     for (u, lowered) in lowered.into_iter().enumerate() {
         let scope_blocks = blocks[u].0.clone();
         let places = Places {
@@ -121,6 +132,7 @@ pub fn run(
         let constants =
             region_constants::fill(&mut object, &node, heads[u]).map_err(AssembleError::Object)?;
         let body = files.add(FileKind::Object, object);
+        bodies.insert(places.operation, spec.steps);
         let attach = &program.operations[plan.units[u].operation.0 as usize].attach;
         let object =
             bpf::stub(&describe::section(attach)).map_err(|e| AssembleError::Object(e.to_string()))?;
@@ -142,7 +154,7 @@ pub fn run(
         assembled: &assembled,
         numbers: &numbers,
     });
-    Ok(Built { manifest, files, numbers })
+    Ok(Built { manifest, files, numbers, bodies })
 }
 
 /// See [`Places::calls`].

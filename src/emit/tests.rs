@@ -57,7 +57,7 @@ fn an_allowlist_is_assembled_proved_and_judged() {
     let (sources, set) = policies(&texts);
     let (certificate, built) = build(&sources, &set);
     built.manifest.check().unwrap();
-    verify::prove(&sources, &set, &certificate, &built.manifest, &built.files).unwrap();
+    verify::prove(&sources, &set, &certificate, built.emitted()).unwrap();
 
     let operation = &built.manifest.operations[0];
     let atoms: Vec<u32> = operation.dimensions.iter().map(|d| d.atoms).collect();
@@ -85,6 +85,6 @@ fn an_artifact_does_not_prove_other_documents() {
     let (certificate, built) = build(&sources, &set);
     for (name, paths) in [("db", "/usr/bin/postgres, /bin/bash"), ("bd", "/usr/bin/postgres, /bin/sh")] {
         let (sources, other) = policies(&[allowlist(name, paths)]);
-        assert!(verify::prove(&sources, &other, &certificate, &built.manifest, &built.files).is_err());
+        assert!(verify::prove(&sources, &other, &certificate, built.emitted()).is_err());
     }
 }

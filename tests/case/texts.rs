@@ -94,7 +94,6 @@ fn body(
             Step::LoadField { offset, bytes, arg } => {
                 writeln!(out, "  arg{arg} = context[{offset}], {bytes} bytes")
             }
-            Step::SetArgument { arg, value } => writeln!(out, "  arg{arg} = {value}"),
             Step::Bind(p) => writeln!(out, "{}:", place(p)),
             Step::Jump(p) => writeln!(out, "  go to {}", place(p)),
             Step::Return => writeln!(out, "  return"),

@@ -10,6 +10,7 @@ mod folding;
 mod lowering;
 mod policies;
 mod resolving;
+mod steps;
 mod values;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -65,7 +66,7 @@ impl Honest {
         let plan = plan::factor(&optimised, &mut Diagnostics::default()).unwrap();
         let lowered = assemble::lower(&set, &optimised, &plan).unwrap();
         let built = assemble::run(&sources, &set, &optimised, &plan, lowered.clone(), &target, None).unwrap();
-        let proof = verify::prove(&sources, &set, &certificate, &built.manifest, &built.files);
+        let proof = verify::prove(&sources, &set, &certificate, built.emitted());
         assert!(proof.is_ok(), "{}\n{text}", proof.unwrap_err());
         Honest { sources, target, set, program, optimised, certificate, plan, lowered, built }
     }
@@ -119,11 +120,9 @@ impl Honest {
     }
 
     fn with_built(&self, set: &PolicySet, certificate: &Certificate, built: &Built) -> Outcome {
-        match verify::prove(&self.sources, set, certificate, &built.manifest, &built.files) {
+        match verify::prove(&self.sources, set, certificate, built.emitted()) {
             Err(_) => Outcome::Disproved,
-            Ok(()) if built.files == self.built.files && built.manifest == self.built.manifest => {
-                Outcome::Same
-            }
+            Ok(()) if same(built, &self.built) => Outcome::Same,
             Ok(()) => Outcome::Missed,
         }
     }
@@ -138,6 +137,10 @@ enum Outcome {
     /// The fault was none: the artifact is the same.
     Same,
     Missed,
+}
+
+fn same(one: &Built, other: &Built) -> bool {
+    one.files == other.files && one.manifest == other.manifest && one.bodies == other.bodies
 }
 
 fn guarded(run: impl FnOnce() -> Outcome) -> Outcome {

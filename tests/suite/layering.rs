@@ -28,10 +28,20 @@ const OWN_LISTS: &[(&str, &[&str])] = &[
     ("interp::number", &["vocab", "policy"]),
     ("interp::network", &["interp::number", "vocab", "policy"]),
     ("interp", &["vocab", "policy", "policy::written", "fold::ir", "fold::plan", "source"]),
-    // The proof shares certificates with what it proves.
+    // The proof shares certificates with what it proves, and the stand-in for a number that the loader chooses.
     (
         "emit::verify",
-        &["interp::document", "artifact", "fold::opt", "policy", "policy::written", "vocab", "source"],
+        &[
+            "interp::document",
+            "artifact",
+            "bpf",
+            "fold::opt",
+            "emit::region_constants",
+            "policy",
+            "policy::written",
+            "vocab",
+            "source",
+        ],
     ),
 ];
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use tetrafold::artifact::manifest::{LinkKind, Manifest};
+use tetrafold::emit::assemble::Built;
 use tetrafold::emit::verify;
 use tetrafold::platform::Target;
 use tetrafold::report::measure;
@@ -123,7 +124,8 @@ fn the_proof_compares_every_attach_point() {
         for (operation, targets) in manifest.operations.iter_mut().zip(targets) {
             operation.attach.targets = targets;
         }
-        verify::prove(&sources, &set, &folded.certificate, &manifest, &built.files).is_ok()
+        let built = Built { manifest, ..built.clone() };
+        verify::prove(&sources, &set, &folded.certificate, built.emitted()).is_ok()
     };
     assert!(prove(&|_| {}));
     let faults: [&Fault; 5] = [

@@ -68,6 +68,7 @@ pub fn steps(
         claimed: false,
         denies: operation.attach.kind.runs_as_task() && denies(program, unit),
         waits: false,
+        has_waited: false,
         built: vec![false; unit.texts.len()],
     };
     match places.calls.map(i64::from) {
@@ -106,6 +107,8 @@ struct Body<'a> {
     denies: bool,
     /// Some step leaves to [`BUSY`].
     waits: bool,
+    /// On every way to here, so that there is a slot.
+    has_waited: bool,
     /// Per text: built on every way to here.
     built: Vec<bool>,
 }
@@ -288,9 +291,10 @@ impl Body<'_> {
             Lookup::Text(name) => {
                 let number = text.expect("a text is looked up of a text subject");
                 if !self.built[number] {
-                    if self.denies {
+                    if self.denies && !self.has_waited {
                         self.step("wait_for_slot", &[self.tail_words()], Some(BUSY));
                         self.waits = true;
+                        self.has_waited = dimension.always;
                     }
                     self.build_text(dimension.subject, number);
                     self.built[number] = dimension.always;

@@ -38,15 +38,6 @@ pub fn of(operation: &Operation, unit: &Unit) -> Vec<Carried> {
         let place = if text == 0 { Place::Text } else { Place::Part { text } };
         Some(Carried { param: operation.subject(id).param()?, form: Form::Text, width: None, place })
     });
-    // Of several types the widest has all bytes of the others.
-    let mut widest: BTreeMap<u8, (u8, bool)> = BTreeMap::new();
-    for subject in &operation.subjects {
-        let (Some(param), Some(integer)) = (subject.param(), integer(*subject)) else { continue };
-        let found = widest.entry(param).or_insert(integer);
-        if integer.0 > found.0 {
-            *found = integer;
-        }
-    }
     let mut word = 0;
     let objects: BTreeMap<u8, Form> =
         operation.subjects.iter().filter_map(|s| Some((s.param()?, object(*s)?))).collect();
@@ -55,9 +46,10 @@ pub fn of(operation: &Operation, unit: &Unit) -> Vec<Carried> {
         word += words(form);
         value
     };
-    let integers: Vec<Carried> = widest
-        .into_iter()
-        .map(|(param, (width, signed))| {
+    let integers: Vec<Carried> = operation
+        .shown_integers
+        .iter()
+        .map(|(&param, &(width, signed))| {
             place(param, if signed { Form::Signed } else { Form::Unsigned }, Some(width))
         })
         .collect();
@@ -83,13 +75,5 @@ fn object(subject: Subject) -> Option<Form> {
         Class::Flow => Some(Form::Socket),
         Class::Structure(structure) => Some(Form::Structure(structure)),
         Class::Int { .. } | Class::Text | Class::Path => None,
-    }
-}
-
-/// Bytes and sign, as events show them.
-fn integer(subject: Subject) -> Option<(u8, bool)> {
-    match subject.ty.class()? {
-        Class::Int { bytes, signed } => Some((subject.ty.event_bytes(bytes), signed)),
-        Class::Text | Class::Path | Class::Flow | Class::Structure(_) => None,
     }
 }

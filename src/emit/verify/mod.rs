@@ -6,10 +6,11 @@
 //! Reads operators and values by itself ([`crate::interp::document`]) and shares nothing with resolving, folding
 //! and the builders but the layout of bytes; what a pass left out it says in a certificate, which is checked too.
 //! The cost is linear in the policies' values.
-//! It proves tables, lists, scopes and what the manifest says of policies, under the documented contract of
-//! each stencil; the stencils themselves, and that a body has those which the manifest implies, are proved by
-//! kernel tests.
+//! It proves tables, lists, scopes, what the manifest says of policies, and the steps of every body ([`body`]), under
+//! the documented contract of each stencil. That stencils keep it, and that linked code does what its steps say, is
+//! shown by kernel tests.
 
+mod body;
 mod claims;
 pub mod compare;
 pub mod decode;
@@ -21,11 +22,13 @@ mod regions;
 pub mod runs;
 mod spelling;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use self::claims::Claim;
 use crate::artifact::digest::Files;
-use crate::artifact::manifest::Manifest;
+use crate::artifact::manifest::{Manifest, Operation};
+use crate::bpf::Step;
 use crate::fold::opt::Certificate;
 use crate::interp::document::{self, Unread};
 use crate::policy::PolicySet;
@@ -34,6 +37,15 @@ use crate::source::Sources;
 /// The artifact does not say what the policies say: a fault of the compiler.
 #[derive(Clone, Debug)]
 pub struct Disproof(pub Vec<Mismatch>);
+
+/// What is proved.
+#[derive(Clone, Copy)]
+pub struct Emitted<'a> {
+    pub manifest: &'a Manifest,
+    pub files: &'a Files,
+    /// What each body was linked from, by the number of its operation.
+    pub bodies: &'a BTreeMap<u32, Vec<Step>>,
+}
 
 /// A difference between policies and artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,9 +79,9 @@ pub fn prove(
     sources: &Sources,
     set: &PolicySet,
     certificate: &Certificate,
-    manifest: &Manifest,
-    files: &Files,
+    emitted: Emitted<'_>,
 ) -> Result<(), Disproof> {
+    let Emitted { manifest, files, bodies } = emitted;
     let mut found = vec![];
     let mut documents = vec![];
     for policy in &set.written.policies {
@@ -91,6 +103,16 @@ pub fn prove(
     for operation in &manifest.operations {
         match read::operation(manifest, operation, files) {
             Ok(decoded) => {
+                let facts = body_of(manifest, operation, &decoded);
+                let steps = bodies.get(&operation.number).map_or(&[][..], Vec::as_slice);
+                if let Err(why) = body::check(facts, steps) {
+                    found.push(Mismatch {
+                        place: operation.name.clone(),
+                        policies_say: "a program that reads and writes what its dimensions and values name"
+                            .to_string(),
+                        artifact_says: why,
+                    });
+                }
                 let mut compared: Option<Vec<Claim<'_>>> = None;
                 for target in &decoded.targets {
                     let claims = claims.remove(&decoded.point(target)).unwrap_or_default();
@@ -117,4 +139,25 @@ pub fn prove(
         compare::compare(&read::DecodedOperation::nothing(point), &target, &claims, &mut found);
     }
     if found.is_empty() { Ok(()) } else { Err(Disproof(found)) }
+}
+
+/// What [`body`] has to know of the program of an operation.
+fn body_of<'a>(
+    manifest: &Manifest,
+    operation: &'a Operation,
+    decoded: &'a read::DecodedOperation,
+) -> body::Body<'a> {
+    let lists = decoded.scopes.iter().flat_map(|scope| &scope.lists);
+    let mut acts = lists.flat_map(|list| &list.rules).filter_map(|rule| rule.act);
+    body::Body {
+        operation,
+        dimensions: &decoded.dimensions,
+        is_awaited: manifest.operations.iter().any(|other| other.calls == Some(operation.number)),
+        enforces: acts.any(|act| act.sigkill || act.override_value.is_some()),
+        scratch_slots: manifest
+            .maps
+            .iter()
+            .find(|map| map.declared == "scratch")
+            .map_or(0, |map| map.max_entries),
+    }
 }

@@ -30,7 +30,7 @@ pub struct DecodedOperation {
     pub scopes: Vec<DecodedScope>,
     /// Index and type of each argument that is shown or tested.
     pub args: Vec<(u32, String)>,
-    /// What its events hold, of arguments alone.
+    /// What its events hold.
     pub values: Vec<EventValue>,
     /// Of a tracepoint: where they are, which the loader compares with the node's format.
     pub fields: Vec<Field>,
@@ -50,21 +50,17 @@ impl DecodedOperation {
         field.is_some_and(|field| field.offset >= COMMON_FIELDS && field.offset.is_multiple_of(bytes))
     }
 
-    /// Whether its events hold all that the type says of the argument.
+    /// Whether events hold the argument, with all bytes that the type has.
     pub fn shows(&self, index: u32, ty: ArgType) -> bool {
-        let all = self.values.iter().filter(|value| value.source == Subject::Argument(index));
-        let of_form = |is_it: &dyn Fn(&EventValue) -> bool| all.clone().any(is_it);
-        match ty.class() {
-            Some(Class::Int { bytes, .. }) => {
-                let bytes = ty.event_bytes(bytes);
-                let is_number = |form| matches!(form, Form::Unsigned | Form::Signed);
-                of_form(&|value| is_number(value.form) && value.width.is_some_and(|width| width >= bytes))
+        let has_form = |value: &EventValue| match (ty.class(), value.form) {
+            (Some(Class::Int { bytes, .. }), Form::Unsigned | Form::Signed) => {
+                value.width.is_some_and(|width| width >= ty.event_bytes(bytes))
             }
-            Some(Class::Text | Class::Path) => of_form(&|value| value.form == Form::Text),
-            Some(Class::Flow) => of_form(&|value| value.form == Form::Socket),
-            Some(Class::Structure(wanted)) => of_form(&|value| value.form == Form::Structure(wanted)),
-            None => true,
-        }
+            (Some(Class::Text | Class::Path), Form::Text) | (Some(Class::Flow), Form::Socket) => true,
+            (Some(Class::Structure(wanted)), Form::Structure(shown)) => wanted == shown,
+            _ => false,
+        };
+        self.values.iter().any(|value| value.source == Subject::Argument(index) && has_form(value))
     }
 
     /// One that is not there.
@@ -209,7 +205,8 @@ pub fn operation(
     let args = operation.args.iter().map(|arg| (arg.index, arg.ty.clone())).collect();
     let (kind, targets) = (kind_name(operation.attach.kind), operation.attach.targets.clone());
     let syscall = operation.attach.syscall;
-    let (values, fields) = (operation.values.clone(), operation.attach.fields.clone());
+    let fields = operation.attach.fields.clone();
+    let values = operation.values.clone();
     Ok(DecodedOperation { kind, targets, syscall, dimensions, scopes, args, values, fields })
 }
 

@@ -55,6 +55,8 @@ pub struct Operation {
     /// Of what functions return: the operation of their calls. Its one parameter is the returned value.
     pub calls: Option<OperationId>,
     pub subjects: IndexSet<Subject>,
+    /// Bytes and sign of each integer in events, by its parameter: of the widest type, which has all bytes of the others.
+    pub shown_integers: BTreeMap<u8, (u8, bool)>,
     /// Of a tracepoint: those that are read, by their numbers.
     pub fields: BTreeMap<u8, Field>,
     pub predicates: IndexSet<Predicate>,
@@ -293,6 +295,13 @@ fn declare_subjects(op: &mut Operation, args: &[Arg], choice: &Choice) -> Vec<Su
         if let Some(field) = &arg.field {
             op.fields.insert(arg.index, field.clone());
         }
+        if let Some(Class::Int { bytes, signed }) = arg.ty.class() {
+            let here = (arg.ty.event_bytes(bytes), signed);
+            let shown = op.shown_integers.entry(choice.param(arg.index)).or_insert(here);
+            if here.0 > shown.0 {
+                *shown = here;
+            }
+        }
     }
     args.iter().map(|arg| declare(op, subject(arg))).collect()
 }
@@ -348,6 +357,7 @@ impl Operation {
             attach,
             calls,
             subjects: IndexSet::new(),
+            shown_integers: BTreeMap::new(),
             fields: BTreeMap::new(),
             predicates: IndexSet::new(),
         }
