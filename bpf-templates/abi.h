@@ -211,6 +211,7 @@ struct value {
 #define VALUE_PERF_EVENT 10
 #define VALUE_MODULE 11
 #define VALUE_LOAD_INFO 12
+#define VALUE_CAPABILITIES 13
 #define VALUE_UNREADABLE 1 /* a flag: a memfd, unlinked, longer than 4096 bytes, disconnected, not mapped; its bytes, if it has any, say nothing */
 /* A socket, or an address: as that of the source. Numbers in host order; an address of IPv4 has its first four bytes. */
 struct value_socket {
@@ -256,6 +257,9 @@ struct value_load_info {
 	u64 taints;
 	u8 name[64];
 	u32 signature_ok, pad;
+};
+struct value_capabilities {
+	u64 capabilities;
 };
 #define EVENT_TAIL 64      /* words of a record behind its text: values of a fixed length, then ACT words */
 #define TEXT_MAX 4096

@@ -147,6 +147,12 @@ struct cred {
 	struct kernel_cap_struct cap_inheritable, cap_permitted, cap_effective;
 	struct user_namespace *user_ns;
 } CORE;
+struct net_device {
+	u8 name[16];
+} CORE;
+struct filename {
+	const u8 *name;
+} CORE;
 union bpf_attr {
 	struct {
 		u32 prog_type, insn_cnt;

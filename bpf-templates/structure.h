@@ -164,3 +164,11 @@ STENCIL(value_load_info)(struct frame *f, u64 k, u64 place)
 	TAKE(value->taints, struct module, taints)
 	return structure_end(&s);
 }
+
+/* Eight bytes in all kernels, whatever their names. */
+STENCIL(value_capabilities)(struct frame *f, u64 k, u64 place)
+{
+	STRUCTURE(value_capabilities, VALUE_CAPABILITIES)
+	s.failed |= probe_read_kernel(&value->capabilities, sizeof(value->capabilities), (void *)s.object);
+	return structure_end(&s);
+}

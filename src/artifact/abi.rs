@@ -90,6 +90,7 @@ pub const VALUE_BPF_MAP: u32 = 9;
 pub const VALUE_PERF_EVENT: u32 = 10;
 pub const VALUE_MODULE: u32 = 11;
 pub const VALUE_LOAD_INFO: u32 = 12;
+pub const VALUE_CAPABILITIES: u32 = 13;
 pub const VALUE_UNREADABLE: u32 = 1;
 pub const SCRATCH_SLOTS: u32 = 2;
 /// Calls of one task that wait for their return, and ACT words of one such call.

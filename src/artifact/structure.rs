@@ -122,6 +122,8 @@ structures! {
     LoadInfo { form: abi::VALUE_LOAD_INFO, stencil: "value_load_info", holds: [
         "taints" Bits 8, "name" Text 64, "signatureOk" Unsigned 4,
     ] }
+    /// `kernel_cap_t`: bit `n` is capability `n`.
+    Capabilities { form: abi::VALUE_CAPABILITIES, stencil: "value_capabilities", holds: ["capabilities" Bits 8] }
 }
 
 /// Each field behind the one before.

@@ -59,6 +59,10 @@ pub enum Reader {
     Sockaddr,
     /// A pointer to a structure of which events show fields.
     Structure(Structure),
+    /// `struct net_device *`, for its name.
+    NetDevice,
+    /// `struct filename *`, for the text in it.
+    Filename,
     /// Nothing is read.
     Nothing,
 }
@@ -160,7 +164,7 @@ vocabulary! {
     /// An open file, compared as a path: `struct file`.
     File { name: "file", id: Some(16), filter_class: FilterClass::PathWithMode, reads: Some(Reader::File) }
     /// A name that the kernel took from user memory: `struct filename`.
-    Filename { name: "filename", id: Some(14), filter_class: FilterClass::Opaque, reads: None }
+    Filename { name: "filename", id: Some(14), filter_class: FilterClass::Opaque, reads: Some(Reader::Filename) }
     /// A path: `struct path`.
     Path { name: "path", id: Some(15), filter_class: FilterClass::PathWithMode, reads: Some(Reader::Path) }
     /// Nothing is read and nothing shown; keeps a place in the list.
@@ -190,19 +194,19 @@ vocabulary! {
     /// The number of a system call, with the ABI it was made by.
     Syscall64 { name: "syscall64", id: Some(28), filter_class: int(8, false), reads: None }
     /// A set of capabilities.
-    KernelCapT { name: "kernel_cap_t", id: Some(33), filter_class: FilterClass::CapSet, reads: None }
+    KernelCapT { name: "kernel_cap_t", id: Some(33), filter_class: FilterClass::CapSet, reads: Some(Reader::Structure(Structure::Capabilities)) }
     /// The inheritable capabilities.
-    CapInheritable { name: "cap_inheritable", id: Some(34), filter_class: FilterClass::CapSet, reads: None }
+    CapInheritable { name: "cap_inheritable", id: Some(34), filter_class: FilterClass::CapSet, reads: Some(Reader::Structure(Structure::Capabilities)) }
     /// The permitted capabilities.
-    CapPermitted { name: "cap_permitted", id: Some(35), filter_class: FilterClass::CapSet, reads: None }
+    CapPermitted { name: "cap_permitted", id: Some(35), filter_class: FilterClass::CapSet, reads: Some(Reader::Structure(Structure::Capabilities)) }
     /// The effective capabilities.
-    CapEffective { name: "cap_effective", id: Some(36), filter_class: FilterClass::CapSet, reads: None }
+    CapEffective { name: "cap_effective", id: Some(36), filter_class: FilterClass::CapSet, reads: Some(Reader::Structure(Structure::Capabilities)) }
     /// A program that is being started, compared as its path: `struct linux_binprm`.
     LinuxBinprm { name: "linux_binprm", id: Some(37), filter_class: FilterClass::Path, reads: Some(Reader::LinuxBinprm) }
     /// A text at an offset that the tracepoint's field holds.
     DataLoc { name: "data_loc", id: Some(38), filter_class: FilterClass::Text, reads: None }
     /// A network device, compared as its name: `struct net_device`.
-    NetDevice { name: "net_device", id: Some(39), filter_class: FilterClass::Text, reads: None }
+    NetDevice { name: "net_device", id: Some(39), filter_class: FilterClass::Text, reads: Some(Reader::NetDevice) }
     // The number is that of `int`, but selectors do not know the name.
     /// The command of the system call `bpf`, read as an int; nothing compares it.
     BpfCmd { name: "bpf_cmd", id: Some(1), filter_class: FilterClass::Unknown, reads: None }
@@ -213,10 +217,13 @@ vocabulary! {
 }
 
 impl ArgType {
-    /// How a program gets at this part of it; `None`: no stencil does.
+    /// How a program gets at this part of it to compare it; `None`: no stencil does.
     pub const fn reader(self, projection: Projection) -> Option<Reader> {
         match projection {
-            Projection::Whole => self.reads(),
+            Projection::Whole => match self.reads() {
+                Some(Reader::Structure(_)) => None,
+                reads => reads,
+            },
             Projection::SourcePort
             | Projection::DestinationPort
             | Projection::SourceAddress
@@ -236,9 +243,12 @@ impl ArgType {
         if let Some(Reader::Structure(structure)) = self.reads() {
             return Some(Class::Structure(structure));
         }
+        // What these hold is shown, and no operator compares it.
         if matches!(self, ArgType::Capability) {
-            // Shown as a number, compared as none.
             return Some(Class::Int { bytes: 4, signed: true });
+        }
+        if matches!(self, ArgType::Filename) {
+            return Some(Class::Text);
         }
         match self.filter_class() {
             FilterClass::Int { bytes, signed } => Some(Class::Int { bytes, signed }),

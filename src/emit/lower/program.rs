@@ -157,6 +157,11 @@ impl Body<'_> {
             let name = if self.typed(*subject) { "sock_of_socket_typed" } else { "sock_of_socket_probed" };
             self.step(name, &[i64::from(param)], None);
         }
+        for (&param, subject) in &params {
+            if let Some(name) = name_of(subject.ty) {
+                self.step(name, &[i64::from(param)], None);
+            }
+        }
         let is_path = |s: &Subject| matches!(s.ty.class(), Some(Class::Path));
         let texts: Vec<Subject> = self.unit.texts.iter().map(|&id| self.operation.subject(id)).collect();
         if texts.iter().any(is_path) {
@@ -331,6 +336,7 @@ impl Body<'_> {
             Some(Class::Path) if subject.param().is_none() => "text_of_binary",
             Some(Class::Path) if self.typed(subject) => "text_of_path_typed",
             Some(Class::Path) => "text_of_path_probed",
+            _ if name_of(subject.ty).is_some() => "text_of_kernel_string",
             _ if self.operation.attach.syscall || self.is_in_system_call() => "text_of_user_string",
             _ => "text_of_either_string",
         };
@@ -457,6 +463,15 @@ fn reader(ty: ArgType, typed: bool) -> Option<&'static str> {
         (ArgType::File, true) => "path_of_file_typed",
         (ArgType::File, false) => "path_of_file_probed",
         // The argument is the path already.
+        _ => return None,
+    })
+}
+
+/// The stencil that finds the text in what the kernel names.
+fn name_of(ty: ArgType) -> Option<&'static str> {
+    Some(match ty {
+        ArgType::NetDevice => "name_of_net_device",
+        ArgType::Filename => "name_of_filename",
         _ => return None,
     })
 }

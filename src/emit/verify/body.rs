@@ -253,6 +253,12 @@ impl<'a> Follower<'a> {
                 ensure((c, small(d)) == (i64::from(root), at), format!("the path's walk is dimension {at}"))?;
                 self.text(b, of)
             }
+            "name_of_net_device" => self.name_of(a, ArgType::NetDevice),
+            "name_of_filename" => self.name_of(a, ArgType::Filename),
+            "text_of_kernel_string" => match self.frame.held(small(a)) {
+                Held::Name(of) => self.text(b, of),
+                held => Err(format!("args[{a}] holds {held:?}")),
+            },
             "text_of_user_string" => self.string(a, b, true),
             "text_of_either_string" => self.string(a, b, false),
             "refine" => {
@@ -442,6 +448,11 @@ impl<'a> Follower<'a> {
             }
             held => Err(format!("args[{k}] holds {held:?} and no `{ty}`")),
         }
+    }
+
+    fn name_of(&mut self, k: i64, ty: ArgType) -> Checked {
+        let of = self.pointer(k, ty)?;
+        self.frame.put(small(k), Held::Name(of))
     }
 
     fn path_of(&mut self, k: i64, ty: ArgType) -> Checked {

@@ -344,6 +344,8 @@ fn syscall_number(name: &str) -> Option<libc::c_long> {
         "bpf" => libc::SYS_bpf,
         "perf_event_open" => libc::SYS_perf_event_open,
         "delete_module" => libc::SYS_delete_module,
+        "unshare" => libc::SYS_unshare,
+        "capset" => libc::SYS_capset,
         "setresuid" => libc::SYS_setresuid,
         "setresgid" => libc::SYS_setresgid,
         "setfsuid" => libc::SYS_setfsuid,

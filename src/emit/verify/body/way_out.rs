@@ -197,9 +197,9 @@ fn structure(
 ) -> Checked {
     let is_of_it = |ty: &&ArgType| ty.class() == Some(Class::Structure(shown));
     let types = ArgType::ALL.iter().filter(is_of_it);
-    let is_there = types.map(|&ty| follower.pointer(index, ty)).any(|found| {
-        found == Ok(Subject::Argument(index as u32))
-    });
+    let is_there = types
+        .map(|&ty| follower.pointer(index, ty))
+        .any(|found| found == Ok(Subject::Argument(index as u32)));
     ensure(is_there, format!("args[{index}] holds no {shown:?}"))?;
     steps.expect(shown.stencil(), &[index, word])
 }
