@@ -161,23 +161,16 @@ def fields(layout, record, at):
     return {f["name"]: struct.unpack_from(code[f["bytes"]], record, at + f["offset"])[0] for f in layout}
 
 
-def field(f, data):
-    data = data[f["offset"]:f["offset"] + f["bytes"]]
-    if f["form"] == "text":
-        return data.split(b"\0")[0].decode(errors="replace")
-    return int.from_bytes(data, "little", signed=f["form"] == "signed")
-
-
 def event(layout, record):
     found, at = fields(layout["fields"], record, 0), layout["headerBytes"]
     values = []
     for _ in range(found["values"]):
         value, at = fields(layout["value"], record, at), at + layout["valueHeaderBytes"]
         values, at = values + [{**value, "bytes": record[at:at + value["len"]].hex()}], at + value["len"]
-    structures = {s["form"]: s["fields"] for s in layout.get("structures", [])}
-    for value in values:
-        if value["form"] in structures:
-            value["fields"] = {f["name"]: field(f, bytes.fromhex(value["bytes"])) for f in structures[value["form"]]}
+    for s in layout.get("structures", []):
+        for value in (v for v in values if v["form"] == s["form"]):
+            hexed = lambda f, b=value["bytes"]: b[2 * f["offset"]:2 * (f["offset"] + f["bytes"])]
+            value["fields"] = {f["name"]: hexed(f) for f in s["fields"]}
     part = lambda word, p: word >> p["shift"] & (1 << p["bits"]) - 1
     signed = lambda number, p: number - (number >> p["bits"] - 1 << p["bits"] if p["signed"] else 0)
     parts = lambda word: {p["name"]: signed(part(word, p), p) for p in layout["entry"]}

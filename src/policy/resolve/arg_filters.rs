@@ -16,7 +16,7 @@ use crate::source::{Span, Spanned};
 use crate::syntax::ast::objects::ArgFilter;
 use crate::syntax::ast::read::List;
 use crate::syntax::ast::rules::key_span;
-use crate::vocab::arg_type::{FilterClass, Reader};
+use crate::vocab::arg_type::FilterClass;
 use crate::vocab::condition::{Projection, Verdict, compare};
 use crate::vocab::filter::FilterKind;
 use crate::vocab::hook::HookKind;
@@ -222,9 +222,6 @@ fn resolve_one<'v, 'c: 'v>(
     };
     if written.poisoned {
         return Err(cx.reported(written.span()));
-    }
-    if let Some(Reader::Structure(_)) = ty.reads() {
-        return Err(cx.not_compiled(&format!("operator `{}` on `{ty}`", op.value), op.span));
     }
     let values = values::resolve(hook, op, ty, kind, given, cx)?;
     // What the kind's values are compared with has to be read as well.
