@@ -188,6 +188,7 @@ pub fn manifest(parts: &Parts<'_>) -> Manifest {
         policies: policies(parts),
         load_order: load_order(parts),
         limits: limits(parts),
+        left_out: vec![],
         conflicts: conflicts(parts),
         next_numbers: parts.numbers.next,
         // Known once there is a report.
