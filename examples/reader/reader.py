@@ -167,10 +167,6 @@ def event(layout, record):
     for _ in range(found["values"]):
         value, at = fields(layout["value"], record, at), at + layout["valueHeaderBytes"]
         values, at = values + [{**value, "bytes": record[at:at + value["len"]].hex()}], at + value["len"]
-    for s in layout.get("structures", []):
-        for value in (v for v in values if v["form"] == s["form"]):
-            hexed = lambda f, b=value["bytes"]: b[2 * f["offset"]:2 * (f["offset"] + f["bytes"])]
-            value["fields"] = {f["name"]: hexed(f) for f in s["fields"]}
     part = lambda word, p: word >> p["shift"] & (1 << p["bits"]) - 1
     signed = lambda number, p: number - (number >> p["bits"] - 1 << p["bits"] if p["signed"] else 0)
     parts = lambda word: {p["name"]: signed(part(word, p), p) for p in layout["entry"]}
