@@ -204,6 +204,15 @@ struct value {
 #define VALUE_TEXT 3       /* a path, or a string without its NUL */
 #define VALUE_SOCKET 4     /* struct value_socket */
 #define VALUE_PACKET 5     /* struct value_packet */
+#define VALUE_CRED 6       /* struct value_cred, and so on */
+#define VALUE_USER_NAMESPACE 7
+#define VALUE_BPF_ATTR 8
+#define VALUE_BPF_PROG 9
+#define VALUE_BPF_MAP 10
+#define VALUE_PERF_EVENT 11
+#define VALUE_MODULE 12
+#define VALUE_LOAD_INFO 13
+#define VALUE_CAPABILITIES 14
 #define VALUE_UNREADABLE 1 /* a flag: a memfd, unlinked, longer than 4096 bytes, disconnected, not mapped; its bytes, if it has any, say nothing */
 /* A socket, or an address: as that of the source. Numbers in host order; an address of IPv4 has its first four bytes. */
 struct value_socket {
@@ -220,6 +229,48 @@ struct value_packet {
 };
 #define PACKET_PROTOCOL 1
 #define PACKET_PORTS 2
+/*
+ * Kernel structures.  Every byte is written: texts are zero behind their end, and so is what fills the last word.
+ */
+struct value_cred {
+	u64 permitted, effective, inheritable;
+	u32 uid, gid, euid, egid, suid, sgid, fsuid, fsgid;
+	u32 securebits;
+	u32 namespace_level, namespace_uid, namespace_gid, namespace_inode;
+	u32 pad;
+};
+struct value_user_namespace {
+	u32 level, uid, gid, inode;
+};
+struct value_bpf_attr {
+	u32 program_type, instructions;
+	u8 name[16];
+};
+struct value_bpf_prog {
+	u32 program_type, instructions;
+	u8 name[16];
+};
+struct value_bpf_map {
+	u32 map_type, key_size, value_size, max_entries;
+	u8 name[16];
+};
+struct value_perf_event {
+	u64 config, probe_offset;
+	u8 kprobe_function[128];
+	u32 type, pad;
+};
+struct value_module {
+	u64 taints;
+	u8 name[64];
+};
+struct value_load_info {
+	u64 taints;
+	u8 name[64];
+	u32 signature_ok, pad;
+};
+struct value_capabilities {
+	u64 capabilities;
+};
 #define EVENT_TAIL 64      /* words of a record behind its text: values of a fixed length, then ACT words */
 #define TEXT_MAX 4096
 #define TEXT_ROOM 512 /* a slot of scratch memory ends so far behind its last text (event.h) */

@@ -113,7 +113,12 @@ struct time_namespace {
 struct cgroup_namespace {
 	struct ns_common ns;
 } CORE;
+struct kernel_id { /* kuid_t and kgid_t, which have no name of their own */
+	u32 val;
+};
 struct user_namespace {
+	s32 level;
+	struct kernel_id owner, group;
 	struct ns_common ns;
 } CORE;
 struct nsproxy {
@@ -137,8 +142,59 @@ struct kernel_cap_struct { /* eight bytes: two numbers before 6.3, one since */
 	u32 low, high;
 };
 struct cred {
+	struct kernel_id uid, gid, suid, sgid, euid, egid, fsuid, fsgid;
+	u32 securebits;
 	struct kernel_cap_struct cap_inheritable, cap_permitted, cap_effective;
 	struct user_namespace *user_ns;
+} CORE;
+struct net_device {
+	u8 name[16];
+} CORE;
+struct filename {
+	const u8 *name;
+} CORE;
+union bpf_attr {
+	struct {
+		u32 prog_type, insn_cnt;
+		u8 prog_name[16];
+	} CORE;
+} CORE;
+enum bpf_prog_type { BPF_PROG_TYPE_UNSPEC };
+enum bpf_map_type { BPF_MAP_TYPE_UNSPEC };
+struct bpf_prog_aux {
+	u8 name[16];
+} CORE;
+struct bpf_prog {
+	enum bpf_prog_type type;
+	u32 len;
+	struct bpf_prog_aux *aux;
+} CORE;
+struct bpf_map {
+	enum bpf_map_type map_type;
+	u32 key_size, value_size, max_entries;
+	u8 name[16];
+} CORE;
+struct perf_event_attr {
+	u32 type;
+	u64 config;
+	union {
+		u64 kprobe_func;
+	} CORE;
+	union {
+		u64 probe_offset;
+	} CORE;
+} CORE;
+struct perf_event {
+	struct perf_event_attr attr;
+} CORE;
+struct module {
+	u8 name[56];
+	u64 taints;
+} CORE;
+struct load_info {
+	const u8 *name;
+	struct module *mod;
+	_Bool sig_ok;
 } CORE;
 struct mm_struct {
 	struct file *exe_file;

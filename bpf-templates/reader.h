@@ -38,3 +38,19 @@ STENCIL(path_of_path_probed)(struct frame *f, u64 k)
 {
 	return 0;
 }
+
+/* From a pointer to the address of its name.  What has no name gives an address that cannot be read. */
+STENCIL(name_of_net_device)(struct frame *f, u64 k)
+{
+	u64 device = f->args[k];
+	NUMBER(device);
+	f->args[k] = device + FIELD_OFFSET(struct net_device, name);
+	return 0;
+}
+STENCIL(name_of_filename)(struct frame *f, u64 k)
+{
+	u64 filename = f->args[k];
+	NUMBER(filename);
+	f->args[k] = read_u64(filename + FIELD_OFFSET(struct filename, name));
+	return 0;
+}

@@ -30,5 +30,6 @@
 #include "return.h"
 #include "flow_value.h"
 #include "packet_value.h"
+#include "structure.h"
 
 char license_[] SEC("license") = "Dual BSD/GPL";

@@ -68,6 +68,13 @@ STENCIL(text_of_user_string)(struct frame *f, u64 k, u64 number)
 	return 0;
 }
 
+/* Of what the kernel itself names. */
+STENCIL(text_of_kernel_string)(struct frame *f, u64 k, u64 number)
+{
+	text_of_string(f, number, f->args[k], 0);
+	return 0;
+}
+
 /* Of a function of the kernel: the address tells whose it is. */
 STENCIL(text_of_either_string)(struct frame *f, u64 k, u64 number)
 {

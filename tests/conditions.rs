@@ -35,9 +35,10 @@ const PROTOCOLS: &[&str] = &["IPPROTO_TCP", "IPPROTO_UDP", "17", "0:6"];
 const FAMILIES: &[&str] = &["AF_INET", "AF_INET6", "AF_UNIX", "2:10"];
 const STATES: &[&str] = &["TCP_ESTABLISHED", "TCP_CLOSE", "1:7"];
 
-/// Every type that is read as a number.
+/// Every type that is read as a number and compared.
 pub fn integers() -> Vec<ArgType> {
-    let reads = |ty: &ArgType| ty.reader(Projection::Whole) == Some(Reader::Register);
+    let reads =
+        |ty: &ArgType| ty.reader(Projection::Whole) == Some(Reader::Register) && !operators(*ty).is_empty();
     ArgType::ALL.iter().copied().filter(reads).collect()
 }
 
@@ -95,7 +96,10 @@ fn value(
                 let number = pools.numbers[below(pools.numbers.len())];
                 match ty.class() {
                     Some(Class::Int { signed: false, .. }) => number.max(0),
-                    Some(Class::Int { .. } | Class::Text | Class::Path | Class::Flow) | None => number,
+                    Some(
+                        Class::Int { .. } | Class::Text | Class::Path | Class::Flow | Class::Structure(_),
+                    )
+                    | None => number,
                 }
             };
             return match op.value_kind() {

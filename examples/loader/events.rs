@@ -14,8 +14,10 @@ use tetrafold::artifact::abi::{self, Word};
 use tetrafold::artifact::event::{Content, Packet, RawValue, Record};
 use tetrafold::artifact::manifest::{Manifest, Operation, Policy, PolicyArg, PolicyHook};
 use tetrafold::artifact::projection::Flow;
+use tetrafold::artifact::structure::{Part, Structure};
 use tetrafold::vocab::Vocabulary;
 use tetrafold::vocab::arg_type::{ArgType, Class};
+use tetrafold::vocab::capability::Capability;
 use tetrafold::vocab::network::{Family, Protocol, State};
 
 use crate::say;
@@ -59,6 +61,7 @@ enum Shown {
     Text(String),
     Socket(Flow),
     Packet(Packet),
+    Structure(Structure, Value),
     Unreadable,
 }
 
@@ -181,6 +184,7 @@ fn argument(value: &RawValue<'_>) -> Option<Argument> {
         Content::Text(text) => Shown::Text(String::from_utf8_lossy(text).into_owned()),
         Content::Socket(flow) => Shown::Socket(flow),
         Content::Packet(packet) => Shown::Packet(packet),
+        Content::Structure(structure, bytes) => Shown::Structure(structure, fields(structure, bytes)),
         Content::Unreadable => Shown::Unreadable,
     };
     (value.source == abi::VALUE_ARGUMENT).then_some(Argument { index: value.index.into(), content })
@@ -198,14 +202,43 @@ fn args(hook: &PolicyHook, values: &[Argument]) -> Vec<Value> {
 fn shown(arg: &PolicyArg, value: &Argument) -> Option<Value> {
     let ty = ArgType::parse(&arg.ty).filter(|_| value.index == arg.index)?;
     match (&value.content, ty.class()?) {
+        (Shown::Integer(register), Class::Int { .. }) if ty == ArgType::Capability => {
+            Some(capability(ty.shown(*register)?))
+        }
         (Shown::Integer(register), Class::Int { .. }) => Some(json!(ty.shown(*register))),
         (Shown::Text(text), Class::Text | Class::Path) => Some(json!(text)),
         (Shown::Socket(flow), Class::Flow) => Some(socket(*flow, ty)),
         (Shown::Packet(packet), Class::Flow) => Some(self::packet(*packet)),
-        (Shown::Integer(_) | Shown::Text(_) | Shown::Socket(_) | Shown::Packet(_) | Shown::Unreadable, _) => {
-            None
+        (Shown::Structure(structure, fields), Class::Structure(wanted)) if *structure == wanted => {
+            Some(fields.clone())
         }
+        (
+            Shown::Integer(_)
+            | Shown::Text(_)
+            | Shown::Socket(_)
+            | Shown::Packet(_)
+            | Shown::Structure(..)
+            | Shown::Unreadable,
+            _,
+        ) => None,
     }
+}
+
+/// The bit is the position in the vocabulary.
+fn capability(number: i128) -> Value {
+    let known = usize::try_from(number).ok().and_then(|bit| Capability::ALL.get(bit));
+    known.map_or_else(|| json!(number), |known| json!(known.name()))
+}
+
+/// Sets of bits as /proc shows them.
+fn fields(structure: Structure, bytes: &[u8]) -> Value {
+    let shown = |part| match part {
+        Part::Unsigned(number) => json!(number),
+        Part::Signed(number) => json!(number),
+        Part::Bits(bits) => json!(format!("{bits:016x}")),
+        Part::Text(text) => json!(String::from_utf8_lossy(text)),
+    };
+    structure.parts(bytes).map(|(name, part)| (name, shown(part))).collect()
 }
 
 /// Names where there are some. An address has no more than its port.

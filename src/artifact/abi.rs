@@ -83,6 +83,15 @@ pub const VALUE_SIGNED: u32 = 2;
 pub const VALUE_TEXT: u32 = 3;
 pub const VALUE_SOCKET: u32 = 4;
 pub const VALUE_PACKET: u32 = 5;
+pub const VALUE_CRED: u32 = 6;
+pub const VALUE_USER_NAMESPACE: u32 = 7;
+pub const VALUE_BPF_ATTR: u32 = 8;
+pub const VALUE_BPF_PROG: u32 = 9;
+pub const VALUE_BPF_MAP: u32 = 10;
+pub const VALUE_PERF_EVENT: u32 = 11;
+pub const VALUE_MODULE: u32 = 12;
+pub const VALUE_LOAD_INFO: u32 = 13;
+pub const VALUE_CAPABILITIES: u32 = 14;
 pub const VALUE_UNREADABLE: u32 = 1;
 /// What a packet lacks.
 pub const PACKET_PROTOCOL: u32 = 1;

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use super::abi::{self, EVENT_ABI, u8_at, u16_at, u32_at, u64_at};
 use super::projection::Flow;
+use super::structure::Structure;
 
 /// A record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub struct RawValue<'a> {
     pub source: u32,
     /// Which one of the source.
     pub index: u8,
-    /// `VALUE_UNSIGNED`, `VALUE_SIGNED`, `VALUE_TEXT`, `VALUE_SOCKET`, `VALUE_PACKET`.
+    /// `VALUE_UNSIGNED`, `VALUE_SIGNED`, `VALUE_TEXT`, `VALUE_SOCKET`, `VALUE_PACKET`, or that of a structure.
     pub form: u32,
     /// `VALUE_UNREADABLE`.
     pub flags: u32,
@@ -52,6 +53,8 @@ pub enum Content<'a> {
     Text(&'a [u8]),
     Socket(Flow),
     Packet(Packet),
+    /// As long as its values are.
+    Structure(Structure, &'a [u8]),
     Unreadable,
 }
 
@@ -122,7 +125,15 @@ impl<'a> RawValue<'a> {
                 Some(Content::Integer(u64::from_le_bytes(self.bytes.try_into().ok()?)))
             }
             (abi::VALUE_TEXT, 0) => Some(Content::Text(self.bytes)),
-            _ => None,
+            (form, flags) => {
+                let structure = Structure::of_form(form)?;
+                let is_whole = self.bytes.len() == structure.bytes() as usize;
+                match flags {
+                    0 if is_whole => Some(Content::Structure(structure, self.bytes)),
+                    abi::VALUE_UNREADABLE => Some(Content::Unreadable),
+                    _ => None,
+                }
+            }
         }
     }
 }

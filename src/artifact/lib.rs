@@ -20,6 +20,7 @@ pub mod provenance;
 pub mod read;
 pub mod scope;
 pub mod scope_block;
+pub mod structure;
 pub mod table;
 
 #[cfg(any(test, feature = "sample"))]

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::digest::{Digest, FileRef};
 use super::fact::Fact;
 use super::projection::Projection;
+use super::structure::{FieldForm, Structure};
 pub use super::table::Table;
 pub use check::ManifestError;
 pub use policies::*;
@@ -533,6 +534,28 @@ pub struct Events {
     pub value_flags: Vec<Named>,
     /// Parts of the 64-bit entries behind the values.
     pub entry: Vec<EntryField>,
+    /// Those whose values some operation sends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub structures: Vec<StructureLayout>,
+}
+
+/// The value of a structure: its form and its fields. What is behind the last field is zero.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StructureLayout {
+    pub name: Structure,
+    pub form: u32,
+    pub bytes: u32,
+    pub fields: Vec<StructureField>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StructureField {
+    pub name: String,
+    pub offset: u32,
+    pub bytes: u32,
+    pub form: FieldForm,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -579,6 +602,9 @@ pub enum Form {
     /// the protocol, 2 the ports), protocol, ports and addresses as of a socket, then length, priority, mark and hash (4
     /// bytes each).
     Packet,
+    /// A structure of the kernel, as `events.structures` describes it.
+    #[serde(untagged)]
+    Structure(Structure),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

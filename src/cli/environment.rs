@@ -82,7 +82,8 @@ mod tests {
             with(&["t", "report", "x", "--cpus", "4"], &set),
             ["t", "report", "--max-memlock=1MiB", "x", "--cpus", "4"]
         );
-        assert_eq!(with(&["t", "check", "x"], &set), ["t", "check", "x"]);
+        assert_eq!(with(&["t", "check", "x"], &set), ["t", "check", "--cpus=8", "x"]);
+        assert_eq!(with(&["t", "inspect", "x"], &set), ["t", "inspect", "x"]);
         let nested = [("TETRAFOLD_OUTPUT", "f")];
         assert_eq!(with(&["t", "target", "record"], &nested), ["t", "target", "record", "--output=f"]);
         assert_eq!(with(&["t", "compile", "x", "-o", "y"], &nested), ["t", "compile", "x", "-o", "y"]);

@@ -171,7 +171,7 @@ pub fn too_many_dimensions(
 }
 
 /// `bytes`: those of the values, and what there is room for.
-pub fn too_many_values(target: &str, values: usize, bytes: [usize; 2], span: Span) -> Diagnostic {
+pub fn too_many_values(target: &str, values: usize, bytes: [u32; 2], span: Span) -> Diagnostic {
     let [bytes, most] = bytes;
     Diagnostic::new(
         Code::TOO_MANY_DIMENSIONS,

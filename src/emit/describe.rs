@@ -172,19 +172,20 @@ fn requirement(r: &policy::Requirement) -> LabelRequirement {
 }
 
 pub fn manifest(parts: &Parts<'_>) -> Manifest {
+    let operations = operations(parts);
     Manifest {
         schema_version: SCHEMA_VERSION,
         tool: Tool { name: TOOL_NAME.to_string(), version: env!("CARGO_PKG_VERSION").to_string() },
         abi: Abi::current(),
         target: target_of(parts.target),
         requires: requires(parts),
-        operations: operations(parts),
+        events: Events::of(&operations),
+        operations,
         programs: programs(parts),
         maps: maps(parts),
         node: parts.node.clone(),
         scopes: parts.scopes.clone(),
         policies: policies(parts),
-        events: Events::current(),
         load_order: load_order(parts),
         limits: limits(parts),
         left_out: vec![],

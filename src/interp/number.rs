@@ -46,7 +46,7 @@ pub fn widen(register: u64, bytes: u8, signed: bool) -> u64 {
 pub fn at_width(register: u64, class: Option<Class>) -> u64 {
     match class {
         Some(Class::Int { bytes, signed }) => widen(register, bytes, signed),
-        Some(Class::Text | Class::Path | Class::Flow) | None => register,
+        Some(Class::Text | Class::Path | Class::Flow | Class::Structure(_)) | None => register,
     }
 }
 

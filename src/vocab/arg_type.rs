@@ -8,7 +8,9 @@ use super::condition::Projection;
 use super::vocabulary;
 use crate::artifact::manifest::Form;
 
-/// How the values of a type are compared by the conditions that compile.
+pub use crate::artifact::structure::Structure;
+
+/// How the values of a type are compared by the conditions that compile, or shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// An integer of `bytes` bytes; `signed` decides how values are written.
@@ -19,6 +21,8 @@ pub enum Class {
     Path,
     /// A socket, an address of one, or a packet, of which parts are compared.
     Flow,
+    /// A structure of which events show fields. No condition compares it.
+    Structure(Structure),
 }
 
 /// How a program gets at an argument: each has its stencils (`bpf-templates/reader.h`, `string.h`, `int.h`).
@@ -42,6 +46,12 @@ pub enum Reader {
     Sockaddr,
     /// `struct sk_buff *`, for the headers of its packet.
     Skb,
+    /// A pointer to a structure of which events show fields.
+    Structure(Structure),
+    /// `struct net_device *`, for its name.
+    NetDevice,
+    /// `struct filename *`, for the text in it.
+    Filename,
     /// Nothing is read.
     Nothing,
 }
@@ -143,63 +153,66 @@ vocabulary! {
     /// An open file, compared as a path: `struct file`.
     File { name: "file", id: Some(16), filter_class: FilterClass::PathWithMode, reads: Some(Reader::File) }
     /// A name that the kernel took from user memory: `struct filename`.
-    Filename { name: "filename", id: Some(14), filter_class: FilterClass::Opaque, reads: None }
+    Filename { name: "filename", id: Some(14), filter_class: FilterClass::Opaque, reads: Some(Reader::Filename) }
     /// A path: `struct path`.
     Path { name: "path", id: Some(15), filter_class: FilterClass::PathWithMode, reads: Some(Reader::Path) }
     /// Nothing is read and nothing shown; keeps a place in the list.
     Nop { name: "nop", id: Some(-1), filter_class: FilterClass::Opaque, reads: Some(Reader::Nothing) }
     /// `union bpf_attr`.
-    BpfAttr { name: "bpf_attr", id: Some(19), filter_class: FilterClass::Opaque, reads: None }
+    BpfAttr { name: "bpf_attr", id: Some(19), filter_class: FilterClass::Opaque, reads: Some(Reader::Structure(Structure::BpfAttr)) }
     /// `struct perf_event`.
-    PerfEvent { name: "perf_event", id: Some(20), filter_class: FilterClass::Opaque, reads: None }
+    PerfEvent { name: "perf_event", id: Some(20), filter_class: FilterClass::Opaque, reads: Some(Reader::Structure(Structure::PerfEvent)) }
     /// `struct bpf_map`.
-    BpfMap { name: "bpf_map", id: Some(21), filter_class: FilterClass::Opaque, reads: None }
+    BpfMap { name: "bpf_map", id: Some(21), filter_class: FilterClass::Opaque, reads: Some(Reader::Structure(Structure::BpfMap)) }
     /// `struct user_namespace`.
-    UserNamespace { name: "user_namespace", id: Some(22), filter_class: FilterClass::Opaque, reads: None }
+    UserNamespace { name: "user_namespace", id: Some(22), filter_class: FilterClass::Opaque, reads: Some(Reader::Structure(Structure::UserNamespace)) }
     /// The number of a capability.
-    Capability { name: "capability", id: Some(23), filter_class: FilterClass::Opaque, reads: None }
+    Capability { name: "capability", id: Some(23), filter_class: FilterClass::Opaque, reads: Some(Reader::Register) }
     /// `struct kiocb`.
     Kiocb { name: "kiocb", id: Some(24), filter_class: FilterClass::Opaque, reads: None }
     /// `struct iov_iter`.
     IovIter { name: "iov_iter", id: Some(25), filter_class: FilterClass::Opaque, reads: None }
     /// Credentials: `struct cred`.
-    Cred { name: "cred", id: Some(8), filter_class: FilterClass::Opaque, reads: None }
+    Cred { name: "cred", id: Some(8), filter_class: FilterClass::Opaque, reads: Some(Reader::Structure(Structure::Cred)) }
     /// Bytes of a fixed size.
     ConstBuf { name: "const_buf", id: Some(18), filter_class: FilterClass::Opaque, reads: None }
     /// A kernel module that is being loaded: `struct load_info`.
-    LoadInfo { name: "load_info", id: Some(26), filter_class: FilterClass::Opaque, reads: None }
+    LoadInfo { name: "load_info", id: Some(26), filter_class: FilterClass::Opaque, reads: Some(Reader::Structure(Structure::LoadInfo)) }
     /// A kernel module: `struct module`.
-    Module { name: "module", id: Some(27), filter_class: FilterClass::Opaque, reads: None }
+    Module { name: "module", id: Some(27), filter_class: FilterClass::Opaque, reads: Some(Reader::Structure(Structure::Module)) }
     /// The number of a system call, with the ABI it was made by.
     Syscall64 { name: "syscall64", id: Some(28), filter_class: int(8, false), reads: None }
     /// A set of capabilities.
-    KernelCapT { name: "kernel_cap_t", id: Some(33), filter_class: FilterClass::CapSet, reads: None }
+    KernelCapT { name: "kernel_cap_t", id: Some(33), filter_class: FilterClass::CapSet, reads: Some(Reader::Structure(Structure::Capabilities)) }
     /// The inheritable capabilities.
-    CapInheritable { name: "cap_inheritable", id: Some(34), filter_class: FilterClass::CapSet, reads: None }
+    CapInheritable { name: "cap_inheritable", id: Some(34), filter_class: FilterClass::CapSet, reads: Some(Reader::Structure(Structure::Capabilities)) }
     /// The permitted capabilities.
-    CapPermitted { name: "cap_permitted", id: Some(35), filter_class: FilterClass::CapSet, reads: None }
+    CapPermitted { name: "cap_permitted", id: Some(35), filter_class: FilterClass::CapSet, reads: Some(Reader::Structure(Structure::Capabilities)) }
     /// The effective capabilities.
-    CapEffective { name: "cap_effective", id: Some(36), filter_class: FilterClass::CapSet, reads: None }
+    CapEffective { name: "cap_effective", id: Some(36), filter_class: FilterClass::CapSet, reads: Some(Reader::Structure(Structure::Capabilities)) }
     /// A program that is being started, compared as its path: `struct linux_binprm`.
     LinuxBinprm { name: "linux_binprm", id: Some(37), filter_class: FilterClass::Path, reads: Some(Reader::LinuxBinprm) }
     /// A text at an offset that the tracepoint's field holds.
     DataLoc { name: "data_loc", id: Some(38), filter_class: FilterClass::Text, reads: None }
     /// A network device, compared as its name: `struct net_device`.
-    NetDevice { name: "net_device", id: Some(39), filter_class: FilterClass::Text, reads: None }
+    NetDevice { name: "net_device", id: Some(39), filter_class: FilterClass::Text, reads: Some(Reader::NetDevice) }
     // The number is that of `int`, but selectors do not know the name.
     /// The command of the system call `bpf`, read as an int; nothing compares it.
     BpfCmd { name: "bpf_cmd", id: Some(1), filter_class: FilterClass::Unknown, reads: None }
     /// A directory entry, compared as a path: `struct dentry`.
     Dentry { name: "dentry", id: Some(42), filter_class: FilterClass::Path, reads: None }
     /// `struct bpf_prog`.
-    BpfProg { name: "bpf_prog", id: Some(43), filter_class: FilterClass::Opaque, reads: None }
+    BpfProg { name: "bpf_prog", id: Some(43), filter_class: FilterClass::Opaque, reads: Some(Reader::Structure(Structure::BpfProg)) }
 }
 
 impl ArgType {
-    /// How a program gets at this part of it; `None`: no stencil does.
+    /// How a program gets at this part of it to compare it; `None`: no stencil does.
     pub const fn reader(self, projection: Projection) -> Option<Reader> {
         match projection {
-            Projection::Whole => self.reads(),
+            Projection::Whole => match self.reads() {
+                Some(Reader::Structure(_)) => None,
+                reads => reads,
+            },
             Projection::SourcePort
             | Projection::DestinationPort
             | Projection::SourceAddress
@@ -216,8 +229,18 @@ impl ArgType {
         }
     }
 
-    /// `None`: no condition that compiles can compare it.
+    /// `None`: nothing of it is compared or shown.
     pub const fn class(self) -> Option<Class> {
+        if let Some(Reader::Structure(structure)) = self.reads() {
+            return Some(Class::Structure(structure));
+        }
+        // What these hold is shown, and no operator compares it.
+        if matches!(self, ArgType::Capability) {
+            return Some(Class::Int { bytes: 4, signed: true });
+        }
+        if matches!(self, ArgType::Filename) {
+            return Some(Class::Text);
+        }
         match self.filter_class() {
             FilterClass::Int { bytes, signed } => Some(Class::Int { bytes, signed }),
             FilterClass::Text => Some(Class::Text),
@@ -231,13 +254,14 @@ impl ArgType {
         }
     }
 
-    /// How events show a flow of this type; `None`: it is none.
-    pub fn flow_form(self) -> Option<Form> {
-        (self.class() == Some(Class::Flow)).then_some(if self == ArgType::Skb {
-            Form::Packet
-        } else {
-            Form::Socket
-        })
+    /// How events show what a pointer of this type leads to, where that has a fixed length.
+    pub fn object_form(self) -> Option<Form> {
+        match self.class()? {
+            Class::Flow if self == ArgType::Skb => Some(Form::Packet),
+            Class::Flow => Some(Form::Socket),
+            Class::Structure(structure) => Some(Form::Structure(structure)),
+            Class::Int { .. } | Class::Text | Class::Path => None,
+        }
     }
 
     /// Bytes that events show of an integer that conditions compare at `bytes`: of a `size_t` all of them.
@@ -249,7 +273,7 @@ impl ArgType {
     pub fn word_bytes(self) -> u8 {
         match self.class() {
             Some(Class::Int { bytes, .. }) => self.event_bytes(bytes),
-            Some(Class::Text | Class::Path | Class::Flow) | None => 8,
+            Some(Class::Text | Class::Path | Class::Flow | Class::Structure(_)) | None => 8,
         }
     }
 

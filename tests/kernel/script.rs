@@ -83,6 +83,8 @@ pub enum Step {
     Tmpfs(String),
     Overlay(Overlay),
     Unlink(String),
+    /// Takes a module out of the kernel if it is there.
+    RemoveModule(String),
     Rename(Pair),
     /// Makes a cgroup; those of workloads and of `in` are made as needed.
     Cgroup(String),
@@ -267,10 +269,24 @@ pub enum Value {
     Number(i64),
     Text(String),
     Buffer(Buffer),
+    /// Memory that holds these pieces, one behind the other.
+    Memory {
+        memory: Vec<Piece>,
+    },
     /// A text without NUL, up to the end of what the process has mapped.
     Unterminated {
         unterminated: String,
     },
+}
+
+/// A piece of memory: a number of 4 bytes, one of 8, a text with zeros behind it, or an address.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Piece {
+    Number(i32),
+    Long { long: i64 },
+    Text { text: String, bytes: usize },
+    To { to: Vec<Piece> },
 }
 
 /// Memory for so many bytes, all of them 0, that the call may write to.
@@ -336,7 +352,8 @@ pub struct Join {
     pub paths: Vec<String>,
 }
 
-/// An event line of the loader that a step must cause: each key that is given must stand in it with this value.
+/// An event line of the loader that a step must cause: each key that is given must stand in it with this value, and so
+/// it is with objects inside.
 pub type ExpectedEvent = BTreeMap<String, serde_json::Value>;
 
 impl Script {
@@ -393,6 +410,7 @@ impl Step {
             | Step::Tmpfs(_)
             | Step::Overlay(_)
             | Step::Unlink(_)
+            | Step::RemoveModule(_)
             | Step::Rename(_)
             | Step::Cgroup(_)
             | Step::Spawn(_)

@@ -10,7 +10,7 @@ use tetrafold::interp::{Event, Value, Workload};
 use tetrafold::vocab::arg_type::{ArgType, Class};
 use tetrafold::vocab::attach::{EQUIVALENTS, LSM_HOOKS, Param, lsm_hook};
 
-use crate::conditions::{PORTS, Pools, condition, integers};
+use crate::conditions::{PORTS, Pools, condition, integers, operators};
 
 /// splitmix64: small, and the same everywhere.
 pub struct Rng(u64);
@@ -140,7 +140,36 @@ fn hooks() -> Vec<HookKind> {
             &[(2, Some(ArgType::LinuxBinprm)), (1, None)],
         ),
     ];
-    lsm.chain(functions).chain(others).chain(tracepoints).collect()
+    let shown = SHOWN.iter().map(|&(function, param, ty)| {
+        other(&format!("call: {function}\n    syscall: false"), &[(param, Some(ty))])
+    });
+    lsm.chain(functions).chain(others).chain(tracepoints).chain(shown).collect()
+}
+
+/// A function that has each structure which events show, or a name.
+const SHOWN: &[(&str, u8, ArgType)] = &[
+    ("commit_creds", 0, ArgType::Cred),
+    ("cap_capable", 1, ArgType::UserNamespace),
+    ("bpf_check", 1, ArgType::BpfAttr),
+    ("security_bpf_prog", 0, ArgType::BpfProg),
+    ("security_bpf_map", 0, ArgType::BpfMap),
+    ("security_perf_event_alloc", 0, ArgType::PerfEvent),
+    ("do_init_module", 0, ArgType::Module),
+    ("mod_sysfs_setup", 1, ArgType::LoadInfo),
+    ("security_capset", 2, ArgType::CapEffective),
+    ("security_capset", 3, ArgType::CapInheritable),
+    ("security_capset", 4, ArgType::CapPermitted),
+    ("security_capset", 4, ArgType::KernelCapT),
+    ("register_netdevice", 0, ArgType::NetDevice),
+    ("do_unlinkat", 1, ArgType::Filename),
+];
+
+#[test]
+fn every_structure_that_events_show_is_in_random_policies() {
+    for ty in ArgType::ALL {
+        let is_structure = matches!(ty.class(), Some(Class::Structure(_)));
+        assert!(!is_structure || SHOWN.iter().any(|(_, _, shown)| shown == ty), "{ty}");
+    }
 }
 
 /// A multi-document text of 1 to 7 policies.
@@ -251,12 +280,14 @@ fn hook(rng: &mut Rng, hook: &HookKind, out: &mut String) {
 }
 
 fn selector(rng: &mut Rng, hook: &HookKind, args: &[(u8, ArgType)], out: &mut String) {
-    let filters = rng.below(3);
+    let compared: Vec<(u8, ArgType)> =
+        args.iter().copied().filter(|(_, ty)| !operators(*ty).is_empty()).collect();
+    let filters = if compared.is_empty() { 0 } else { rng.below(3) };
     if filters > 0 {
         out.push_str("    - matchArgs:\n");
     }
     for _ in 0..filters {
-        let (index, ty) = rng.pick(args);
+        let (index, ty) = rng.pick(&compared);
         let (op, values) = condition(*ty, &POOLS, &mut |n| rng.below(n));
         let _ = writeln!(out, "      - index: {index}\n        operator: {op}\n        values:");
         for value in values {
@@ -300,7 +331,7 @@ pub fn event(rng: &mut Rng, operation: &Operation) -> Event {
     for subject in &operation.subjects {
         let Some(param) = subject.param() else { continue };
         args[param as usize] = match subject.ty.class() {
-            Some(Class::Int { .. }) | None => Value::Int(int(rng)),
+            Some(Class::Int { .. } | Class::Structure(_)) | None => Value::Int(int(rng)),
             Some(Class::Text) if rng.chance(5) => Value::Text(vec![]),
             Some(Class::Text | Class::Path) if rng.chance(10) => Value::Unreadable,
             Some(Class::Text | Class::Path) => Value::Text(text(rng)),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::structure::Structure;
 
 const HEADER: &str = include_str!("../../../bpf-templates/abi.h");
 
@@ -51,6 +52,15 @@ const NUMBERS: &[(&str, u64)] = &[
     ("VALUE_PACKET", VALUE_PACKET as u64),
     ("PACKET_PROTOCOL", PACKET_PROTOCOL as u64),
     ("PACKET_PORTS", PACKET_PORTS as u64),
+    ("VALUE_CRED", VALUE_CRED as u64),
+    ("VALUE_USER_NAMESPACE", VALUE_USER_NAMESPACE as u64),
+    ("VALUE_BPF_ATTR", VALUE_BPF_ATTR as u64),
+    ("VALUE_BPF_PROG", VALUE_BPF_PROG as u64),
+    ("VALUE_BPF_MAP", VALUE_BPF_MAP as u64),
+    ("VALUE_PERF_EVENT", VALUE_PERF_EVENT as u64),
+    ("VALUE_MODULE", VALUE_MODULE as u64),
+    ("VALUE_LOAD_INFO", VALUE_LOAD_INFO as u64),
+    ("VALUE_CAPABILITIES", VALUE_CAPABILITIES as u64),
     ("VALUE_UNREADABLE", VALUE_UNREADABLE as u64),
     ("TEXT_MAX", TEXT_MAX as u64),
     ("TEXT_ROOM", TEXT_ROOM as u64),
@@ -151,21 +161,36 @@ fn every_number_is_that_of_the_header() {
 fn every_struct_is_that_of_the_header() {
     let text = without_comments(HEADER);
     let header = layouts(&text, &numbers(&text));
+    let plain = LAYOUTS.iter().map(|(name, size, fields)| {
+        let fields: Vec<_> = fields.iter().map(|(f, at)| (f.to_lowercase(), *at)).collect();
+        (name.to_string(), *size, fields)
+    });
+    let all: Vec<_> = plain.chain(Structure::ALL.iter().map(|&s| structure(s))).collect();
     assert_eq!(header.keys().map(String::as_str).collect::<Vec<_>>(), {
-        let mut ours: Vec<_> = LAYOUTS.iter().map(|l| l.0).collect();
+        let mut ours: Vec<_> = all.iter().map(|(name, ..)| &name[..]).collect();
         ours.sort_unstable();
         ours
     });
-    for (name, size, fields) in LAYOUTS {
-        let theirs = &header[*name];
-        let ours: Vec<_> = fields.iter().map(|(f, at)| (f.to_lowercase(), *at)).collect();
+    for (name, size, ours) in all {
+        let theirs = &header[&name];
         // What nobody reads may be called either way.
         let filler =
             |field: &(String, usize)| matches!(&field.0[..], "pad" | "zero") && !ours.contains(field);
         let theirs_read: Vec<_> = theirs.fields.iter().filter(|f| !filler(f)).cloned().collect();
         assert_eq!(theirs_read, ours, "fields of {name}");
-        assert_eq!(theirs.size, *size, "size of {name}");
+        assert_eq!(theirs.size, size, "size of {name}");
     }
+}
+
+/// Name, size and fields, as C spells them.
+fn structure(structure: Structure) -> (String, usize, Vec<(String, usize)>) {
+    let snake = |name: &str| {
+        let letter =
+            |c: char| if c.is_ascii_uppercase() { format!("_{}", c.to_ascii_lowercase()) } else { c.into() };
+        name.chars().map(letter).collect::<String>()
+    };
+    let fields = structure.fields().iter().map(|f| (snake(f.name), f.offset as usize)).collect();
+    (structure.stencil().to_string(), structure.bytes() as usize, fields)
 }
 
 #[test]

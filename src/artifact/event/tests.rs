@@ -95,7 +95,11 @@ fn packet(family: u8, lacks: u8) -> Option<Packet> {
     let value = RawValue { source: abi::VALUE_ARGUMENT, index: 2, form, flags: 0, bytes: &bytes };
     match value.content()? {
         Content::Packet(packet) => Some(packet),
-        Content::Integer(_) | Content::Text(_) | Content::Socket(_) | Content::Unreadable => None,
+        Content::Integer(_)
+        | Content::Text(_)
+        | Content::Socket(_)
+        | Content::Structure(..)
+        | Content::Unreadable => None,
     }
 }
 

@@ -86,7 +86,9 @@ impl Manifest {
         ensure(self.abi == Abi::current(), "abi", || {
             format!("layouts {:?} are not those that this tool knows", self.abi)
         })?;
-        ensure(self.events == Events::current(), "events", || "not the layout of this event ABI".into())
+        ensure(self.events == Events::of(&self.operations), "events", || {
+            "not the layout of this event ABI".into()
+        })
     }
 
     fn check_operations(&self) -> Result<(), ManifestError> {

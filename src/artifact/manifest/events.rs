@@ -3,8 +3,9 @@
 //! To add a source or a form: its number in `abi.h`, its row here and in [`super::Subject`] or [`Form`], the stencil
 //! that writes it, and its case in [`crate::event::RawValue::content`].
 
-use super::{EntryField, EventField, Events, Form, Named};
+use super::{EntryField, EventField, Events, Form, Named, Operation, StructureField, StructureLayout};
 use crate::abi;
+use crate::structure::Structure;
 
 /// name, bytes; in order, without gaps (`bpf-templates/abi.h`, `struct event`).
 const FIELDS: [(&str, u32); 11] = [
@@ -41,8 +42,13 @@ const ENTRY: [(&str, u32, bool); 4] =
     [("op", 4, false), ("flags", 12, false), ("value", 16, true), ("record", 32, false)];
 
 impl Events {
-    /// What this version's programs write.
-    pub fn current() -> Events {
+    /// What this version's programs write for these operations.
+    pub fn of(operations: &[Operation]) -> Events {
+        let is_sent = |structure: &&Structure| {
+            let mut values = operations.iter().flat_map(|operation| &operation.values);
+            values.any(|value| value.form == Form::Structure(**structure))
+        };
+        let structures = Structure::ALL.iter().filter(is_sent).map(|&s| StructureLayout::of(s)).collect();
         let mut shift = 0;
         let part = |&(name, bits, signed): &(&str, u32, bool)| {
             shift += bits;
@@ -61,6 +67,7 @@ impl Events {
             forms: named(&FORMS),
             value_flags: named(&FLAGS),
             entry,
+            structures,
         }
     }
 }
@@ -74,6 +81,7 @@ impl Form {
             Form::Text => abi::VALUE_TEXT,
             Form::Socket => abi::VALUE_SOCKET,
             Form::Packet => abi::VALUE_PACKET,
+            Form::Structure(structure) => structure.number(),
         }
     }
 
@@ -83,6 +91,7 @@ impl Form {
             Form::Unsigned | Form::Signed => Some(8),
             Form::Socket => Some(abi::value_socket::SIZE as u32),
             Form::Packet => Some(abi::value_packet::SIZE as u32),
+            Form::Structure(structure) => Some(structure.bytes()),
             Form::Text => None,
         }
     }
@@ -90,6 +99,23 @@ impl Form {
     /// Words that such a value takes in the tail of a record, with its header, if they are always as many.
     pub fn tail_words(self) -> Option<u32> {
         Some(abi::value::SIZE as u32 / 8 + self.fixed_bytes()?.div_ceil(8))
+    }
+}
+
+impl StructureLayout {
+    fn of(structure: Structure) -> StructureLayout {
+        let field = |field: &crate::structure::Field| StructureField {
+            name: field.name.into(),
+            offset: field.offset,
+            bytes: field.bytes,
+            form: field.form,
+        };
+        StructureLayout {
+            name: structure,
+            form: structure.number(),
+            bytes: structure.bytes(),
+            fields: structure.fields().iter().map(field).collect(),
+        }
     }
 }
 
@@ -114,7 +140,7 @@ mod tests {
 
     #[test]
     fn fields_are_those_of_the_headers() {
-        let events = Events::current();
+        let events = Events::of(&[]);
         assert_eq!(events.header_bytes as usize, abi::event::SIZE);
         assert_eq!(events.value_header_bytes as usize, abi::value::SIZE);
         let offset =
@@ -133,6 +159,17 @@ mod tests {
             let name = serde_json::to_value(form).unwrap();
             let listed = FORMS.iter().find(|(_, number)| *number == form.number());
             assert_eq!(listed.map(|(name, _)| serde_json::json!(name)), Some(name));
+        }
+    }
+
+    #[test]
+    fn structures_have_numbers_and_names_that_no_other_form_has() {
+        for &structure in Structure::ALL {
+            let form = Form::Structure(structure);
+            assert!(FORMS.iter().all(|(_, number)| *number != form.number()), "{structure:?}");
+            let name = serde_json::to_value(form).unwrap();
+            assert!(FORMS.iter().all(|(other, _)| name != *other), "{structure:?}");
+            assert_eq!(serde_json::from_value::<Form>(name).unwrap(), form);
         }
     }
 }

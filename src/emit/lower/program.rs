@@ -157,6 +157,11 @@ impl Body<'_> {
             let name = if self.typed(*subject) { "sock_of_socket_typed" } else { "sock_of_socket_probed" };
             self.step(name, &[i64::from(param)], None);
         }
+        for (&param, subject) in &params {
+            if let Some(name) = name_of(subject.ty) {
+                self.step(name, &[i64::from(param)], None);
+            }
+        }
         let is_path = |s: &Subject| matches!(s.ty.class(), Some(Class::Path));
         let texts: Vec<Subject> = self.unit.texts.iter().map(|&id| self.operation.subject(id)).collect();
         if texts.iter().any(is_path) {
@@ -331,6 +336,7 @@ impl Body<'_> {
             Some(Class::Path) if subject.param().is_none() => "text_of_binary",
             Some(Class::Path) if self.typed(subject) => "text_of_path_typed",
             Some(Class::Path) => "text_of_path_probed",
+            _ if name_of(subject.ty).is_some() => "text_of_kernel_string",
             _ if self.operation.attach.syscall || self.is_in_system_call() => "text_of_user_string",
             _ => "text_of_either_string",
         };
@@ -402,22 +408,7 @@ impl Body<'_> {
                     continue;
                 }
                 values::Place::Text => text = param,
-                values::Place::Tail { word } if matches!(value.form, Form::Socket | Form::Packet) => {
-                    let name = self.flow_value(value.param);
-                    self.step(name, &[param, i64::from(word)], None);
-                }
-                values::Place::Tail { word } => {
-                    let name = match self.operation.attach.kind {
-                        AttachKind::Tracepoint => "value_field",
-                        AttachKind::Kprobe
-                        | AttachKind::Kretprobe
-                        | AttachKind::Lsm
-                        | AttachKind::FmodRet
-                        | AttachKind::RawTracepoint => "value_integer",
-                    };
-                    self.load_field(value.param, value.width.unwrap_or(8));
-                    self.step(name, &[param, i64::from(word), event_type(value)], None);
-                }
+                values::Place::Tail { word } => self.tail_value(value, word),
             }
             count += 1;
         }
@@ -425,6 +416,29 @@ impl Body<'_> {
         let post = if self.operation.attach.targets.len() > 1 { "post_of_several" } else { "post" };
         self.step(post, &[operation, text, count, tail], None);
         self.steps.push(Step::Bind(unposted));
+    }
+
+    fn tail_value(&mut self, value: Carried, word: u32) {
+        let (param, word) = (i64::from(value.param), i64::from(word));
+        match value.form {
+            Form::Structure(structure) => self.step(structure.stencil(), &[param, word], None),
+            Form::Socket | Form::Packet => {
+                let name = self.flow_value(value.param);
+                self.step(name, &[param, word], None);
+            }
+            Form::Unsigned | Form::Signed | Form::Text => {
+                let name = match self.operation.attach.kind {
+                    AttachKind::Tracepoint => "value_field",
+                    AttachKind::Kprobe
+                    | AttachKind::Kretprobe
+                    | AttachKind::Lsm
+                    | AttachKind::FmodRet
+                    | AttachKind::RawTracepoint => "value_integer",
+                };
+                self.load_field(value.param, value.width.unwrap_or(8));
+                self.step(name, &[param, word, event_type(value)], None);
+            }
+        }
     }
 
     fn flow_value(&self, param: u8) -> &'static str {
@@ -450,6 +464,15 @@ fn reader(ty: ArgType, typed: bool) -> Option<&'static str> {
         (ArgType::File, true) => "path_of_file_typed",
         (ArgType::File, false) => "path_of_file_probed",
         // The argument is the path already.
+        _ => return None,
+    })
+}
+
+/// The stencil that finds the text in what the kernel names.
+fn name_of(ty: ArgType) -> Option<&'static str> {
+    Some(match ty {
+        ArgType::NetDevice => "name_of_net_device",
+        ArgType::Filename => "name_of_filename",
         _ => return None,
     })
 }
@@ -500,7 +523,7 @@ fn address_of_flow(projection: Projection, ty: ArgType, typed: bool) -> &'static
 fn int_type(subject: Subject) -> i64 {
     match subject.ty.class() {
         Some(Class::Int { bytes, signed }) => i64::from(bytes) | if signed { 0x10 } else { 0 },
-        Some(Class::Text | Class::Path | Class::Flow) | None => 8,
+        Some(Class::Text | Class::Path | Class::Flow | Class::Structure(_)) | None => 8,
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::artifact::manifest::Form;
-use crate::fold::ir::{Operation, Subject};
+use crate::fold::ir::Operation;
 use crate::fold::plan::Unit;
 
 /// A value of the argument `param`.
@@ -38,7 +38,8 @@ pub fn of(operation: &Operation, unit: &Unit) -> Vec<Carried> {
     });
     let mut word = 0;
     // Limits leave each one type.
-    let flows: BTreeMap<u8, Form> = operation.subjects.iter().filter_map(flow).collect();
+    let objects: BTreeMap<u8, Form> =
+        operation.subjects.iter().filter_map(|s| Some((s.param()?, s.ty.object_form()?))).collect();
     let mut place = |param: u8, form: Form, width: Option<u8>| {
         let value = Carried { param, form, width, place: Place::Tail { word } };
         word += words(form);
@@ -51,9 +52,9 @@ pub fn of(operation: &Operation, unit: &Unit) -> Vec<Carried> {
             place(param, if signed { Form::Signed } else { Form::Unsigned }, Some(width))
         })
         .collect();
-    let flows: Vec<Carried> = flows.into_iter().map(|(param, form)| place(param, form, None)).collect();
+    let objects: Vec<Carried> = objects.into_iter().map(|(param, form)| place(param, form, None)).collect();
     let (parts, first): (Vec<_>, Vec<_>) = texts.partition(|v| matches!(v.place, Place::Part { .. }));
-    parts.into_iter().chain(first).chain(integers).chain(flows).collect()
+    parts.into_iter().chain(first).chain(integers).chain(objects).collect()
 }
 
 /// Words of the tail that values take.
@@ -64,9 +65,4 @@ pub fn tail_words(values: &[Carried]) -> u32 {
 /// A value of the tail with its header.
 fn words(form: Form) -> u32 {
     form.tail_words().expect("what has no fixed length is not in the tail")
-}
-
-fn flow(subject: &Subject) -> Option<(u8, Form)> {
-    let form = subject.ty.flow_form()?;
-    Some((subject.param()?, form))
 }

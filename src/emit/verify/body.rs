@@ -253,6 +253,12 @@ impl<'a> Follower<'a> {
                 ensure((c, small(d)) == (i64::from(root), at), format!("the path's walk is dimension {at}"))?;
                 self.text(b, of)
             }
+            "name_of_net_device" => self.name_of(a, ArgType::NetDevice),
+            "name_of_filename" => self.name_of(a, ArgType::Filename),
+            "text_of_kernel_string" => match self.frame.held(small(a)) {
+                Held::Name(of) => self.text(b, of),
+                held => Err(format!("args[{a}] holds {held:?}")),
+            },
             "text_of_user_string" => self.string(a, b, true),
             "text_of_either_string" => self.string(a, b, false),
             "refine" => {
@@ -451,6 +457,11 @@ impl<'a> Follower<'a> {
         }
     }
 
+    fn name_of(&mut self, k: i64, ty: ArgType) -> Checked {
+        let of = self.pointer(k, ty)?;
+        self.frame.put(small(k), Held::Name(of))
+    }
+
     fn path_of(&mut self, k: i64, ty: ArgType) -> Checked {
         let of = self.pointer(k, ty)?;
         self.frame.put(small(k), Held::Path(of))
@@ -569,7 +580,7 @@ fn shown_code(form: Form, width: Option<u8>) -> Option<i64> {
     let signed = match form {
         Form::Unsigned => false,
         Form::Signed => true,
-        Form::Text | Form::Socket | Form::Packet => return None,
+        Form::Text | Form::Socket | Form::Packet | Form::Structure(_) => return None,
     };
     Some(integer_code(Integer { bytes: width?, signed }))
 }

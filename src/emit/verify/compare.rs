@@ -276,7 +276,7 @@ impl Reading {
     fn of(ty: ArgType) -> Reading {
         match ty.class() {
             Some(Class::Int { bytes, signed }) => Reading::Number(Integer { bytes, signed }),
-            Some(Class::Text | Class::Path | Class::Flow) | None => Reading::As(ty),
+            Some(Class::Text | Class::Path | Class::Flow | Class::Structure(_)) | None => Reading::As(ty),
         }
     }
 

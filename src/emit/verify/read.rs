@@ -59,6 +59,7 @@ impl DecodedOperation {
             (Some(Class::Text | Class::Path), Form::Text) => true,
             (Some(Class::Flow), Form::Socket) => ty != ArgType::Skb,
             (Some(Class::Flow), Form::Packet) => ty == ArgType::Skb,
+            (Some(Class::Structure(wanted)), Form::Structure(shown)) => wanted == shown,
             _ => false,
         };
         self.values.iter().any(|value| value.source == Subject::Argument(index) && has_form(value))

@@ -412,9 +412,8 @@ impl Subject {
     pub fn reads_as(self, other: Subject) -> bool {
         let is_same_number = match (self.ty.class(), other.ty.class()) {
             (Some(a @ Class::Int { .. }), Some(b)) => a == b,
-            (Some(Class::Text | Class::Path | Class::Flow) | None, _) | (Some(Class::Int { .. }), None) => {
-                false
-            }
+            (Some(Class::Text | Class::Path | Class::Flow | Class::Structure(_)) | None, _)
+            | (Some(Class::Int { .. }), None) => false,
         };
         self.place == other.place && (self.ty == other.ty || is_same_number)
     }

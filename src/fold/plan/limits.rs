@@ -70,24 +70,25 @@ fn check_selectors(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> b
 /// Words of an event that its values of a fixed length may take, each with its header: the rest is for actions.
 const VALUE_WORDS: u32 = EVENT_TAIL - EVENT_ENTRIES;
 
-/// A tracepoint may have more fields than an event has room for, and a function more packets.
+/// A tracepoint may have more fields than an event has room for; packets and structures are large.
 fn check_values(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
     let operation = &program.operations[unit.operation.0 as usize];
     let words = |subject: &Subject| {
         let form = match subject.ty.class()? {
             Class::Int { .. } => Form::Unsigned,
-            Class::Flow => subject.ty.flow_form()?,
+            Class::Flow | Class::Structure(_) => subject.ty.object_form()?,
             Class::Text | Class::Path => return None,
         };
         Some((subject.param()?, form.tail_words()?))
     };
+    // Of one parameter there is one value.
     let params: IndexMap<u8, u32> = operation.subjects.iter().filter_map(words).collect();
     let all: u32 = params.values().sum();
     if all <= VALUE_WORDS {
         return true;
     }
     let list = unit.scopes.values().flatten().next().expect("a unit has lists");
-    let bytes = [all, VALUE_WORDS].map(|words| words as usize * 8);
+    let bytes = [all, VALUE_WORDS].map(|words| words * 8);
     diags.push(report::too_many_values(
         &operation.attach.shown(),
         params.len(),
@@ -192,6 +193,9 @@ fn same_reading(a: ArgType, b: ArgType) -> bool {
     match (a.class(), b.class()) {
         // The same register, of which each policy compares and shows what its own type says.
         (Some(Class::Int { .. }), Some(Class::Int { .. })) => true,
-        (Some(Class::Text | Class::Path | Class::Flow | Class::Int { .. }) | None, _) => a == b,
+        (
+            Some(Class::Text | Class::Path | Class::Flow | Class::Int { .. } | Class::Structure(_)) | None,
+            _,
+        ) => a == b,
     }
 }

@@ -150,7 +150,9 @@ impl<'w> Reader<'w> {
                 paths.retain(|path| !path.is_empty());
                 Ok(Is::Path(paths))
             }
-            Some(Class::Flow) | None => unread(format!("`{}` on `{ty}`", filter.operator)),
+            Some(Class::Flow | Class::Structure(_)) | None => {
+                unread(format!("`{}` on `{ty}`", filter.operator))
+            }
         }
     }
 

@@ -13,7 +13,6 @@ use crate::syntax::ast::objects::Arg as WrittenArg;
 use crate::syntax::ast::read::{List, Text};
 use crate::vocab::Vocabulary;
 use crate::vocab::arg_type::{ArgType, Class};
-use crate::vocab::condition::Projection;
 use crate::vocab::hook::{DataSource, HookKind};
 use crate::vocab::limit;
 use crate::vocab::register::Register;
@@ -263,7 +262,7 @@ fn known(kind: HookKind, arg: &WrittenArg<'_>, cx: &mut Cx<'_>) -> KnownArg {
     check_copies(arg, max_data, cx);
     check_buffer(arg, known.ty, written.span, cx);
     if let Some(ty) = known.ty
-        && ty.reader(Projection::Whole).is_none()
+        && ty.reads().is_none()
     {
         cx.not_compiled(&format!("argument type `{ty}`"), written.span);
     }

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use super::surroundings::{Mounts, NO_PROGRAM, bind, cgroup_to_join, enter_directory_of, executable, mount};
 use super::{net, uring};
-use crate::script::{Act, Origin, Step, Value, Way};
+use crate::script::{Act, Origin, Piece, Step, Value, Way};
 
 /// What the caller does for a step that acts: gets into place, then makes the call.
 ///
@@ -152,7 +152,7 @@ impl Value {
     fn as_text(&self) -> Option<CString> {
         match self {
             Value::Text(value) => Some(text(value)),
-            Value::Number(_) | Value::Buffer(_) | Value::Unterminated { .. } => None,
+            Value::Number(_) | Value::Buffer(_) | Value::Memory { .. } | Value::Unterminated { .. } => None,
         }
     }
 }
@@ -342,6 +342,14 @@ fn syscall_number(name: &str) -> Option<libc::c_long> {
         "rename" => libc::SYS_rename,
         "chdir" => libc::SYS_chdir,
         "truncate" => libc::SYS_truncate,
+        "bpf" => libc::SYS_bpf,
+        "perf_event_open" => libc::SYS_perf_event_open,
+        "delete_module" => libc::SYS_delete_module,
+        "unshare" => libc::SYS_unshare,
+        "capset" => libc::SYS_capset,
+        "setresuid" => libc::SYS_setresuid,
+        "setresgid" => libc::SYS_setresgid,
+        "setfsuid" => libc::SYS_setfsuid,
         "sethostname" => libc::SYS_sethostname,
         "setxattr" => libc::SYS_setxattr,
         "socket" => libc::SYS_socket,
@@ -378,6 +386,7 @@ fn syscall(act: &Act) -> Result<String, String> {
         .map(|arg| match arg {
             Value::Text(value) => text(value).into_bytes_with_nul(),
             Value::Buffer(buffer) => vec![0; buffer.buffer],
+            Value::Memory { memory } => laid_out(memory),
             Value::Number(_) | Value::Unterminated { .. } => vec![],
         })
         .collect();
@@ -385,7 +394,7 @@ fn syscall(act: &Act) -> Result<String, String> {
     for ((word, arg), held) in words.iter_mut().zip(&act.args).zip(&mut held) {
         *word = match arg {
             Value::Number(number) => *number,
-            Value::Text(_) | Value::Buffer(_) => held.as_mut_ptr() as i64,
+            Value::Text(_) | Value::Buffer(_) | Value::Memory { .. } => held.as_mut_ptr() as i64,
             Value::Unterminated { unterminated } => {
                 at_the_end_of_memory(unterminated.as_bytes()).map_err(|e| e.to_string())?
             }
@@ -395,6 +404,24 @@ fn syscall(act: &Act) -> Result<String, String> {
     // SAFETY: texts are NUL-terminated, they and the buffers outlive the call; numbers are the case's own business, in a process that
     // was made for this step.
     Ok(outcome(unsafe { libc::syscall(number, a, b, c, d, e, f) }))
+}
+
+/// What an address leads to is never given back.
+fn laid_out(pieces: &[Piece]) -> Vec<u8> {
+    let mut out = vec![];
+    for piece in pieces {
+        match piece {
+            Piece::Number(number) => out.extend(number.to_ne_bytes()),
+            Piece::Long { long } => out.extend(long.to_ne_bytes()),
+            Piece::Text { text, bytes } => {
+                let end = out.len() + bytes;
+                out.extend(text.as_bytes());
+                out.resize(end, 0);
+            }
+            Piece::To { to } => out.extend((Vec::leak(laid_out(to)).as_ptr() as i64).to_ne_bytes()),
+        }
+    }
+    out
 }
 
 /// Address of `bytes`, behind which nothing is mapped; never given back.

@@ -97,6 +97,7 @@ impl<'a> Stage<'a> {
             Step::Tmpfs(at) => plain(self.mounts.tmpfs(at)),
             Step::Overlay(overlay) => plain(self.mounts.overlay(overlay)),
             Step::Unlink(path) => plain(fs::remove_file(path)),
+            Step::RemoveModule(name) => plain(around::remove_module(name)),
             Step::Rename(pair) => plain(fs::rename(&pair.from, &pair.to)),
             Step::Cgroup(path) => plain(around::cgroup(path).map(drop)),
             Step::Spawn(spawn) => self.spawn(spawn),

@@ -68,6 +68,17 @@ pub fn load_module(name: &str) -> io::Result<()> {
     }
 }
 
+pub fn remove_module(name: &str) -> io::Result<()> {
+    let name = CString::new(name)?;
+    // SAFETY: a NUL-terminated name that outlives the call.
+    let done = unsafe { libc::syscall(libc::SYS_delete_module, name.as_ptr(), libc::O_NONBLOCK) };
+    match (done, io::Error::last_os_error()) {
+        (0, _) => Ok(()),
+        (_, error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+        (_, error) => Err(error),
+    }
+}
+
 /// Mounts that a case has made, to be undone in reverse.
 #[derive(Default)]
 pub struct Mounts(Vec<String>);

@@ -1,8 +1,11 @@
 //! Faults of the last step: the manifest, or the bytes, say something else than was lowered.
 
 use tetrafold::artifact::digest::{FileKind, FileRef, Files};
-use tetrafold::artifact::manifest::{Action, AttachKind, Integer, Manifest, Mode, ScopeTerm, Subject, Table};
+use tetrafold::artifact::manifest::{
+    Action, AttachKind, Form, Integer, Manifest, Mode, ScopeTerm, Subject, Table,
+};
 use tetrafold::artifact::projection::Projection;
+use tetrafold::artifact::structure::Structure;
 use tetrafold::emit::assemble::Built;
 
 use super::{Honest, Tally, policies};
@@ -25,7 +28,7 @@ fn what_the_manifest_says_wrongly_is_found() {
 #[test]
 fn a_changed_byte_of_the_decision_lists_is_found() {
     let mut tally = Tally::default();
-    let honest = Honest::compile(policies::SHAPES[1]);
+    let honest = Honest::compile(policies::SHAPES[2]);
     for o in 0..honest.built.manifest.operations.len() {
         let file = &honest.built.manifest.operations[o].scope_blocks;
         let bytes = honest.built.files.get(file).unwrap().to_vec();
@@ -44,6 +47,9 @@ fn a_changed_byte_of_the_decision_lists_is_found() {
 fn add(files: &mut Files, bytes: Vec<u8>) -> FileRef {
     files.add(FileKind::Image, bytes)
 }
+
+const FORMS: [Form; 5] =
+    [Form::Unsigned, Form::Signed, Form::Text, Form::Socket, Form::Structure(Structure::Cred)];
 
 fn damaged(manifest: &Manifest) -> Vec<(String, Manifest)> {
     let mut out = vec![];
@@ -69,6 +75,19 @@ fn damaged(manifest: &Manifest) -> Vec<(String, Manifest)> {
             with(of(format!("field {f} moved")), &|m| m.operations[o].attach.fields[f].index += 1);
             with(of(format!("field {f} elsewhere")), &|m| m.operations[o].attach.fields[f].offset += 8);
             with(of(format!("field {f} is smaller")), &|m| m.operations[o].attach.fields[f].bytes = 0);
+        }
+        for v in 0..operation.values.len() {
+            let value = |what: &str| of(format!("value {v} {what}"));
+            with(value("lost"), &|m| _ = m.operations[o].values.remove(v));
+            with(value("of another argument"), &|m| m.operations[o].values[v].source = Subject::Argument(99));
+            with(value("without a width"), &|m| m.operations[o].values[v].width = None);
+            for &form in &FORMS {
+                let is_number = |form| matches!(form, Form::Unsigned | Form::Signed);
+                // Either sign does: readers extend a number as their own type does.
+                if !(is_number(form) && is_number(operation.values[v].form)) {
+                    with(value(&format!("as {form:?}")), &|m| m.operations[o].values[v].form = form);
+                }
+            }
         }
         let kinds = [
             AttachKind::Kprobe,

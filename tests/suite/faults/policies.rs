@@ -10,6 +10,16 @@ pub const SHAPES: &[&str] = &[
     r#"
 apiVersion: cilium.io/v1alpha1
 kind: TracingPolicy
+metadata: {name: shown}
+spec:
+  kprobes:
+  - call: commit_creds
+    syscall: false
+    args: [{index: 0, type: cred}]
+"#,
+    r#"
+apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
 metadata: {name: returns}
 spec:
   podSelector: {matchLabels: {app: shop}}

@@ -118,6 +118,7 @@ fn siblings(name: &str) -> &'static [&'static str] {
         "walk_binary" => &["walk_typed"],
         "text_of_binary" => &["text_of_path_typed"],
         "text_of_user_string" => &["text_of_either_string"],
+        "value_cred" => &["value_user_namespace"],
         "quiet_bits" => &["quiet_any"],
         "quiet_any" => &["quiet_bits"],
         "act_bits" => &["act_any", "act_returned"],

@@ -23,6 +23,8 @@ pub enum Held {
     Path(Subject),
     /// The `struct sock *` of a socket.
     Sock(Subject),
+    /// The address of an argument's name.
+    Name(Subject),
     /// A call that waits for its return.
     Call,
 }

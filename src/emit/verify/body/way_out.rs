@@ -3,7 +3,7 @@
 use super::{Checked, Follower, Held, ensure, shown_code, small, value_words};
 use crate::artifact::manifest::{AttachKind, Form, RowForm, Subject};
 use crate::bpf::{Place, Step};
-use crate::vocab::arg_type::ArgType;
+use crate::vocab::arg_type::{ArgType, Class, Structure};
 
 /// Places behind the verdict.
 #[derive(Default)]
@@ -154,6 +154,7 @@ fn values(follower: &Follower<'_>, steps: &mut Steps<'_>) -> Result<(i64, i64), 
                 is_there(follower, index, ArgType::Skb)?;
                 steps.expect("value_packet", &[index, word])?;
             }
+            Form::Structure(shown) => structure(follower, steps, index, word, shown)?,
         }
         in_record += 1;
         let bytes = value.form.fixed_bytes().ok_or("a value without an end in the tail")?;
@@ -188,6 +189,23 @@ fn integer(
     let is_it = matches!(held, Held::Word { of, bytes } if of == source && bytes >= needed);
     ensure(is_it, format!("argument {index} is shown from {held:?}"))?;
     steps.expect(name, &[index, word, code])
+}
+
+/// The pointer is still there, of a type that shows this structure.
+fn structure(
+    follower: &Follower<'_>,
+    steps: &mut Steps<'_>,
+    index: i64,
+    word: i64,
+    shown: Structure,
+) -> Checked {
+    let is_of_it = |ty: &&ArgType| ty.class() == Some(Class::Structure(shown));
+    let types = ArgType::ALL.iter().filter(is_of_it);
+    let is_there = types
+        .map(|&ty| follower.pointer(index, ty))
+        .any(|found| found == Ok(Subject::Argument(index as u32)));
+    ensure(is_there, format!("args[{index}] holds no {shown:?}"))?;
+    steps.expect(shown.stencil(), &[index, word])
 }
 
 fn socket(follower: &Follower<'_>, steps: &mut Steps<'_>, index: i64, word: i64) -> Checked {

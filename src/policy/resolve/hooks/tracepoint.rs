@@ -15,7 +15,6 @@ use crate::policy::{Hook, HookCall};
 use crate::syntax::ast::objects::Tracepoint;
 use crate::syntax::ast::read::Text;
 use crate::vocab::arg_type::{ArgType, FilterClass, Reader};
-use crate::vocab::condition::Projection;
 use crate::vocab::hook::HookKind;
 
 pub fn tracepoint(
@@ -121,7 +120,7 @@ fn place_args(event: &str, hook: &Tracepoint<'_>, args: &mut Args, cx: &mut Cx<'
             });
             continue;
         };
-        let bytes = match ty.reader(Projection::Whole) {
+        let bytes = match ty.reads() {
             Some(Reader::Register | Reader::String) => ty.word_bytes().into(),
             Some(Reader::Nothing) => continue,
             Some(
@@ -131,7 +130,10 @@ fn place_args(event: &str, hook: &Tracepoint<'_>, args: &mut Args, cx: &mut Cx<'
                 | Reader::Sock
                 | Reader::Socket
                 | Reader::Sockaddr
-                | Reader::Skb,
+                | Reader::Skb
+                | Reader::Structure(_)
+                | Reader::NetDevice
+                | Reader::Filename,
             ) => {
                 all = Err(cx.not_compiled(&format!("type `{ty}` on a tracepoint's field"), known.ty_span));
                 continue;

@@ -113,7 +113,9 @@ pub fn resolve(
         // Does not depend on one argument; see `check_expression`.
         (MatchKind::Computed, ..) => {}
     }
-    Err(cx.not_compiled(&format!("operator `{}`", op.value), op.span))
+    // Other operators are compiled on no type.
+    let on = if ty.filter_class() == FilterClass::CapSet { format!(" on `{ty}`") } else { String::new() };
+    Err(cx.not_compiled(&format!("operator `{}`{on}", op.value), op.span))
 }
 
 /// A value that any text can be.
