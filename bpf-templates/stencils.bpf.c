@@ -28,5 +28,6 @@
 #include "event.h"
 #include "return.h"
 #include "flow_value.h"
+#include "limit.h"
 
 char license_[] SEC("license") = "Dual BSD/GPL";
