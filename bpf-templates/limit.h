@@ -11,9 +11,9 @@
 #pragma once
 
 struct limit_key {
-	u32 record, generation;
+	u32 record;
 	u32 whose; /* thread, process, or 0 */
-	u32 point; /* as in the event */
+	u64 point; /* as in the event */
 	u64 words[LIMIT_WORDS]; /* of arguments; those that are not the policy's are 0.  The map has as many as are used */
 };
 /* Behind the last text of the operation, where there is room (TEXT_ROOM). */
@@ -103,7 +103,6 @@ INLINE int may_post(struct limiter *l, u64 word)
 	u32 scope = limit->scope, used = limit->words;
 	struct limit_room *room = l->room;
 	room->key.record = word >> 32;
-	room->key.generation = ((struct node_header *)node)->generation;
 	room->key.whose = scope == LIMIT_THREAD ? id : scope == LIMIT_PROCESS ? id >> 32 : 0;
 	room->key.point = l->point;
 	NO_UNROLL

@@ -3,7 +3,9 @@
 use indexmap::{IndexMap, IndexSet};
 
 use super::{Dimension, Plan, Unit};
-use crate::artifact::abi::{DIMENSIONS, EVENT_ENTRIES, EVENT_TAIL, MASKS_MAX};
+use crate::artifact::abi::{
+    ACT_LIMIT_MAX, DIMENSIONS, EVENT_ENTRIES, EVENT_TAIL, LIMIT_WORDS, MASKS_MAX,
+};
 use crate::diag::{Diagnostics, target as report};
 use crate::fold::ir::{List, Place, Predicate, Program, Subject, SubjectId};
 use crate::policy::Values;
@@ -20,7 +22,7 @@ pub(super) fn check(program: &Program, plan: &Plan, diags: &mut Diagnostics) -> 
         let is_within = check_readings(program, unit, diags) && check_dimensions(program, unit, diags);
         fine &= is_within && check_masks(program, unit, diags) & check_verifier(program, unit, diags);
         fine &= check_selectors(program, unit, diags) & check_binary(program, unit, diags);
-        fine &= check_integers(program, unit, diags);
+        fine &= check_integers(program, unit, diags) & check_rate_limits(program, unit, diags);
     }
     fine
 }
@@ -82,6 +84,38 @@ fn check_integers(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bo
     let counts = [params.len(), INTEGER_WORDS / 2];
     diags.push(report::too_many_fields(&operation.attach.shown(), counts, program.lists[*list].span));
     false
+}
+
+/// Keys of rate limits have as many words, and decision words as many numbers, as a program has.
+fn check_rate_limits(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
+    let operation = &program.operations[unit.operation.0 as usize];
+    let limited = |list: &&List| list.rules.iter().any(|rule| rule.outcome.limit.is_some());
+    let lists = unit.scopes.values().flatten().map(|&l| &program.lists[l]).filter(limited);
+    let at: Vec<Span> = lists.clone().map(|list| list.span).collect();
+    let target = operation.attach.shown();
+    let (numbers, words) = (unit.limited.all.len() as u32, unit.limited.words());
+    let mut why = vec![];
+    if numbers > ACT_LIMIT_MAX {
+        why.push(format!("they are {numbers} different ones, and a program tells {ACT_LIMIT_MAX} apart"));
+    }
+    if words > LIMIT_WORDS {
+        why.push(format!("their hooks declare arguments of {words} words together, and a key has {LIMIT_WORDS}"));
+    }
+    // An event shows a number as its widest type has it: bytes that the limited policy does not look at would count.
+    let is_wider = |list: &List| {
+        let widths = list.params.iter().zip(&list.widths);
+        let mut wider = widths.filter(|(param, width)| {
+            width.is_some_and(|width| operation.shown_integers.get(*param).is_some_and(|shown| shown.0 != width))
+        });
+        wider.next().map(|(&param, _)| param)
+    };
+    if let Some(param) = lists.clone().find_map(is_wider) {
+        why.push(format!("argument {param} is a wider number in another policy"));
+    }
+    for why in &why {
+        diags.push(report::rate_limits(&target, why, &at));
+    }
+    why.is_empty()
 }
 
 /// A program has a place for the atom of each dimension.
