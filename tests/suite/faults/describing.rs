@@ -1,7 +1,8 @@
 //! Faults of the last step: the manifest, or the bytes, say something else than was lowered.
 
 use tetrafold::artifact::digest::{FileKind, FileRef, Files};
-use tetrafold::artifact::manifest::{Action, AttachKind, Integer, Manifest, Mode, ScopeTerm, Subject, Table};
+use tetrafold::artifact::manifest::{
+    Action, AttachKind, Integer, Limits, Manifest, RateLimit, RateLimitScope, Mode, ScopeTerm, Subject, Table};
 use tetrafold::artifact::projection::Projection;
 use tetrafold::emit::assemble::Built;
 
@@ -86,6 +87,22 @@ fn damaged(manifest: &Manifest) -> Vec<(String, Manifest)> {
         for a in 0..operation.args.len() {
             with(of(format!("argument {a} moved")), &|m| m.operations[o].args[a].index += 1);
             with(of(format!("argument {a} retyped")), &|m| m.operations[o].args[a].ty = "cred".into());
+        }
+        if operation.limits.is_some() {
+            let with_limits = |m: &mut Manifest, change: &dyn Fn(&mut Limits)| {
+                change(m.operations[o].limits.as_mut().unwrap());
+            };
+            with(of("no limits".into()), &|m| m.operations[o].limits = None);
+            with(of("limits elsewhere".into()), &|m| with_limits(m, &|l| l.root += 8));
+            with(of("a limit less".into()), &|m| with_limits(m, &|l| l.count -= 1));
+            with(of("a key without an argument".into()), &|m| with_limits(m, &|l| _ = l.key.pop()));
+            if operation.limits.as_ref().is_some_and(|limits| limits.key.len() > 1) {
+                with(of("a key of another order".into()), &|m| with_limits(m, &|l| l.key.rotate_left(1)));
+            }
+            with(of("short keys".into()), &|m| {
+                let map = m.maps.iter_mut().find(|map| map.name == "limits");
+                map.unwrap().key_size -= 8;
+            });
         }
         for (d, dimension) in operation.dimensions.iter().enumerate() {
             with(of(format!("dimension {d} moved")), &|m| {
@@ -177,6 +194,13 @@ fn damaged(manifest: &Manifest) -> Vec<(String, Manifest)> {
                 with(of(format!("selector {s} lost")), &|m| _ = m.policies[p].hooks[h].selectors.remove(s));
                 with(of(format!("selector {s} at another place")), &|m| {
                     m.policies[p].hooks[h].selectors[s].source.push('0');
+                });
+                with(of(format!("selector {s} limited otherwise")), &|m| {
+                    let limit = &mut m.policies[p].hooks[h].selectors[s].rate_limit;
+                    *limit = match limit {
+                        None => Some(RateLimit { milliseconds: 1000, scope: RateLimitScope::Thread }),
+                        Some(_) => None,
+                    };
                 });
                 with(of(format!("selector {s} shown otherwise")), &|m| {
                     let action = &mut m.policies[p].hooks[h].selectors[s].action;

@@ -1,0 +1,85 @@
+//! The oracle with a clock: which of the events that policies report are sent, one after the other.
+//!
+//! An event is kept back if one of the same selector, function and arguments was sent less than the interval ago, of
+//! the same thread or process as the scope says (semantics 6.3). What the selector enforces is done all the same.
+
+use std::collections::BTreeMap;
+
+use super::{Event, Hit, Value, number};
+use crate::policy::PolicyKind;
+use crate::vocab::action::RateLimitScope;
+use crate::vocab::arg_type::{ArgType, Class};
+
+/// How an event is limited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limited {
+    pub milliseconds: u64,
+    pub scope: RateLimitScope,
+    /// What has to be the same: parameters, with the types by which the policy reads them.
+    pub args: Vec<(u8, ArgType)>,
+}
+
+/// Who makes a call, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    pub thread: u32,
+    pub process: u32,
+    pub milliseconds: u64,
+}
+
+/// What was sent so far.
+#[derive(Clone, Debug, Default)]
+pub struct Sent {
+    last: BTreeMap<Key, u64>,
+}
+
+type Key = (PolicyKind, Option<String>, String, (u32, u32), String, u32, Vec<Vec<u8>>);
+
+impl Sent {
+    /// Whether the event of `hit` is sent.
+    pub fn sends(&mut self, hit: &Hit, event: &Event, call: Call) -> bool {
+        if !hit.post {
+            return false;
+        }
+        let Some(limited) = &hit.limit else { return true };
+        let whose = match limited.scope {
+            RateLimitScope::Thread => call.thread,
+            RateLimitScope::Process => call.process,
+            RateLimitScope::Global => 0,
+        };
+        let of = &hit.policy;
+        let place = (hit.place.start, hit.place.end);
+        let values = limited.args.iter().map(|&(param, ty)| part(event, param, ty)).collect();
+        let target = event.attach.target.clone();
+        let key = (of.kind, of.namespace.clone(), of.name.clone(), place, target, whose, values);
+        let is_soon = |last: &u64| call.milliseconds - last < limited.milliseconds;
+        if self.last.get(&key).is_some_and(is_soon) {
+            return false;
+        }
+        self.last.insert(key, call.milliseconds);
+        true
+    }
+}
+
+/// What of an argument has to be the same: of a text its length and 40 bytes, of a socket all but its state.
+fn part(event: &Event, param: u8, ty: ArgType) -> Vec<u8> {
+    match event.args.get(param as usize) {
+        None | Some(Value::Unreadable) => vec![0],
+        Some(Value::Int(register)) => {
+            let class = ty.class().map(|class| match class {
+                Class::Int { bytes, signed } => Class::Int { bytes: ty.event_bytes(bytes), signed },
+                Class::Text | Class::Path | Class::Flow => class,
+            });
+            number::at_width(*register, class).to_le_bytes().to_vec()
+        }
+        Some(Value::Text(text)) => {
+            let len = (text.len() as u64).to_le_bytes();
+            len.iter().chain(text.iter().take(40)).copied().collect()
+        }
+        Some(Value::Flow(flow)) => {
+            let mut flow = *flow;
+            flow.state = 0;
+            format!("{flow:?}").into_bytes()
+        }
+    }
+}
