@@ -83,3 +83,73 @@ fn part(event: &Event, param: u8, ty: ArgType) -> Vec<u8> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fold::ir::{Attach, AttachKind};
+    use crate::interp::Workload;
+    use crate::policy::{Identity, ShownAction};
+    use crate::source::{SourceId, Span};
+
+    fn hit(scope: RateLimitScope) -> Hit {
+        Hit {
+            policy: Identity { kind: PolicyKind::ALL[0], namespace: None, name: "quiet".into() },
+            place: Span { source: SourceId(0), start: 1, end: 2 },
+            selector: 0,
+            post: true,
+            limit: Some(Limited { milliseconds: 60_000, scope, args: vec![(0, ArgType::String)] }),
+            shown: ShownAction::Post,
+        }
+    }
+
+    fn event(text: &[u8]) -> Event {
+        Event {
+            attach: Attach { kind: AttachKind::Kprobe, target: "f".into(), syscall: false },
+            args: vec![Value::Text(text.to_vec())],
+            process: BTreeMap::new(),
+            workload: Workload::Host,
+        }
+    }
+
+    const fn call(thread: u32, process: u32, milliseconds: u64) -> Call {
+        Call { thread, process, milliseconds }
+    }
+
+    #[test]
+    fn once_in_the_interval_for_each_whom_the_scope_names() {
+        // Thread 2 is of the same process, 3 of another one.
+        let calls = [call(1, 1, 0), call(1, 1, 59_999), call(2, 1, 0), call(3, 3, 0), call(1, 1, 60_000)];
+        for (scope, sent) in [
+            (RateLimitScope::Thread, [true, false, true, true, true]),
+            (RateLimitScope::Process, [true, false, false, true, true]),
+            (RateLimitScope::Global, [true, false, false, false, true]),
+        ] {
+            let mut all: Vec<(usize, Call)> = calls.into_iter().enumerate().collect();
+            all.sort_by_key(|(i, call)| (call.milliseconds, *i));
+            let mut log = Sent::default();
+            for (i, call) in all {
+                assert_eq!(log.sends(&hit(scope), &event(b"/x"), call), sent[i], "{scope} {i}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_arguments_are_another_event() {
+        let mut log = Sent::default();
+        let hit = hit(RateLimitScope::Global);
+        let long = [b'a'; 41];
+        let mut other_end = long;
+        other_end[40] = b'b';
+        for (text, sent) in [
+            (&b"/x"[..], true),
+            (b"/y", true),
+            (b"/x", false),
+            (&long, true),
+            (&other_end, false),
+            (&long[..40], true),
+        ] {
+            assert_eq!(log.sends(&hit, &event(text), call(1, 1, 0)), sent, "{text:?}");
+        }
+    }
+}
