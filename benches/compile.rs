@@ -3,7 +3,7 @@
 //! `cargo bench --bench compile`. Sets are shaped like CFP-4191's example: allowlists of ten paths out of 500,
 //! one file a policy. `parse` is the floor to compare with: every file read and turned from parser events into
 //! a tree with byte ranges, on one thread, each tree freed before the next. `check` is everything that
-//! `tetrafold check --threads 1` does, `compile` what `tetrafold compile --threads 1` does: reading, resolving,
+//! `tetrafold check --for tetragon --threads 1` does, `compile` what `tetrafold compile --threads 1` does: reading, resolving,
 //! folding, tables, objects, proof, report, and the artifact written to disk.
 
 use std::fs;

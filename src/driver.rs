@@ -3,6 +3,8 @@
 //! Each phase takes what the one before made, and reports to the same [`Diagnostics`]; callers stop between
 //! phases, so that all errors of a phase, of all files, are in one run. Writes no file: bytes leave as [`Built`].
 
+pub mod partial;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::PathBuf;
@@ -26,7 +28,7 @@ use crate::platform::types::KernelTypes;
 use crate::policy::PolicySet;
 use crate::policy::phases::{ResolveOptions, Resolver};
 use crate::source::ignore::Ignore;
-use crate::source::{Sources, discover};
+use crate::source::{SourceId, Sources, discover};
 use crate::syntax;
 
 /// What is read and how.
@@ -59,16 +61,29 @@ pub struct Policies {
 
 /// Texts to meaning: YAML, the schema, the language's rules. Trees are let go of one by one, but templates'.
 pub fn policies(sources: &Sources, input: &Input, diags: &mut Diagnostics) -> Policies {
+    let policies = policies_of(sources, input, &|_| true, diags);
+    // A file that could not be read or understood may be where the policies are.
+    if policies.documents == 0 && !input.allow_empty && !diags.has_errors() {
+        diags.push(documents::no_policy(sources.len()));
+    }
+    policies
+}
+
+/// The same of the files that are taken.
+fn policies_of(
+    sources: &Sources,
+    input: &Input,
+    is_taken: &dyn Fn(SourceId) -> bool,
+    diags: &mut Diagnostics,
+) -> Policies {
     let mut resolver = Resolver::new(input.resolve.clone());
     let mut seen = 0;
     syntax::documents::for_each(sources, input.threads, diags, &mut |document, diags| {
-        seen += 1;
-        resolver.take(document, diags);
+        if is_taken(document.source) {
+            seen += 1;
+            resolver.take(document, diags);
+        }
     });
-    // A file that could not be read or understood may be where the policies are.
-    if seen == 0 && !input.allow_empty && !diags.has_errors() {
-        diags.push(documents::no_policy(sources.len()));
-    }
     Policies { documents: seen, set: resolver.finish(diags) }
 }
 

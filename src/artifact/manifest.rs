@@ -56,6 +56,9 @@ pub struct Manifest {
     /// One step after the other; a loader may do more between them, but not exchange them.
     pub load_order: Vec<LoadStep>,
     pub limits: Vec<Limit>,
+    /// Files that were given and are not compiled: whoever enforces them does so beside this artifact.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     pub conflicts: Vec<Conflict>,
     pub next_numbers: NextNumbers,
     /// Of `report.json`.
@@ -632,6 +635,26 @@ pub struct Limit {
     pub operation: Option<u32>,
     pub used: u64,
     pub max: u64,
+}
+
+/// A file of which something cannot be compiled, and so nothing is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LeftOut {
+    /// Its name, as in `source` of policies' hooks.
+    pub file: String,
+    /// In the order of the file.
+    pub reasons: Vec<LeftOutReason>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LeftOutReason {
+    /// `FILE:LINE`.
+    pub source: String,
+    /// Of the diagnostic, such as `TF0199`.
+    pub code: String,
+    pub message: String,
 }
 
 /// Policies that may override one call with different values, in a workload that both select. At most 16 are

@@ -98,6 +98,7 @@ pub fn allowlists(policies: u32, distinct: u32, listed: u32) -> Sample {
             LoadStep { step: Step::LoadProgram, name: "bprm_check_security".into() },
         ],
         limits: vec![Limit { name: "programs per trampoline".into(), operation: Some(0), used: 1, max: 38 }],
+        left_out: vec![],
         conflicts: vec![],
         next_numbers: NextNumbers {
             policy: policies,

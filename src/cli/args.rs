@@ -240,7 +240,7 @@ pub struct KernelArgs {
 /// What is known of the nodes. Defaults are fixed and recorded, never taken from this machine.
 #[derive(Clone, Debug, Args)]
 pub struct TargetArgs {
-    /// Kernel that is compiled and forecast for
+    /// Kernel that is compiled and forecast for; if it is named and built in, policies are checked against it alone
     #[arg(long, value_name = "VERSION", value_parser = kernel_version, default_value = "6.12")]
     pub kernel: KernelVersion,
     /// Possible CPUs of a node, for forecasts
@@ -379,13 +379,24 @@ impl BudgetArgs {
     }
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Whom {
+    /// `compile`: what it would refuse is an error, also what is valid and not compiled yet
+    #[default]
+    Compile,
+    /// Tetragon alone: does it accept them?
+    Tetragon,
+}
+
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     #[command(flatten)]
     pub input: InputArgs,
-    /// Built-in kernel that policies are checked against, 6.1 or 6.12 (default: both; what one has is no error)
-    #[arg(long, value_name = "VERSION", value_parser = kernel_version)]
-    pub kernel: Option<KernelVersion>,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Who is asked whether the policies are fine
+    #[arg(long = "for", value_enum, value_name = "WHOM", default_value_t)]
+    pub whom: Whom,
     /// Write the diagnostics to a file instead of standard output; `sarif=FILE` and the like: to that one as well
     #[arg(long, value_name = "[FORM=]FILE", value_parser = OutputFile::parse)]
     pub output_file: Vec<OutputFile>,
@@ -405,6 +416,12 @@ pub struct CompileArgs {
     /// Write an in-toto statement about the artifact (SLSA v1 provenance), unsigned and without times
     #[arg(long, value_name = "FILE")]
     pub provenance: Option<PathBuf>,
+    /// Compile the files that can be compiled, and leave the others to Tetragon
+    #[arg(long)]
+    pub partial: bool,
+    /// Write the paths of the files that stay with Tetragon, one a line
+    #[arg(long, value_name = "FILE", requires = "partial")]
+    pub left_out: Option<PathBuf>,
     /// Artifact of an earlier build, whose numbers policies, scopes and operations keep
     #[arg(long, value_name = "DIR")]
     pub previous: Option<PathBuf>,
@@ -421,6 +438,9 @@ pub struct ReportArgs {
     pub target: TargetArgs,
     #[command(flatten)]
     pub budgets: BudgetArgs,
+    /// Forecast the files that can be compiled, and leave the others to Tetragon
+    #[arg(long)]
+    pub partial: bool,
     /// Form of the report
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     pub format: ReportForm,

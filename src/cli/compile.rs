@@ -13,6 +13,7 @@ use crate::artifact::provenance;
 use crate::artifact::read::{Artifact, STAGING};
 use crate::diag::{Diagnostic, Diagnostics, files, target};
 use crate::driver;
+use crate::driver::partial::{self, Left};
 use crate::emit::assemble::Built;
 use crate::emit::write::{self, Refusal, WriteError};
 use crate::platform::Target;
@@ -31,7 +32,7 @@ pub fn run(args: &CompileArgs, console: Console<'_>) -> Result<Status, NotWritte
     };
     let (also, file) = outputs(&args.output_file);
     let place = file.map_or(Place::Stderr, Place::File);
-    let typed = (&args.input, &args.target, &args.budgets);
+    let typed = (&args.input, &args.target, &args.budgets, args.partial);
     let made = match make(typed, previous.as_ref(), place, console.with(&also))? {
         Ok(made) if made.status() == Status::Done => made,
         Ok(made) => return Ok(made.status()),
@@ -49,6 +50,10 @@ pub fn run(args: &CompileArgs, console: Console<'_>) -> Result<Status, NotWritte
         let statement = provenance::statement(&made.built.manifest, Digest::of(&manifest));
         console.text(Place::File(file), &statement)?;
     }
+    if let Some(file) = &args.left_out {
+        let lines: String = made.left.iter().map(|path| format!("{path}\n")).collect();
+        console.text(Place::File(file), &lines)?;
+    }
     let written = write::write(&args.output, &manifest, made.report.to_json().as_bytes(), &made.built.files);
     let digest = match written {
         Ok(digest) => digest,
@@ -59,7 +64,12 @@ pub fn run(args: &CompileArgs, console: Console<'_>) -> Result<Status, NotWritte
             return Ok(Status::Unreadable);
         }
     };
-    let text = format!("{}digest {digest}\n", summary(&made, &args.output.to_string_lossy()));
+    let left = match made.left.len() {
+        0 => String::new(),
+        1 => "left to Tetragon: 1 file\n".to_string(),
+        n => format!("left to Tetragon: {n} files\n"),
+    };
+    let text = format!("{}{left}digest {digest}\n", summary(&made, &args.output.to_string_lossy()));
     console.text(Place::Stdout, &text)?;
     Ok(Status::Done)
 }
@@ -87,6 +97,8 @@ pub(super) struct Made {
     pub report: Report,
     /// Those that were set; that some do not hold has been said.
     pub budgets: Vec<Budget>,
+    /// Paths of the files that stay with Tetragon.
+    pub left: Vec<String>,
 }
 
 impl Made {
@@ -97,7 +109,7 @@ impl Made {
 
 /// Runs all phases. What is wrong has been shown when it gives a status instead.
 pub(super) fn make(
-    (input, target, budgets): (&InputArgs, &TargetArgs, &BudgetArgs),
+    (input, target, budgets, partial): (&InputArgs, &TargetArgs, &BudgetArgs, bool),
     previous: Option<&Manifest>,
     place: Place<'_>,
     console: Console<'_>,
@@ -114,26 +126,39 @@ pub(super) fn make(
     input.resolve.kernels = kernels;
     let sources = driver::read(&input, &mut io::stdin().lock(), &mut diags);
     let policies = driver::policies(&sources, &input, &mut diags);
-    let set = policies.set.filter(|_| !diags.has_errors());
-    let folded = set.as_ref().and_then(|set| driver::fold(set, &target, &[], &mut diags));
+    let mut set = policies.set.filter(|_| !diags.has_errors());
+    let (mut folded, mut left) = (None, Left::default());
+    if partial {
+        if let Some(whole) = set.take() {
+            let chosen;
+            (chosen, left) = partial::choose(&sources, &input, whole, &target, &mut diags);
+            (set, folded) = chosen.unzip();
+        }
+    } else {
+        folded = set.as_ref().and_then(|set| driver::fold(set, &target, &[], &mut diags));
+    }
     diags.apply(&levels);
     let mut outcome = Ok(None);
+    let is_blocked = if partial { diags.has_errors() } else { diags.blocks_compile() };
     if let (Some(set), Some(folded)) = (&set, &folded)
-        && !diags.blocks_compile()
+        && !is_blocked
     {
         outcome = driver::emit(&sources, set, folded, &target, &input.resolve.kernels, previous, &mut diags);
     }
     // Large sets are most of the memory that a run takes; the report does not look at this.
     drop(folded);
     let made = match (outcome, &set) {
-        (Ok(Some(built)), Some(set)) => match measured(set, built, &target, &budgets) {
-            Ok(made) => made,
-            Err(error) => {
-                console.findings(place, &diags, &sources)?;
-                console.text(Place::Stderr, &format!("tetrafold: no forecast can be made: {error}\n"))?;
-                return Ok(Err(Status::InternalFault));
+        (Ok(Some(mut built)), Some(set)) => {
+            built.manifest.left_out = left.described(&sources);
+            match measured(set, built, &target, &budgets) {
+                Ok(made) => Made { left: left.paths(&sources).map(str::to_string).collect(), ..made },
+                Err(error) => {
+                    console.findings(place, &diags, &sources)?;
+                    console.text(Place::Stderr, &format!("tetrafold: no forecast can be made: {error}\n"))?;
+                    return Ok(Err(Status::InternalFault));
+                }
             }
-        },
+        }
         (Ok(_), _) => {
             console.findings(place, &diags, &sources)?;
             // Valid but not compiled yet counts as an error here.
@@ -163,7 +188,7 @@ fn measured(
     let report = report::measure::report(set, &built, target)?;
     report::measure::complete(&mut built.manifest, &report);
     let budgets = budgets.judge(&report);
-    Ok(Made { built, report, budgets })
+    Ok(Made { built, report, budgets, left: vec![] })
 }
 
 /// What is to be said of a budget that does not hold.

@@ -21,7 +21,7 @@ pub fn run(args: &ReportArgs, console: Console<'_>) -> Result<Status, NotWritten
     let is_report = |output: &&OutputFile| form_of(output).is_some();
     let of_findings: Vec<OutputFile> = args.output_file.iter().filter(|o| !is_report(o)).cloned().collect();
     let (also, file) = outputs(&of_findings);
-    let typed = (&args.input, &args.target, &args.budgets);
+    let typed = (&args.input, &args.target, &args.budgets, args.partial);
     let made = match args.input.paths.as_slice() {
         [folder] if folder.join(manifest::FILE_NAME).is_file() => {
             of_artifact(folder, args, console.with(&also))?

@@ -70,6 +70,15 @@ pub fn no_policy(inputs: usize) -> Diagnostic {
         .help("check the paths, or give `--allow-empty` if an empty set is meant")
 }
 
+/// All files stay with Tetragon.
+pub fn all_left_out(files: usize) -> Diagnostic {
+    let which =
+        if files == 1 { "the only file stays".to_string() } else { format!("all {files} files stay") };
+    Diagnostic::error(Code::NO_POLICY, format!("no policy is left to compile: {which} with Tetragon")).help(
+        "a file is compiled whole or not at all: put policies that can be compiled into files of their own",
+    )
+}
+
 /// `at` is `items` or the item, `what` what it is instead.
 pub fn bad_list(at: Span, expected: &str, what: &str) -> Diagnostic {
     Diagnostic::error(Code::BAD_LIST, format!("`items` of a list must be {expected}, not {what}"))

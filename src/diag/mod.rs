@@ -42,7 +42,7 @@ pub enum Severity {
     Note,
     /// A lint: accepted, but probably not what was meant. [`levels`] make more or less of it.
     Warning,
-    /// Valid for Tetragon, but this back end cannot compile it yet: an error for `compile`, a note for `check`.
+    /// Valid for Tetragon, but this back end cannot compile it yet: an error unless Tetragon alone is asked.
     NotCompiled,
     Error,
 }

@@ -188,6 +188,7 @@ pub fn manifest(parts: &Parts<'_>) -> Manifest {
         events: Events::current(),
         load_order: load_order(parts),
         limits: limits(parts),
+        left_out: vec![],
         conflicts: conflicts(parts),
         next_numbers: parts.numbers.next,
         // Known once there is a report.

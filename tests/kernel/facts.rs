@@ -159,8 +159,16 @@ fn look(port: &Port) -> Result<(), String> {
     if !said.is_empty() {
         port.data("facts", json!({"code": "record", "message": said}));
     }
-    let (found, said) =
-        run(&["check", "/policies.yaml", "--target", "/tmp/node.json", "--diagnostics", "json"])?;
+    let (found, said) = run(&[
+        "check",
+        "--for",
+        "tetragon",
+        "/policies.yaml",
+        "--target",
+        "/tmp/node.json",
+        "--diagnostics",
+        "json",
+    ])?;
     if !said.is_empty() {
         port.data("facts", json!({"code": "check", "message": said}));
     }

@@ -9,6 +9,7 @@ mod inputs;
 mod kernels;
 mod manners;
 mod outputs;
+mod partial;
 mod previous;
 mod same_bytes;
 

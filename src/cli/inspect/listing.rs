@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::artifact::manifest::{Role, Subject};
+use crate::artifact::manifest::{LeftOutReason, Role, Subject};
 use crate::artifact::read::Artifact;
 
 struct Table {
@@ -149,7 +149,7 @@ fn tables(artifact: &Artifact) -> Vec<Table> {
         let name = format!("{namespace}{}", p.name);
         vec![p.number.to_string(), name, p.scope.to_string(), hooks, p.file.clone()]
     });
-    vec![
+    let mut tables = vec![
         Table {
             title: "operations",
             columns: &["number", "operation", "table bytes", "scopes"],
@@ -177,7 +177,17 @@ fn tables(artifact: &Artifact) -> Vec<Table> {
             columns: &["number", "policy", "scope", "operations", "file"],
             rows: policies.collect(),
         },
-    ]
+    ];
+    if !m.left_out.is_empty() {
+        let reasons = m.left_out.iter().flat_map(|left| &left.reasons);
+        let row = |r: &LeftOutReason| vec![r.source.clone(), r.code.clone(), r.message.clone()];
+        tables.push(Table {
+            title: "left to Tetragon",
+            columns: &["place", "code", "reason"],
+            rows: reasons.map(row).collect(),
+        });
+    }
+    tables
 }
 
 /// As it is spelt in the manifest.

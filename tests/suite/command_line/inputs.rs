@@ -23,7 +23,7 @@ fn each_exit_status_has_its_cause() {
     assert_eq!(names(path), ["bad.yaml", "good.yaml"]);
 }
 
-/// `check` says that it is valid; there is nothing to compile from it.
+/// Tetragon takes it; `check` says what `compile` would.
 #[test]
 fn what_is_not_compiled_yet_is_valid_and_makes_no_artifact() {
     let folder = folder();
@@ -32,7 +32,9 @@ fn what_is_not_compiled_yet_is_valid_and_makes_no_artifact() {
         "- matchBinaries:\n      - {operator: In, followChildren: true, values: [\"/usr/bin/bash\"]}\n      matchArgs",
     );
     fs::write(folder.path().join("p.yaml"), text).unwrap();
-    tetrafold(folder.path(), &["check", "p.yaml"]).expect(0, &["TF0199", "followChildren"]);
+    tetrafold(folder.path(), &["check", "p.yaml"]).expect(1, &["TF0199", "followChildren"]);
+    tetrafold(folder.path(), &["check", "--for", "tetragon", "p.yaml"])
+        .expect(0, &["TF0199", "followChildren", "1 policy is valid"]);
     tetrafold(folder.path(), &["compile", "p.yaml", "-o", "out"]).expect(1, &["TF0199", "p.yaml:13"]);
     assert_eq!(names(folder.path()), ["p.yaml"]);
 }

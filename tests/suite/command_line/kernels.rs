@@ -35,7 +35,8 @@ fn what_a_target_does_not_have_is_an_error_of_the_policy() {
     let path = folder.path();
     fs::write(path.join("policy.yaml"), POLICY).unwrap();
     let (whole, lacking) = (described("whole"), described("lacking"));
-    tetrafold(path, &["check", "policy.yaml", "--target", &whole]).expect(0, &["1 policy is valid"]);
+    tetrafold(path, &["check", "--for", "tetragon", "policy.yaml", "--target", &whole])
+        .expect(0, &["1 policy is valid"]);
     tetrafold(path, &["check", "policy.yaml", "--target", &whole, "--target", &lacking])
         .expect(1, &["TF0503", "on 5.10.0-test: no BPF programs run at LSM hooks"]);
 }
@@ -49,7 +50,9 @@ fn a_kernel_of_another_machine_is_checked_against_and_not_compiled_for() {
     assert!(node.contains(r#""machine": "x86_64""#));
     fs::write(path.join("node.json"), node.replace(r#""x86_64""#, r#""aarch64""#)).unwrap();
     let said = "the kernel is for aarch64, and artifacts are for x86_64 alone";
-    tetrafold(path, &["check", "policy.yaml", "--target", "node.json"]).expect(0, &["TF0513", said]);
+    let check = |whom| tetrafold(path, &["check", "--for", whom, "policy.yaml", "--target", "node.json"]);
+    check("tetragon").expect(0, &["TF0513", said]);
+    check("compile").expect(1, &["TF0513", said]);
     let ran = tetrafold(path, &["compile", "policy.yaml", "-o", "out", "--target", "node.json"]);
     ran.expect(1, &["TF0513", said]);
     assert!(!path.join("out").exists() && !ran.stderr.contains("TF0509"), "{ran:#?}");
@@ -73,7 +76,8 @@ fn without_files_the_built_in_kernels_are_asked() {
         .expect(1, &["TF0503", "on 6.1 and 6.12", "did you mean `bprm_check_security`?"]);
     tetrafold(path, &["check", "policy.yaml", "--kernel", "6.12"]).expect(1, &["TF0503", "on 6.12: there"]);
     // A kernel that is not built in may have it.
-    tetrafold(path, &["check", "policy.yaml", "--kernel", "6.6"]).expect(0, &["TF0514", "--btf FILE"]);
+    tetrafold(path, &["check", "--for", "tetragon", "policy.yaml", "--kernel", "6.6"])
+        .expect(0, &["TF0514", "--btf FILE"]);
     fs::write(path.join(".tetrafold.yaml"), "kernel: 6.1\n").unwrap();
     tetrafold(path, &["check", "policy.yaml"]).expect(1, &["TF0503", "on 6.1: there"]);
     fs::remove_file(path.join(".tetrafold.yaml")).unwrap();
