@@ -34,7 +34,10 @@ fn exec() -> ProgramSpec {
         variables: BTreeMap::from([("tables".to_owned(), 0x1_0200), ("node".to_owned(), 0x1_0200)]),
         maps: BTreeMap::from([
             ("events".to_owned(), MapSize { max_entries: Some(131_072), ..MapSize::default() }),
-            ("scratch".to_owned(), MapSize { value_bytes: Some(slot_bytes), max_entries: Some(3), ..MapSize::default() }),
+            (
+                "scratch".to_owned(),
+                MapSize { value_bytes: Some(slot_bytes), max_entries: Some(3), ..MapSize::default() },
+            ),
         ]),
     }
 }

@@ -225,8 +225,7 @@ fn body(
         ("node".to_string(), node.bytes),
     ]);
     let size = MapSize::default();
-    let scratch =
-        MapSize { value_bytes: Some(scratch.slot_bytes), max_entries: Some(scratch.slots), ..size };
+    let scratch = MapSize { value_bytes: Some(scratch.slot_bytes), max_entries: Some(scratch.slots), ..size };
     let limits = MapSize {
         key_bytes: Some(describe::limit_key_bytes(plan)),
         max_entries: Some(describe::LIMIT_ENTRIES),

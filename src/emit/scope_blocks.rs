@@ -1,6 +1,8 @@
 //! Decision lists to the image from which a loader builds the sets of its node.
 
-use crate::artifact::abi::{ACT_LIMIT_SHIFT, ACT_OVERRIDE, ACT_POST, ACT_RETURN, ACT_SIGKILL, Act, Word as AbiWord};
+use crate::artifact::abi::{
+    ACT_LIMIT_SHIFT, ACT_OVERRIDE, ACT_POST, ACT_RETURN, ACT_SIGKILL, Act, Word as AbiWord,
+};
 use crate::artifact::scope_block::{Builder, DecisionList, RowRef, ScopeBlock};
 use crate::emit::lower::lists::Word;
 use crate::emit::lower::{LoweredUnit, ScopeCode};
@@ -52,7 +54,8 @@ fn block(
                     Word::Act { selector, outcome } => {
                         let selector = of.first_selector + u32::from(*selector);
                         let record = numbers.record(of.policy, operation, selector);
-                        let limit = limited.number(&program.operations[of.operation.0 as usize], of, *outcome);
+                        let limit =
+                            limited.number(&program.operations[of.operation.0 as usize], of, *outcome);
                         let act = act(*outcome, limit.unwrap_or(0), record);
                         words.push(AbiWord::Act(act).encode());
                         words.push(0);

@@ -274,7 +274,13 @@ impl<'w> Reader<'w> {
             .collect::<Result<_, _>>()?;
         if selectors.is_empty() {
             // Every call is reported.
-            let acts = Acts { post: true, override_value: None, sigkill: false, limit: None, shown: ShownAction::Post };
+            let acts = Acts {
+                post: true,
+                override_value: None,
+                sigkill: false,
+                limit: None,
+                shown: ShownAction::Post,
+            };
             let (workloads, conditions) = (None, vec![]);
             selectors.push(Selector { number: 0, workloads, conditions, acts, span: hook.span });
         }
@@ -408,7 +414,8 @@ impl<'w> Reader<'w> {
 
 /// Actions run in the order written (semantics 6).
 fn acts(written: &Written, kind: HookKind, actions: &[written::Action]) -> Result<Acts, Unread> {
-    let mut acts = Acts { post: true, override_value: None, sigkill: false, limit: None, shown: ShownAction::Post };
+    let mut acts =
+        Acts { post: true, override_value: None, sigkill: false, limit: None, shown: ShownAction::Post };
     for action in actions {
         if let Some(part) = action.unread {
             return unread(part);

@@ -13,8 +13,8 @@ mod workload;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use self::limit::Limited;
 use self::document::{At, Condition, Document, Hook, Is, Selector};
+use self::limit::Limited;
 use crate::fold::ir::Attach;
 use crate::policy::{Identity, PolicySet, ShownAction, Source};
 use crate::source::Span;

@@ -207,8 +207,14 @@ fn words_come_back() {
 
 #[test]
 fn words_with_stray_bits_are_refused() {
-    for word in [4u64, 1 << 4 | WORD_TEST, 1 << 8, 1 << 32 | WORD_SKIP, 1 << 8 | WORD_SKIP, 0x100_0000_0000 | WORD_TEST | 0x10]
-    {
+    for word in [
+        4u64,
+        1 << 4 | WORD_TEST,
+        1 << 8,
+        1 << 32 | WORD_SKIP,
+        1 << 8 | WORD_SKIP,
+        0x100_0000_0000 | WORD_TEST | 0x10,
+    ] {
         assert_eq!(Word::decode(word), None, "{word:#x}");
     }
 }

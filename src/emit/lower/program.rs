@@ -48,13 +48,7 @@ pub fn rows_may_be_lists(dimensions: &[LoweredDimension]) -> bool {
     dimensions.iter().any(|d| d.count > MAX_BITS_VALUES)
 }
 
-pub fn steps(
-    program: &Program,
-    unit: &Unit,
-    lowered: &LoweredUnit,
-    places: Places,
-    arch: Arch,
-) -> Vec<Step> {
+pub fn steps(program: &Program, unit: &Unit, lowered: &LoweredUnit, places: Places, arch: Arch) -> Vec<Step> {
     let dimensions = &lowered.dimensions[..];
     let operation = &program.operations[unit.operation.0 as usize];
     let mut body = Body {

@@ -7,7 +7,9 @@
 use indexmap::IndexMap;
 
 use super::claims::Claim;
-use super::read::{Atoms, DecodedAct, DecodedLimit, DecodedList, DecodedOperation, DecodedRule, DecodedScope, RETURN, Row};
+use super::read::{
+    Atoms, DecodedAct, DecodedLimit, DecodedList, DecodedOperation, DecodedRule, DecodedScope, RETURN, Row,
+};
 use super::runs::Runs;
 use super::spelling::Spelling;
 use super::{Difference, Mismatch};

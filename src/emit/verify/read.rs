@@ -6,8 +6,9 @@ use super::claims::Point;
 use super::decode::{self, Step, Tables, Values};
 use super::fields;
 use super::runs::Runs;
-use crate::artifact::abi::{ACT_LIMIT_MAX, ACT_LIMIT_SHIFT, ACT_OVERRIDE, ACT_POST, ACT_RETURN, ACT_SIGKILL, Act, LIMIT_SOCKET_WORDS, LIMIT_TEXT_WORDS,
-    LIMIT_WORDS,
+use crate::artifact::abi::{
+    ACT_LIMIT_MAX, ACT_LIMIT_SHIFT, ACT_OVERRIDE, ACT_POST, ACT_RETURN, ACT_SIGKILL, Act, LIMIT_SOCKET_WORDS,
+    LIMIT_TEXT_WORDS, LIMIT_WORDS,
 };
 use crate::artifact::digest::{FileRef, Files};
 use crate::artifact::manifest::{
@@ -376,24 +377,25 @@ impl ScopeReader<'_> {
         Ok(rules)
     }
 
-fn act(&self, word: &Act, hook: &PolicyHook) -> Result<DecodedAct, String> {
-    let selector = hook.selector(word.record).ok_or("an action of another hook")?;
-    if word.flags & ACT_OVERRIDE == 0 && word.value != 0 {
-        return Err(format!("an action that returns {} without saying so", word.value));
+    fn act(&self, word: &Act, hook: &PolicyHook) -> Result<DecodedAct, String> {
+        let selector = hook.selector(word.record).ok_or("an action of another hook")?;
+        if word.flags & ACT_OVERRIDE == 0 && word.value != 0 {
+            return Err(format!("an action that returns {} without saying so", word.value));
+        }
+        let limit = ACT_LIMIT_MAX << ACT_LIMIT_SHIFT;
+        if word.flags & !(ACT_POST | ACT_OVERRIDE | ACT_SIGKILL | ACT_RETURN | limit) != 0 {
+            return Err(format!("an action with flags {:#x}", word.flags));
+        }
+        let numbered =
+            |number: usize| self.limits.get(number - 1).copied().ok_or("a limit that is not there");
+        let limit = Some(word.limit() as usize).filter(|&number| number > 0).map(numbered);
+        Ok(DecodedAct {
+            selector: hook.first_selector + selector.number,
+            post: word.flags & ACT_POST != 0,
+            override_value: (word.flags & ACT_OVERRIDE != 0).then_some(word.value),
+            sigkill: word.flags & ACT_SIGKILL != 0,
+            half: word.flags & ACT_RETURN != 0,
+            limit: limit.transpose()?,
+        })
     }
-    let limit = ACT_LIMIT_MAX << ACT_LIMIT_SHIFT;
-    if word.flags & !(ACT_POST | ACT_OVERRIDE | ACT_SIGKILL | ACT_RETURN | limit) != 0 {
-        return Err(format!("an action with flags {:#x}", word.flags));
-    }
-    let numbered = |number: usize| self.limits.get(number - 1).copied().ok_or("a limit that is not there");
-    let limit = Some(word.limit() as usize).filter(|&number| number > 0).map(numbered);
-    Ok(DecodedAct {
-        selector: hook.first_selector + selector.number,
-        post: word.flags & ACT_POST != 0,
-        override_value: (word.flags & ACT_OVERRIDE != 0).then_some(word.value),
-        sigkill: word.flags & ACT_SIGKILL != 0,
-        half: word.flags & ACT_RETURN != 0,
-        limit: limit.transpose()?,
-    })
-}
 }

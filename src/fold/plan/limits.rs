@@ -3,9 +3,7 @@
 use indexmap::{IndexMap, IndexSet};
 
 use super::{Dimension, Plan, Unit};
-use crate::artifact::abi::{
-    ACT_LIMIT_MAX, DIMENSIONS, EVENT_ENTRIES, EVENT_TAIL, LIMIT_WORDS, MASKS_MAX,
-};
+use crate::artifact::abi::{ACT_LIMIT_MAX, DIMENSIONS, EVENT_ENTRIES, EVENT_TAIL, LIMIT_WORDS, MASKS_MAX};
 use crate::diag::{Diagnostics, target as report};
 use crate::fold::ir::{List, Place, Predicate, Program, Subject, SubjectId};
 use crate::policy::Values;
@@ -99,13 +97,17 @@ fn check_rate_limits(program: &Program, unit: &Unit, diags: &mut Diagnostics) ->
         why.push(format!("they are {numbers} different ones, and a program tells {ACT_LIMIT_MAX} apart"));
     }
     if words > LIMIT_WORDS {
-        why.push(format!("their hooks declare arguments of {words} words together, and a key has {LIMIT_WORDS}"));
+        why.push(format!(
+            "their hooks declare arguments of {words} words together, and a key has {LIMIT_WORDS}"
+        ));
     }
     // An event shows a number as its widest type has it: bytes that the limited policy does not look at would count.
     let is_wider = |list: &List| {
         let widths = list.params.iter().zip(&list.widths);
         let mut wider = widths.filter(|(param, width)| {
-            width.is_some_and(|width| operation.shown_integers.get(*param).is_some_and(|shown| shown.0 != width))
+            width.is_some_and(|width| {
+                operation.shown_integers.get(*param).is_some_and(|shown| shown.0 != width)
+            })
         });
         wider.next().map(|(&param, _)| param)
     };

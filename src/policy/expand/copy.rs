@@ -469,14 +469,10 @@ fn action(written: &objects::Action<'_>, into: &mut Written) -> Option<written::
         // Without effect at hooks that are read.
         ima_hash: _,
     } = written;
-    let unread = if is_on(*kernel_stack_trace) || is_on(*user_stack_trace) {
-        Some("stack traces")
-    } else {
-        None
-    };
-    let mut text = |text: &Option<Text<'_>>| {
-        text.filter(|text| !text.value.is_empty()).map(|text| into.add(text.value))
-    };
+    let unread =
+        if is_on(*kernel_stack_trace) || is_on(*user_stack_trace) { Some("stack traces") } else { None };
+    let mut text =
+        |text: &Option<Text<'_>>| text.filter(|text| !text.value.is_empty()).map(|text| into.add(text.value));
     let (rate_limit, rate_limit_scope) = (text(rate_limit), text(rate_limit_scope));
     let error = error.map(|error| error.value);
     Some(written::Action { action: (*action)?.value, error, rate_limit, rate_limit_scope, unread })

@@ -2,7 +2,8 @@
 
 use tetrafold::artifact::digest::{FileKind, FileRef, Files};
 use tetrafold::artifact::manifest::{
-    Action, AttachKind, Integer, Limits, Manifest, RateLimit, RateLimitScope, Mode, ScopeTerm, Subject, Table};
+    Action, AttachKind, Integer, Limits, Manifest, Mode, RateLimit, RateLimitScope, ScopeTerm, Subject, Table,
+};
 use tetrafold::artifact::projection::Projection;
 use tetrafold::emit::assemble::Built;
 

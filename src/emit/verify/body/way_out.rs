@@ -1,9 +1,9 @@
 //! The end of a body: the decision lists, the records of the event, the verdict; and the places that lookups leave for.
 
 use super::{Checked, Follower, Held, ensure, shown_code, small, value_words};
-use crate::emit::verify::read::key_words;
 use crate::artifact::manifest::{AttachKind, EventValue, Form, RowForm, Subject};
 use crate::bpf::{Place, Step};
+use crate::emit::verify::read::key_words;
 use crate::vocab::arg_type::ArgType;
 
 /// Places behind the verdict.

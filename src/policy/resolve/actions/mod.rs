@@ -22,7 +22,8 @@ const SIGKILL: u32 = 9;
 const LSM_ERRORS: std::ops::RangeInclusive<i32> = -4095..=0;
 
 pub fn resolve(hook: &HookCx<'_, '_>, written: Option<&List<WrittenAction<'_>>>, cx: &mut Cx<'_>) -> Actions {
-    let mut actions = Actions { post: true, override_value: None, signal: None, limit: None, shown: ShownAction::Post };
+    let mut actions =
+        Actions { post: true, override_value: None, signal: None, limit: None, shown: ShownAction::Post };
     let Some(list) = written else { return actions };
     check_count(list, cx);
     let mut limited = None;
