@@ -224,6 +224,7 @@ struct value {
 #define VALUE_SIGNED 2
 #define VALUE_TEXT 3       /* a path, or a string without its NUL */
 #define VALUE_SOCKET 4     /* struct value_socket */
+#define VALUE_PACKET 5     /* struct value_packet */
 #define VALUE_UNREADABLE 1 /* a flag: a memfd, unlinked, longer than 4096 bytes, disconnected, not mapped; its bytes, if it has any, say nothing */
 /* A socket, or an address: as that of the source. Numbers in host order; an address of IPv4 has its first four bytes. */
 struct value_socket {
@@ -231,6 +232,15 @@ struct value_socket {
 	u16 protocol, source_port, destination_port;
 	u64 source[2], destination[2];
 };
+/* A packet, in the same manner.  Family 0: of neither IP version, without protocol, ports and addresses. */
+struct value_packet {
+	u8 family, lacks; /* PACKET_*: what it has 0 for because it cannot be told */
+	u16 protocol, source_port, destination_port;
+	u64 source[2], destination[2];
+	u32 length, priority, mark, hash;
+};
+#define PACKET_PROTOCOL 1
+#define PACKET_PORTS 2
 #define EVENT_TAIL 64      /* words of a record behind its text: values of a fixed length, then ACT words */
 #define TEXT_MAX 4096
 #define TEXT_ROOM 512 /* a slot of scratch memory ends so far behind its last text (event.h) */

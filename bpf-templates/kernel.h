@@ -176,6 +176,12 @@ struct sock {
 struct socket {
 	struct sock *sk;
 } CORE;
+struct sk_buff {
+	u32 len, priority, mark, hash;
+	u32 tail; /* from head on: 64-bit kernels have no pointer there */
+	u16 network_header;
+	u8 *head;
+} CORE;
 
 #define FIELD_OFFSET(type, field) __builtin_preserve_field_info(((type *)0)->field, 0)
 #define FIELD_BYTES(type, field) __builtin_preserve_field_info(((type *)0)->field, 1)

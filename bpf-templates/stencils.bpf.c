@@ -20,6 +20,7 @@
 #include "syscall.h"
 #include "int.h"
 #include "flow.h"
+#include "packet.h"
 #include "fact.h"
 #include "text.h"
 #include "string.h"
@@ -28,6 +29,7 @@
 #include "event.h"
 #include "return.h"
 #include "flow_value.h"
+#include "packet_value.h"
 #include "limit.h"
 
 char license_[] SEC("license") = "Dual BSD/GPL";

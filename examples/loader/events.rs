@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 use tetrafold::artifact::abi::{self, Word};
-use tetrafold::artifact::event::{Content, RawValue, Record};
+use tetrafold::artifact::event::{Content, Packet, RawValue, Record};
 use tetrafold::artifact::manifest::{Manifest, Operation, Policy, PolicyArg, PolicyHook};
 use tetrafold::artifact::projection::Flow;
 use tetrafold::vocab::Vocabulary;
@@ -58,6 +58,7 @@ enum Shown {
     Integer(u64),
     Text(String),
     Socket(Flow),
+    Packet(Packet),
     Unreadable,
 }
 
@@ -179,6 +180,7 @@ fn argument(value: &RawValue<'_>) -> Option<Argument> {
         Content::Integer(number) => Shown::Integer(number),
         Content::Text(text) => Shown::Text(String::from_utf8_lossy(text).into_owned()),
         Content::Socket(flow) => Shown::Socket(flow),
+        Content::Packet(packet) => Shown::Packet(packet),
         Content::Unreadable => Shown::Unreadable,
     };
     (value.source == abi::VALUE_ARGUMENT).then_some(Argument { index: value.index.into(), content })
@@ -199,31 +201,59 @@ fn shown(arg: &PolicyArg, value: &Argument) -> Option<Value> {
         (Shown::Integer(register), Class::Int { .. }) => Some(json!(ty.shown(*register))),
         (Shown::Text(text), Class::Text | Class::Path) => Some(json!(text)),
         (Shown::Socket(flow), Class::Flow) => Some(socket(*flow, ty)),
-        (Shown::Integer(_) | Shown::Text(_) | Shown::Socket(_) | Shown::Unreadable, _) => None,
+        (Shown::Packet(packet), Class::Flow) => Some(self::packet(*packet)),
+        (Shown::Integer(_) | Shown::Text(_) | Shown::Socket(_) | Shown::Packet(_) | Shown::Unreadable, _) => {
+            None
+        }
     }
 }
 
 /// Names where there are some. An address has no more than its port.
 fn socket(flow: Flow, ty: ArgType) -> Value {
-    let end = |address: Option<IpAddr>, port: u16| match address {
-        Some(address) => json!(SocketAddr::new(address, port).to_string()),
-        None => Value::Null,
-    };
-    let family = named::<Family>(flow.family, |known| known.number());
-    let source = end(flow.source_address, flow.source_port);
     if ty == ArgType::Sockaddr {
-        return json!({"family": family, "address": source});
+        return json!({"family": family(flow), "address": end(flow.source_address, flow.source_port)});
     }
     json!({
-        "family": family,
-        "protocol": named::<Protocol>(flow.protocol, |known| known.number()),
-        "state": named::<State>(flow.state.into(), |known| known.number()),
-        "source": source,
+        "family": family(flow),
+        "protocol": protocol(flow),
+        "state": named::<State>(flow.state.map(u16::from), |known| known.number()),
+        "source": end(flow.source_address, flow.source_port),
         "destination": end(flow.destination_address, flow.destination_port),
     })
 }
 
-fn named<V: Vocabulary>(number: u16, of: impl Fn(V) -> u16) -> Value {
+fn packet(Packet { flow, length, priority, mark, hash }: Packet) -> Value {
+    json!({
+        "family": family(flow),
+        "protocol": protocol(flow),
+        "source": end(flow.source_address, flow.source_port),
+        "destination": end(flow.destination_address, flow.destination_port),
+        "length": length,
+        "priority": priority,
+        "mark": mark,
+        "hash": hash,
+    })
+}
+
+/// An address without its port where that cannot be told.
+fn end(address: Option<IpAddr>, port: Option<u16>) -> Value {
+    match (address, port) {
+        (Some(address), Some(port)) => json!(SocketAddr::new(address, port).to_string()),
+        (Some(address), None) => json!(address.to_string()),
+        (None, _) => Value::Null,
+    }
+}
+
+fn family(flow: Flow) -> Value {
+    named::<Family>(flow.family, |known| known.number())
+}
+
+fn protocol(flow: Flow) -> Value {
+    named::<Protocol>(flow.protocol, |known| known.number())
+}
+
+fn named<V: Vocabulary>(number: Option<u16>, of: impl Fn(V) -> u16) -> Value {
+    let Some(number) = number else { return Value::Null };
     match V::ALL.iter().find(|known| of(**known) == number) {
         Some(known) => json!(known.name()),
         None => json!(number),

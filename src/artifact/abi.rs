@@ -94,7 +94,11 @@ pub const VALUE_UNSIGNED: u32 = 1;
 pub const VALUE_SIGNED: u32 = 2;
 pub const VALUE_TEXT: u32 = 3;
 pub const VALUE_SOCKET: u32 = 4;
+pub const VALUE_PACKET: u32 = 5;
 pub const VALUE_UNREADABLE: u32 = 1;
+/// What a packet lacks.
+pub const PACKET_PROTOCOL: u32 = 1;
+pub const PACKET_PORTS: u32 = 2;
 pub const SCRATCH_SLOTS: u32 = 2;
 /// Calls of one task that wait for their return, and ACT words of one such call.
 pub const CALLS: u32 = 4;
@@ -127,6 +131,10 @@ layout! {
     mask_table, 8 { COUNT = 0, PAD = 4, MASKS = 8 }
     value_socket, 40 { FAMILY = 0, STATE = 1, PROTOCOL = 2, SOURCE_PORT = 4, DESTINATION_PORT = 6, SOURCE = 8, DESTINATION = 24 }
     limit, 16 { WINDOW = 0, SCOPE = 8, WORDS = 12 }
+    value_packet, 56 {
+        FAMILY = 0, LACKS = 1, PROTOCOL = 2, SOURCE_PORT = 4, DESTINATION_PORT = 6, SOURCE = 8, DESTINATION = 24,
+        LENGTH = 40, PRIORITY = 44, MARK = 48, HASH = 52,
+    }
     address_table, 8 { COUNT4 = 0, COUNT6 = 4, RANGES = 8 }
     node_header, 120 {
         MAGIC = 0, ABI = 4, GENERATION = 8, LOW_LEVEL = 12, LOST = 16, UNSETTLED = 24, RENAME_LOCK = 32,

@@ -37,7 +37,7 @@ pub struct RawValue<'a> {
     pub source: u32,
     /// Which one of the source.
     pub index: u8,
-    /// `VALUE_UNSIGNED`, `VALUE_SIGNED`, `VALUE_TEXT`, `VALUE_SOCKET`.
+    /// `VALUE_UNSIGNED`, `VALUE_SIGNED`, `VALUE_TEXT`, `VALUE_SOCKET`, `VALUE_PACKET`.
     pub form: u32,
     /// `VALUE_UNREADABLE`.
     pub flags: u32,
@@ -51,7 +51,20 @@ pub enum Content<'a> {
     Integer(u64),
     Text(&'a [u8]),
     Socket(Flow),
+    Packet(Packet),
     Unreadable,
+}
+
+/// What an event shows of a `struct sk_buff`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Packet {
+    /// No family: of neither version of IP.
+    pub flow: Flow,
+    /// Bytes, from the header on that the hooked function is at.
+    pub length: u32,
+    pub priority: u32,
+    pub mark: u32,
+    pub hash: u32,
 }
 
 impl<'a> Record<'a> {
@@ -102,8 +115,9 @@ impl<'a> RawValue<'a> {
     pub fn content(&self) -> Option<Content<'a>> {
         match (self.form, self.flags) {
             (_, abi::VALUE_UNREADABLE) if self.bytes.is_empty() => Some(Content::Unreadable),
-            (abi::VALUE_SOCKET, abi::VALUE_UNREADABLE) => Some(Content::Unreadable),
+            (abi::VALUE_SOCKET | abi::VALUE_PACKET, abi::VALUE_UNREADABLE) => Some(Content::Unreadable),
             (abi::VALUE_SOCKET, 0) => socket(self.bytes).map(Content::Socket),
+            (abi::VALUE_PACKET, 0) => packet(self.bytes).map(Content::Packet),
             (abi::VALUE_UNSIGNED | abi::VALUE_SIGNED, 0) => {
                 Some(Content::Integer(u64::from_le_bytes(self.bytes.try_into().ok()?)))
             }
@@ -120,23 +134,52 @@ fn socket(bytes: &[u8]) -> Option<Flow> {
         return None;
     }
     let family = u16::from(u8_at(bytes, at::FAMILY)?);
-    let address = |place: usize| -> Option<IpAddr> {
-        let bytes = bytes.get(place..place + 16)?;
-        match family {
-            AF_INET => Some(IpAddr::from(<[u8; 4]>::try_from(&bytes[..4]).ok()?)),
-            AF_INET6 => Some(IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?)),
-            _ => None,
-        }
-    };
     Some(Flow {
-        family,
-        state: u8_at(bytes, at::STATE)?,
-        protocol: u16_at(bytes, at::PROTOCOL)?,
-        source_port: u16_at(bytes, at::SOURCE_PORT)?,
-        destination_port: u16_at(bytes, at::DESTINATION_PORT)?,
-        source_address: address(at::SOURCE),
-        destination_address: address(at::DESTINATION),
+        family: Some(family),
+        state: u8_at(bytes, at::STATE),
+        protocol: u16_at(bytes, at::PROTOCOL),
+        source_port: u16_at(bytes, at::SOURCE_PORT),
+        destination_port: u16_at(bytes, at::DESTINATION_PORT),
+        source_address: address(family, bytes, at::SOURCE),
+        destination_address: address(family, bytes, at::DESTINATION),
     })
+}
+
+/// `struct value_packet`.
+fn packet(bytes: &[u8]) -> Option<Packet> {
+    use abi::value_packet as at;
+    if bytes.len() != at::SIZE {
+        return None;
+    }
+    let family = u16::from(u8_at(bytes, at::FAMILY)?);
+    let lacks = u32::from(u8_at(bytes, at::LACKS)?);
+    let has = |what: u32| lacks & what == 0;
+    let port = |place| u16_at(bytes, place).filter(|_| has(abi::PACKET_PORTS));
+    let flow = Flow {
+        family: Some(family).filter(|&family| family != 0),
+        protocol: u16_at(bytes, at::PROTOCOL).filter(|_| has(abi::PACKET_PROTOCOL)),
+        state: None,
+        source_port: port(at::SOURCE_PORT),
+        destination_port: port(at::DESTINATION_PORT),
+        source_address: address(family, bytes, at::SOURCE),
+        destination_address: address(family, bytes, at::DESTINATION),
+    };
+    Some(Packet {
+        flow,
+        length: u32_at(bytes, at::LENGTH)?,
+        priority: u32_at(bytes, at::PRIORITY)?,
+        mark: u32_at(bytes, at::MARK)?,
+        hash: u32_at(bytes, at::HASH)?,
+    })
+}
+
+fn address(family: u16, bytes: &[u8], place: usize) -> Option<IpAddr> {
+    let bytes = bytes.get(place..place + 16)?;
+    match family {
+        AF_INET => Some(IpAddr::from(<[u8; 4]>::try_from(&bytes[..4]).ok()?)),
+        AF_INET6 => Some(IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?)),
+        _ => None,
+    }
 }
 
 /// Source: Linux, include/linux/socket.h.

@@ -594,6 +594,10 @@ pub enum Form {
     /// A socket, or an address as that of a source: family and state (1 byte each), protocol, source port and
     /// destination port (2 bytes each), source and destination address (16 bytes each; of IPv4 the first four).
     Socket,
+    /// A packet, in the same manner: family (1 byte; 0: of neither version of IP), which parts cannot be told (1 byte: 1
+    /// the protocol, 2 the ports), protocol, ports and addresses as of a socket, then length, priority, mark and hash (4
+    /// bytes each).
+    Packet,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -29,18 +29,20 @@ pub enum Projection {
     Gained,
 }
 
-/// What a socket is about: `struct sock`, as a program reads it. Numbers in host order.
+/// What a socket or a packet is about, as a program reads it. Numbers in host order; `None`: it has no such part, or it
+/// cannot be told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flow {
     /// `AF_*`.
-    pub family: u16,
+    pub family: Option<u16>,
     /// `IPPROTO_*`.
-    pub protocol: u16,
-    /// `TCP_*`, of other protocols too.
-    pub state: u8,
-    pub source_port: u16,
-    pub destination_port: u16,
-    /// Of the family's kind; `None` for a family that has none.
+    pub protocol: Option<u16>,
+    /// `TCP_*`, of sockets of other protocols too.
+    pub state: Option<u8>,
+    /// 0 where the protocol has no ports.
+    pub source_port: Option<u16>,
+    pub destination_port: Option<u16>,
+    /// Of the family's kind.
     pub source_address: Option<IpAddr>,
     pub destination_address: Option<IpAddr>,
 }
@@ -66,17 +68,18 @@ impl Projection {
         }
     }
 
-    /// This part of a socket. What it does not have cannot be read.
+    /// This part of a flow. What it does not have cannot be read.
     pub fn of_flow(self, flow: Flow) -> Argument<'static> {
+        let number = |number: Option<u16>| number.map_or(Argument::Unreadable, |n| Argument::Int(n.into()));
         let address = |address: Option<IpAddr>| address.map_or(Argument::Unreadable, Argument::Address);
         match self {
-            Projection::SourcePort => Argument::Int(flow.source_port.into()),
-            Projection::DestinationPort => Argument::Int(flow.destination_port.into()),
+            Projection::SourcePort => number(flow.source_port),
+            Projection::DestinationPort => number(flow.destination_port),
             Projection::SourceAddress => address(flow.source_address),
             Projection::DestinationAddress => address(flow.destination_address),
-            Projection::Protocol => Argument::Int(flow.protocol.into()),
-            Projection::Family => Argument::Int(flow.family.into()),
-            Projection::State => Argument::Int(flow.state.into()),
+            Projection::Protocol => number(flow.protocol),
+            Projection::Family => number(flow.family),
+            Projection::State => number(flow.state.map(u16::from)),
             Projection::Whole | Projection::FileType | Projection::Gained => Argument::Unreadable,
         }
     }

@@ -226,6 +226,7 @@ codes! {
     0721 ESCAPABLE_ALLOWLIST "paths that a process may make up" lint "path-allowlist-escapable" allow;
     0722 FMOD_RET_ONLY "Override that only fmod_ret can serve" lint "fmod-ret-only";
     0723 ENFORCES_EVERYWHERE "enforces on every process" lint "enforces-everywhere";
+    0724 PACKET_OF_ANOTHER "packet of another process" lint "packet-of-another";
     0730 SELECTS_NOTHING "selects no workload" lint "selects-nothing";
     0731 NO_KUBERNETES_SELECTOR "Kubernetes refuses the selector" lint "kubernetes-selector";
     0740 CALLER_NOT_CALLEE "caller of exec, not the program started" lint "caller-not-callee";

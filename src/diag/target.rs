@@ -170,14 +170,18 @@ pub fn too_many_dimensions(
     each_hook(diagnostic, at)
 }
 
-pub fn too_many_fields(target: &str, [fields, most]: [usize; 2], span: Span) -> Diagnostic {
+/// `bytes`: those of the values, and what there is room for.
+pub fn too_many_values(target: &str, values: usize, bytes: [usize; 2], span: Span) -> Diagnostic {
+    let [bytes, most] = bytes;
     Diagnostic::new(
         Code::TOO_MANY_DIMENSIONS,
         Severity::NotCompiled,
-        format!("policies read {fields} numbers of `{target}`, of which an event can hold {most}"),
+        format!(
+            "policies read {values} values of `{target}`: {bytes} bytes, of which an event can hold {most}"
+        ),
     )
     .label(span, "one of the hooks there")
-    .help("leave out fields that need not be shown, or split the set over several artifacts")
+    .help("leave out those that need not be shown, or split the set over several artifacts")
 }
 
 pub fn rate_limits(target: &str, why: &str, at: &[Span]) -> Diagnostic {

@@ -30,6 +30,16 @@ pub fn escapable_allowlist(action: Spanned<Action>, op: Span) -> Diagnostic {
         .note("a path is where a process sees a file: below its own root, on its own mounts")
 }
 
+/// `skb` is where the type stands.
+pub fn packet_of_another(action: Spanned<Action>, skb: Span) -> Diagnostic {
+    let message = format!("`{}` may meet a process that has nothing to do with the packet", action.value);
+    Diagnostic::lint(Code::PACKET_OF_ANOTHER, message)
+        .label(skb, "packets are handled in interrupts, too: what arrives, replies, what a timer sends again")
+        .label(action.span, "then is about the process that was interrupted")
+        .help("decide where a process asks for it: at the LSM hooks `socket_connect` and `socket_sendmsg`")
+        .note("workload selectors and filters on the process look at that process as well, here and in Tetragon")
+}
+
 /// No LSM hook is known to mean the same as the function.
 pub fn fmod_ret_only(function: &str, action: Span, call: Span) -> Diagnostic {
     Diagnostic::lint(Code::FMOD_RET_ONLY, format!("only fmod_ret can serve `Override` at `{function}`"))

@@ -78,7 +78,7 @@ fn part(event: &Event, param: u8, ty: ArgType) -> Vec<u8> {
         }
         Some(Value::Flow(flow)) => {
             let mut flow = *flow;
-            flow.state = 0;
+            flow.state = None;
             format!("{flow:?}").into_bytes()
         }
     }

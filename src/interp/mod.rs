@@ -44,7 +44,7 @@ pub enum Value {
     Int(u64),
     /// A string without its NUL, or the path that the task sees.
     Text(Vec<u8>),
-    /// A socket.
+    /// A socket or a packet.
     Flow(Flow),
     /// What cannot be read.
     Unreadable,
@@ -195,22 +195,22 @@ fn matches(
     }
 }
 
-/// A part of a socket.
+/// A part of a socket or a packet.
 #[derive(Clone, Copy, Debug)]
 enum Part {
     Number(u64),
     Address(IpAddr),
 }
 
-/// `None`: the socket has no such part, and no condition on it holds, negated or not.
+/// `None`: there is no such part, and no condition on it holds, negated or not.
 fn part(projection: Projection, flow: Flow) -> Option<Part> {
-    let number = |number: u16| Some(Part::Number(number.into()));
+    let number = |number: Option<u16>| number.map(|n| Part::Number(n.into()));
     match projection {
         Projection::SourcePort => number(flow.source_port),
         Projection::DestinationPort => number(flow.destination_port),
         Projection::Protocol => number(flow.protocol),
         Projection::Family => number(flow.family),
-        Projection::State => number(flow.state.into()),
+        Projection::State => flow.state.map(|state| Part::Number(state.into())),
         Projection::SourceAddress => flow.source_address.map(Part::Address),
         Projection::DestinationAddress => flow.destination_address.map(Part::Address),
         Projection::Whole | Projection::FileType | Projection::Gained => None,

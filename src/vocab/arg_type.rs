@@ -6,6 +6,7 @@
 
 use super::condition::Projection;
 use super::vocabulary;
+use crate::artifact::manifest::Form;
 
 /// How the values of a type are compared by the conditions that compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,7 +17,7 @@ pub enum Class {
     Text,
     /// A path as the task sees it.
     Path,
-    /// A socket or an address of one, of which parts are compared.
+    /// A socket, an address of one, or a packet, of which parts are compared.
     Flow,
 }
 
@@ -39,6 +40,8 @@ pub enum Reader {
     Socket,
     /// `struct sockaddr *`, for the port and the address in it.
     Sockaddr,
+    /// `struct sk_buff *`, for the headers of its packet.
+    Skb,
     /// Nothing is read.
     Nothing,
 }
@@ -124,7 +127,7 @@ vocabulary! {
     /// Bytes in pieces: an array of `struct iovec`.
     CharIovec { name: "char_iovec", id: Some(3), filter_class: FilterClass::Opaque, reads: None }
     /// A packet: `struct sk_buff`.
-    Skb { name: "skb", id: Some(5), filter_class: FilterClass::Skb, reads: None }
+    Skb { name: "skb", id: Some(5), filter_class: FilterClass::Skb, reads: Some(Reader::Skb) }
     /// A socket: `struct sock`.
     Sock { name: "sock", id: Some(7), filter_class: FilterClass::Sock, reads: Some(Reader::Sock) }
     /// An address: `struct sockaddr`.
@@ -204,7 +207,9 @@ impl ArgType {
             | Projection::Protocol
             | Projection::Family
             | Projection::State => match self.reads() {
-                Some(reader @ (Reader::Sock | Reader::Socket | Reader::Sockaddr)) => Some(reader),
+                Some(reader @ (Reader::Sock | Reader::Socket | Reader::Sockaddr | Reader::Skb)) => {
+                    Some(reader)
+                }
                 _ => None,
             },
             Projection::FileType | Projection::Gained => None,
@@ -217,14 +222,22 @@ impl ArgType {
             FilterClass::Int { bytes, signed } => Some(Class::Int { bytes, signed }),
             FilterClass::Text => Some(Class::Text),
             FilterClass::PathWithMode | FilterClass::Path => Some(Class::Path),
-            FilterClass::Sock | FilterClass::Sockaddr => Some(Class::Flow),
+            FilterClass::Sock | FilterClass::Sockaddr | FilterClass::Skb => Some(Class::Flow),
             FilterClass::CapSet
             | FilterClass::Buffer
-            | FilterClass::Skb
             | FilterClass::SockaddrUn
             | FilterClass::Opaque
             | FilterClass::Unknown => None,
         }
+    }
+
+    /// How events show a flow of this type; `None`: it is none.
+    pub fn flow_form(self) -> Option<Form> {
+        (self.class() == Some(Class::Flow)).then_some(if self == ArgType::Skb {
+            Form::Packet
+        } else {
+            Form::Socket
+        })
     }
 
     /// Bytes that events show of an integer that conditions compare at `bytes`: of a `size_t` all of them.

@@ -28,7 +28,7 @@ pub struct LsmHook {
     pub params: &'static [Param],
 }
 
-use Param::{File, LinuxBinprm, Other, Path, Socket};
+use Param::{File, LinuxBinprm, Other, Path, Sock, Socket};
 
 pub const LSM_HOOKS: &[LsmHook] = &[
     LsmHook { name: "bprm_check_security", params: &[LinuxBinprm] },
@@ -64,6 +64,7 @@ pub const LSM_HOOKS: &[LsmHook] = &[
     LsmHook { name: "socket_recvmsg", params: &[Socket, Other, Other, Other] },
     LsmHook { name: "socket_sendmsg", params: &[Socket, Other, Other] },
     LsmHook { name: "socket_shutdown", params: &[Socket, Other] },
+    LsmHook { name: "socket_sock_rcv_skb", params: &[Sock, Other] },
     LsmHook { name: "syslog", params: &[Other] },
     LsmHook { name: "task_kill", params: &[Other, Other, Other, Other] },
 ];

@@ -83,7 +83,7 @@ fn body(
     let is_waited_for = built.manifest.operations.iter().any(|o| o.calls == Some(described.number));
     let calls = described.calls.or(is_waited_for.then_some(described.number));
     let places = Places { operation: u as u32, heads: described.heads_offset, slots, calls };
-    for step in steps(&folded.program, unit, lowered, places, arch) {
+    for step in steps(&folded.program, unit, &lowered, places, arch) {
         let _ = match step {
             Step::Stencil { name, immediates, leave } => {
                 let numbers: Vec<String> = immediates.iter().map(i64::to_string).collect();

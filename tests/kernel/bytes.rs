@@ -244,7 +244,7 @@ fn read(record: &[u8]) -> Option<(bool, Wanted)> {
             _ if value.source != abi::VALUE_ARGUMENT => return None,
             Content::Integer(number) => found.integers.insert(value.index, number).is_none(),
             Content::Text(text) => found.texts.insert(value.index, Some(text.to_vec())).is_none(),
-            Content::Socket(_) => false,
+            Content::Socket(_) | Content::Packet(_) => false,
             Content::Unreadable => found.texts.insert(value.index, None).is_none(),
         };
         if !is_new {

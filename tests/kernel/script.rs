@@ -100,6 +100,11 @@ pub enum Step {
     Connect(Act),
     /// A socket is bound to `path`, then listens.
     Listen(Act),
+    /// A message is sent to `path`. `name`: `udp`, one byte, the first of `args` as with `connect`, then the socket's mark
+    /// and priority; `self`, the same from
+    /// a socket bound to `path`, which then receives it; `raw`, the first of `args` is the whole IP packet, in hexadecimal
+    /// digits; `pair`, such bytes from one unix socket of a pair to the other.
+    Send(Act),
     /// Processes that exec or open the same file again and again, in the background until they are joined.
     Storm(Storm),
     Join(Join),
@@ -348,7 +353,8 @@ impl Script {
                 | Step::Open(act)
                 | Step::Syscall(act)
                 | Step::Connect(act)
-                | Step::Listen(act) = &mut step
+                | Step::Listen(act)
+                | Step::Send(act) = &mut step
                 {
                     act.chroot = shape.act.chroot.clone();
                     act.pivot = shape.act.pivot.clone();
@@ -372,7 +378,8 @@ impl Step {
             | Step::Open(act)
             | Step::Syscall(act)
             | Step::Connect(act)
-            | Step::Listen(act) => Some(act),
+            | Step::Listen(act)
+            | Step::Send(act) => Some(act),
             Step::Load(_)
             | Step::Reload(_)
             | Step::KillLoader(_)

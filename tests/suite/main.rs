@@ -9,6 +9,7 @@ mod equality;
 mod faults;
 mod integrations;
 mod layering;
+mod limits;
 mod lists;
 mod nodes;
 mod properties;

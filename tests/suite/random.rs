@@ -118,6 +118,7 @@ fn hooks() -> Vec<HookKind> {
         other("call: sys_openat", &[(1, Some(ArgType::String)), (2, None), (0, None)]),
         other("call: \"list:calls\"", &[(1, Some(ArgType::String)), (2, None), (0, None)]),
         other("call: tcp_connect\n    syscall: false", &[(0, Some(ArgType::Sock))]),
+        other("call: ip_output\n    syscall: false", &[(2, Some(ArgType::Skb)), (1, Some(ArgType::Sock))]),
         other("call: inet_csk_listen_start\n    syscall: false", &[(0, Some(ArgType::Sock)), (1, None)]),
         other("call: vfs_write\n    syscall: false", &[(0, Some(ArgType::File)), (2, None)]),
     ];
@@ -305,6 +306,7 @@ pub fn event(rng: &mut Rng, operation: &Operation) -> Event {
             Some(Class::Text | Class::Path) if rng.chance(10) => Value::Unreadable,
             Some(Class::Text | Class::Path) => Value::Text(text(rng)),
             Some(Class::Flow) if rng.chance(10) => Value::Unreadable,
+            Some(Class::Flow) if subject.ty == ArgType::Skb => Value::Flow(packet(rng)),
             Some(Class::Flow) => Value::Flow(flow(rng)),
         };
     }
@@ -380,14 +382,32 @@ fn flow(rng: &mut Rng) -> Flow {
     };
     let (source_address, destination_address) = (address(), address());
     Flow {
-        family,
-        protocol: *rng.pick(&[0, 6, 17, 262]),
-        state: *rng.pick(&[0, 1, 7, 10]),
-        source_port: *rng.pick(PORTS),
-        destination_port: *rng.pick(PORTS),
+        family: Some(family),
+        protocol: Some(*rng.pick(&[0, 6, 17, 262])),
+        state: Some(*rng.pick(&[0, 1, 7, 10])),
+        source_port: Some(*rng.pick(PORTS)),
+        destination_port: Some(*rng.pick(PORTS)),
         source_address,
         destination_address,
     }
+}
+
+/// Some of neither version of IP, some without ports, some whose protocol cannot be told.
+fn packet(rng: &mut Rng) -> Flow {
+    let mut flow = flow(rng);
+    let has_ports = matches!(flow.protocol, Some(6 | 17));
+    let port = |port: Option<u16>| if has_ports { port } else { Some(0) };
+    (flow.source_port, flow.destination_port) = (port(flow.source_port), port(flow.destination_port));
+    flow.state = None;
+    if flow.source_address.is_none() {
+        (flow.family, flow.protocol) = (None, None);
+    } else if rng.chance(20) {
+        flow.protocol = None;
+    }
+    if flow.protocol.is_none() || has_ports && rng.chance(20) {
+        (flow.source_port, flow.destination_port) = (None, None);
+    }
+    flow
 }
 
 fn int(rng: &mut Rng) -> u64 {

@@ -82,3 +82,41 @@ proptest! {
         }
     }
 }
+
+/// A packet of IPv4 or IPv6, or neither, as programs write it.
+fn packet(family: u8, lacks: u8) -> Option<Packet> {
+    let mut bytes = vec![family, lacks, 17, 0, 53, 0, 0x88, 0x13];
+    bytes.extend([10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
+    bytes.extend([10, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4]);
+    for word in [29_u32, 3, 7, 0x1234] {
+        bytes.extend(word.to_le_bytes());
+    }
+    let form = abi::VALUE_PACKET;
+    let value = RawValue { source: abi::VALUE_ARGUMENT, index: 2, form, flags: 0, bytes: &bytes };
+    match value.content()? {
+        Content::Packet(packet) => Some(packet),
+        Content::Integer(_) | Content::Text(_) | Content::Socket(_) | Content::Unreadable => None,
+    }
+}
+
+#[test]
+fn a_packet_has_what_it_does_not_lack() {
+    let address = |text: &str| Some(text.parse().unwrap());
+    let flow = Flow {
+        family: Some(2),
+        protocol: Some(17),
+        state: None,
+        source_port: Some(53),
+        destination_port: Some(5000),
+        source_address: address("10.0.0.1"),
+        destination_address: address("10.0.0.3"),
+    };
+    let whole = Packet { flow, length: 29, priority: 3, mark: 7, hash: 0x1234 };
+    assert_eq!(packet(2, 0), Some(whole));
+    let portless = Flow { source_port: None, destination_port: None, ..flow };
+    assert_eq!(packet(2, 2), Some(Packet { flow: portless, ..whole }));
+    let none =
+        Flow { family: None, protocol: None, source_address: None, destination_address: None, ..portless };
+    assert_eq!(packet(0, 3), Some(Packet { flow: none, ..whole }));
+    assert_eq!(packet(10, 0).and_then(|p| p.flow.destination_address), address("a00:3::4"));
+}

@@ -27,11 +27,12 @@ const VALUE: [(&str, u32); 5] = [("source", 1), ("index", 1), ("form", 1), ("fla
 const KINDS: [(&str, u32); 2] = [("policy", abi::EVENT_POLICY), ("part", abi::EVENT_PART)];
 const SOURCES: [(&str, u32); 1] = [("argument", abi::VALUE_ARGUMENT)];
 /// As [`Form`] names them.
-const FORMS: [(&str, u32); 4] = [
+const FORMS: [(&str, u32); 5] = [
     ("unsigned", abi::VALUE_UNSIGNED),
     ("signed", abi::VALUE_SIGNED),
     ("text", abi::VALUE_TEXT),
     ("socket", abi::VALUE_SOCKET),
+    ("packet", abi::VALUE_PACKET),
 ];
 const FLAGS: [(&str, u32); 1] = [("unreadable", abi::VALUE_UNREADABLE)];
 
@@ -72,6 +73,7 @@ impl Form {
             Form::Signed => abi::VALUE_SIGNED,
             Form::Text => abi::VALUE_TEXT,
             Form::Socket => abi::VALUE_SOCKET,
+            Form::Packet => abi::VALUE_PACKET,
         }
     }
 
@@ -80,8 +82,14 @@ impl Form {
         match self {
             Form::Unsigned | Form::Signed => Some(8),
             Form::Socket => Some(abi::value_socket::SIZE as u32),
+            Form::Packet => Some(abi::value_packet::SIZE as u32),
             Form::Text => None,
         }
+    }
+
+    /// Words that such a value takes in the tail of a record, with its header, if they are always as many.
+    pub fn tail_words(self) -> Option<u32> {
+        Some(abi::value::SIZE as u32 / 8 + self.fixed_bytes()?.div_ceil(8))
     }
 }
 
@@ -121,7 +129,7 @@ mod tests {
 
     #[test]
     fn forms_have_the_names_and_numbers_of_the_list() {
-        for form in [Form::Unsigned, Form::Signed, Form::Text, Form::Socket] {
+        for form in [Form::Unsigned, Form::Signed, Form::Text, Form::Socket, Form::Packet] {
             let name = serde_json::to_value(form).unwrap();
             let listed = FORMS.iter().find(|(_, number)| *number == form.number());
             assert_eq!(listed.map(|(name, _)| serde_json::json!(name)), Some(name));

@@ -394,8 +394,8 @@ impl Body<'_> {
             match value.place {
                 values::Place::Part { .. } => continue,
                 values::Place::Text => text = param,
-                values::Place::Tail { word } if value.form == Form::Socket => {
-                    let name = self.socket_value(value.param);
+                values::Place::Tail { word } if matches!(value.form, Form::Socket | Form::Packet) => {
+                    let name = self.flow_value(value.param);
                     self.step(name, &[param, i64::from(word)], None);
                 }
                 values::Place::Tail { word } => {
@@ -455,11 +455,12 @@ impl Body<'_> {
         self.step(name, &[i64::from(self.limits), self.tail_words(), areas, words], Some(unposted));
     }
 
-    fn socket_value(&self, param: u8) -> &'static str {
+    fn flow_value(&self, param: u8) -> &'static str {
         let is_it = |s: &&Subject| s.param() == Some(param) && s.ty.class() == Some(Class::Flow);
         let subject = *self.operation.subjects.iter().find(is_it).expect("a value of a subject");
         match (subject.ty, self.typed(subject)) {
             (ArgType::Sockaddr, _) => "value_sockaddr",
+            (ArgType::Skb, _) => "value_packet",
             (_, true) => "value_sock_typed",
             (_, false) => "value_sock_probed",
         }
@@ -481,9 +482,13 @@ fn reader(ty: ArgType, typed: bool) -> Option<&'static str> {
     })
 }
 
-/// The stencil that reads a number of a socket or of an address.
+/// The stencil that reads a number of a socket, of an address or of a packet.
 fn number_of_flow(projection: Projection, ty: ArgType, typed: bool) -> &'static str {
     match (projection, typed) {
+        (Projection::SourcePort, _) if ty == ArgType::Skb => "packet_source_port",
+        (Projection::DestinationPort, _) if ty == ArgType::Skb => "packet_destination_port",
+        (Projection::Protocol, _) if ty == ArgType::Skb => "packet_protocol",
+        (Projection::Family, _) if ty == ArgType::Skb => "packet_family",
         (Projection::SourcePort, _) if ty == ArgType::Sockaddr => "sockaddr_port",
         (Projection::Family, _) if ty == ArgType::Sockaddr => "sockaddr_family",
         (Projection::SourcePort, true) => "flow_source_port_typed",
@@ -510,6 +515,8 @@ fn number_of_flow(projection: Projection, ty: ArgType, typed: bool) -> &'static 
 fn address_of_flow(projection: Projection, ty: ArgType, typed: bool) -> &'static str {
     match (projection, typed) {
         _ if ty == ArgType::Sockaddr => "sockaddr_address",
+        (Projection::SourceAddress, _) if ty == ArgType::Skb => "packet_source_address",
+        _ if ty == ArgType::Skb => "packet_destination_address",
         (Projection::SourceAddress, true) => "source_address_typed",
         (Projection::SourceAddress, false) => "source_address_probed",
         (_, true) => "destination_address_typed",

@@ -4,11 +4,11 @@
 //! of the tail, each further one goes into a record of its own. Values of a fixed length are in the tail, one behind the
 //! other (`bpf-templates/event.h`).
 
-use crate::artifact::abi;
+use std::collections::BTreeMap;
+
 use crate::artifact::manifest::Form;
-use crate::fold::ir::Operation;
+use crate::fold::ir::{Operation, Subject};
 use crate::fold::plan::Unit;
-use crate::vocab::arg_type::Class;
 
 /// A value of the argument `param`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +37,8 @@ pub fn of(operation: &Operation, unit: &Unit) -> Vec<Carried> {
         Some(Carried { param: operation.subject(id).param()?, form: Form::Text, width: None, place })
     });
     let mut word = 0;
-    let mut sockets: Vec<u8> = vec![];
-    let flows = operation.subjects.iter().filter(|s| s.ty.class() == Some(Class::Flow));
-    for param in flows.filter_map(|s| s.param()) {
-        if !sockets.contains(&param) {
-            sockets.push(param);
-        }
-    }
-    sockets.sort_unstable();
+    // Limits leave each one type.
+    let flows: BTreeMap<u8, Form> = operation.subjects.iter().filter_map(flow).collect();
     let mut place = |param: u8, form: Form, width: Option<u8>| {
         let value = Carried { param, form, width, place: Place::Tail { word } };
         word += words(form);
@@ -57,9 +51,9 @@ pub fn of(operation: &Operation, unit: &Unit) -> Vec<Carried> {
             place(param, if signed { Form::Signed } else { Form::Unsigned }, Some(width))
         })
         .collect();
-    let sockets: Vec<Carried> = sockets.into_iter().map(|param| place(param, Form::Socket, None)).collect();
+    let flows: Vec<Carried> = flows.into_iter().map(|(param, form)| place(param, form, None)).collect();
     let (parts, first): (Vec<_>, Vec<_>) = texts.partition(|v| matches!(v.place, Place::Part { .. }));
-    parts.into_iter().chain(first).chain(integers).chain(sockets).collect()
+    parts.into_iter().chain(first).chain(integers).chain(flows).collect()
 }
 
 /// Words of the tail that values take.
@@ -67,13 +61,12 @@ pub fn tail_words(values: &[Carried]) -> u32 {
     values.iter().filter(|v| matches!(v.place, Place::Tail { .. })).map(|v| words(v.form)).sum()
 }
 
-// Sockets, the largest of them, in all arguments leave room for the ACT words that always find some.
-const _: () = assert!(
-    (1 + abi::value_socket::SIZE as u32 / 8) * abi::EVENT_ARGS + abi::EVENT_ENTRIES <= abi::EVENT_TAIL
-);
-
 /// A value of the tail with its header.
 fn words(form: Form) -> u32 {
-    let bytes = form.fixed_bytes().expect("what has no fixed length is not in the tail");
-    abi::value::SIZE as u32 / 8 + bytes.div_ceil(8)
+    form.tail_words().expect("what has no fixed length is not in the tail")
+}
+
+fn flow(subject: &Subject) -> Option<(u8, Form)> {
+    let form = subject.ty.flow_form()?;
+    Some((subject.param()?, form))
 }

@@ -269,23 +269,35 @@ impl<'a> Follower<'a> {
                 Ok(())
             }
             "source_address_typed" | "source_address_probed" => {
-                self.address(Projection::SourceAddress, false, [a, b, c, d])
+                self.address(Projection::SourceAddress, ArgType::Sock, [a, b, c, d])
             }
             "destination_address_typed" | "destination_address_probed" => {
-                self.address(Projection::DestinationAddress, false, [a, b, c, d])
+                self.address(Projection::DestinationAddress, ArgType::Sock, [a, b, c, d])
             }
-            "sockaddr_address" => self.address(Projection::SourceAddress, true, [a, b, c, d]),
-            "sockaddr_port" => self.number(a, b, Projection::SourcePort, true),
-            "sockaddr_family" => self.number(a, b, Projection::Family, true),
+            "sockaddr_address" => self.address(Projection::SourceAddress, ArgType::Sockaddr, [a, b, c, d]),
+            "sockaddr_port" => self.number(a, b, Projection::SourcePort, ArgType::Sockaddr),
+            "sockaddr_family" => self.number(a, b, Projection::Family, ArgType::Sockaddr),
+            "packet_source_address" => self.address(Projection::SourceAddress, ArgType::Skb, [a, b, c, d]),
+            "packet_destination_address" => {
+                self.address(Projection::DestinationAddress, ArgType::Skb, [a, b, c, d])
+            }
+            "packet_source_port" => self.number(a, b, Projection::SourcePort, ArgType::Skb),
+            "packet_destination_port" => self.number(a, b, Projection::DestinationPort, ArgType::Skb),
+            "packet_protocol" => self.number(a, b, Projection::Protocol, ArgType::Skb),
+            "packet_family" => self.number(a, b, Projection::Family, ArgType::Skb),
             "flow_source_port_typed" | "flow_source_port_probed" => {
-                self.number(a, b, Projection::SourcePort, false)
+                self.number(a, b, Projection::SourcePort, ArgType::Sock)
             }
             "flow_destination_port_typed" | "flow_destination_port_probed" => {
-                self.number(a, b, Projection::DestinationPort, false)
+                self.number(a, b, Projection::DestinationPort, ArgType::Sock)
             }
-            "flow_protocol_typed" | "flow_protocol_probed" => self.number(a, b, Projection::Protocol, false),
-            "flow_family_typed" | "flow_family_probed" => self.number(a, b, Projection::Family, false),
-            "flow_state_typed" | "flow_state_probed" => self.number(a, b, Projection::State, false),
+            "flow_protocol_typed" | "flow_protocol_probed" => {
+                self.number(a, b, Projection::Protocol, ArgType::Sock)
+            }
+            "flow_family_typed" | "flow_family_probed" => {
+                self.number(a, b, Projection::Family, ArgType::Sock)
+            }
+            "flow_state_typed" | "flow_state_probed" => self.number(a, b, Projection::State, ArgType::Sock),
             _ => self.fact(name, a),
         }
     }
@@ -355,23 +367,18 @@ impl<'a> Follower<'a> {
         }
     }
 
-    fn number(&mut self, k: i64, number: i64, projection: Projection, sockaddr: bool) -> Checked {
+    fn number(&mut self, k: i64, number: i64, projection: Projection, ty: ArgType) -> Checked {
         self.dimension(number)?;
-        self.frame.number = Some((self.flow(k, sockaddr)?, projection, small(number)));
+        self.frame.number = Some((self.flow(k, ty)?, projection, small(number)));
         Ok(())
     }
 
-    fn address(
-        &mut self,
-        projection: Projection,
-        sockaddr: bool,
-        [k, root, number, atom]: [i64; 4],
-    ) -> Checked {
+    fn address(&mut self, projection: Projection, ty: ArgType, [k, root, number, atom]: [i64; 4]) -> Checked {
         let dimension = self.dimension(number)?;
         self.table(root, number, Table::Address)?;
         self.unreadable(atom, dimension)?;
         ensure(dimension.projection == projection, format!("{:?} is compared", dimension.projection))?;
-        ensure(self.flow(k, sockaddr)? == dimension.subject, "another argument is there")?;
+        ensure(self.flow(k, ty)? == dimension.subject, "another argument is there")?;
         self.decide(number)
     }
 
@@ -464,11 +471,11 @@ impl<'a> Follower<'a> {
         Ok(of)
     }
 
-    fn flow(&self, k: i64, sockaddr: bool) -> Result<Subject, String> {
+    /// The argument in `args[k]`: what the type says, or a socket's `struct sock`.
+    fn flow(&self, k: i64, ty: ArgType) -> Result<Subject, String> {
         match self.frame.held(small(k)) {
-            Held::Sock(of) if !sockaddr => Ok(of),
-            _ if sockaddr => self.pointer(k, ArgType::Sockaddr),
-            _ => self.pointer(k, ArgType::Sock),
+            Held::Sock(of) if ty == ArgType::Sock => Ok(of),
+            _ => self.pointer(k, ty),
         }
     }
 
@@ -564,7 +571,7 @@ fn shown_code(form: Form, width: Option<u8>) -> Option<i64> {
     let signed = match form {
         Form::Unsigned => false,
         Form::Signed => true,
-        Form::Text | Form::Socket => return None,
+        Form::Text | Form::Socket | Form::Packet => return None,
     };
     Some(integer_code(Integer { bytes: width?, signed }))
 }

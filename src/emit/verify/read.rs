@@ -59,7 +59,9 @@ impl DecodedOperation {
             (Some(Class::Int { bytes, .. }), Form::Unsigned | Form::Signed) => {
                 value.width.is_some_and(|width| width >= ty.event_bytes(bytes))
             }
-            (Some(Class::Text | Class::Path), Form::Text) | (Some(Class::Flow), Form::Socket) => true,
+            (Some(Class::Text | Class::Path), Form::Text) => true,
+            (Some(Class::Flow), Form::Socket) => ty != ArgType::Skb,
+            (Some(Class::Flow), Form::Packet) => ty == ArgType::Skb,
             _ => false,
         };
         self.values.iter().any(|value| value.source == Subject::Argument(index) && has_form(value))
@@ -277,6 +279,7 @@ pub(super) fn key_words(operation: &Operation, index: u32) -> Result<u32, String
         Form::Unsigned | Form::Signed => 1,
         Form::Text => LIMIT_TEXT_WORDS,
         Form::Socket => LIMIT_SOCKET_WORDS,
+        Form::Packet => return Err("a packet in a key".to_string()),
     })
 }
 

@@ -1,9 +1,10 @@
 //! Checks offline what would otherwise fail on a node.
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 
 use super::{Dimension, Plan, Unit};
 use crate::artifact::abi::{ACT_LIMIT_MAX, DIMENSIONS, EVENT_ENTRIES, EVENT_TAIL, LIMIT_WORDS, MASKS_MAX};
+use crate::artifact::manifest::Form;
 use crate::diag::{Diagnostics, target as report};
 use crate::fold::ir::{List, Place, Predicate, Program, Subject, SubjectId};
 use crate::policy::Values;
@@ -20,7 +21,7 @@ pub(super) fn check(program: &Program, plan: &Plan, diags: &mut Diagnostics) -> 
         let is_within = check_readings(program, unit, diags) && check_dimensions(program, unit, diags);
         fine &= is_within && check_masks(program, unit, diags) & check_verifier(program, unit, diags);
         fine &= check_selectors(program, unit, diags) & check_binary(program, unit, diags);
-        fine &= check_integers(program, unit, diags) & check_rate_limits(program, unit, diags);
+        fine &= check_values(program, unit, diags) & check_rate_limits(program, unit, diags);
     }
     fine
 }
@@ -66,21 +67,33 @@ fn check_selectors(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> b
     fine
 }
 
-/// Words of an event that its integers may take, each with its header: the rest is for actions.
-const INTEGER_WORDS: usize = (EVENT_TAIL - EVENT_ENTRIES) as usize;
+/// Words of an event that its values of a fixed length may take, each with its header: the rest is for actions.
+const VALUE_WORDS: u32 = EVENT_TAIL - EVENT_ENTRIES;
 
-/// A tracepoint may have more fields than an event has room for.
-fn check_integers(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
+/// A tracepoint may have more fields than an event has room for, and a function more packets.
+fn check_values(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
     let operation = &program.operations[unit.operation.0 as usize];
-    let is_integer = |s: &&Subject| matches!(s.ty.class(), Some(Class::Int { .. }));
-    let params: IndexSet<u8> =
-        operation.subjects.iter().filter(is_integer).filter_map(|s| s.param()).collect();
-    if 2 * params.len() <= INTEGER_WORDS {
+    let words = |subject: &Subject| {
+        let form = match subject.ty.class()? {
+            Class::Int { .. } => Form::Unsigned,
+            Class::Flow => subject.ty.flow_form()?,
+            Class::Text | Class::Path => return None,
+        };
+        Some((subject.param()?, form.tail_words()?))
+    };
+    let params: IndexMap<u8, u32> = operation.subjects.iter().filter_map(words).collect();
+    let all: u32 = params.values().sum();
+    if all <= VALUE_WORDS {
         return true;
     }
     let list = unit.scopes.values().flatten().next().expect("a unit has lists");
-    let counts = [params.len(), INTEGER_WORDS / 2];
-    diags.push(report::too_many_fields(&operation.attach.shown(), counts, program.lists[*list].span));
+    let bytes = [all, VALUE_WORDS].map(|words| words as usize * 8);
+    diags.push(report::too_many_values(
+        &operation.attach.shown(),
+        params.len(),
+        bytes,
+        program.lists[*list].span,
+    ));
     false
 }
 
@@ -111,6 +124,10 @@ fn check_rate_limits(program: &Program, unit: &Unit, diags: &mut Diagnostics) ->
         });
         wider.next().map(|(&param, _)| param)
     };
+    let is_packet = |id: &SubjectId| operation.subject(*id).ty == ArgType::Skb;
+    if lists.clone().any(|list| list.subjects.iter().any(is_packet)) {
+        why.push("a key has no place for a packet (`skb`)".to_string());
+    }
     if let Some(param) = lists.clone().find_map(is_wider) {
         why.push(format!("argument {param} is a wider number in another policy"));
     }

@@ -26,6 +26,7 @@ fn take_here(step: &Step) -> Result<String, String> {
         Step::Syscall(act) => in_place(act).and_then(|()| syscall(act)),
         Step::Connect(act) => in_place(act).and_then(|()| net::connect(act)),
         Step::Listen(act) => in_place(act).and_then(|()| net::listen(act)),
+        Step::Send(act) => in_place(act).and_then(|()| net::send(act)),
         other => Err(format!("{other:?} is not a step that acts")),
     }
 }

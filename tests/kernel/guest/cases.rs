@@ -105,7 +105,8 @@ impl<'a> Stage<'a> {
             | Step::Open(act)
             | Step::Syscall(act)
             | Step::Connect(act)
-            | Step::Listen(act) => match &act.by {
+            | Step::Listen(act)
+            | Step::Send(act) => match &act.by {
                 Some(name) => self.act_by(number, name, step),
                 None => self.act_alone(number, step),
             },

@@ -42,6 +42,72 @@ pub fn listen(act: &Act) -> Result<String, String> {
     Ok(outcome(unsafe { libc::listen(fd, 1) }.into()))
 }
 
+pub fn send(act: &Act) -> Result<String, String> {
+    let first = match act.args.first() {
+        Some(Value::Text(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    if act.name == "pair" {
+        let mut ends = [0; 2];
+        let bytes = bytes(first.unwrap_or_default())?;
+        // SAFETY: room for two descriptors; then bytes of this length that outlive the call.
+        let sent = unsafe {
+            checked(libc::socketpair(libc::AF_UNIX, libc::SOCK_DGRAM, 0, ends.as_mut_ptr()))
+                .map_err(|e| format!("socketpair: {e}"))?;
+            libc::send(ends[0], bytes.as_ptr().cast(), bytes.len(), 0)
+        };
+        return Ok(outcome(sent as libc::c_long));
+    }
+    let to = Address::parse(&act.path)?;
+    let fd = to.socket(&act.name).map_err(|e| format!("socket: {e}"))?;
+    let bytes = match (act.name.as_str(), first) {
+        ("raw", packet) => bytes(packet.unwrap_or_default())?,
+        ("self", _) => {
+            to.bind(fd).map_err(|e| format!("bind: {e}"))?;
+            vec![b'x']
+        }
+        (_, Some(from)) => {
+            Address::parse(from)?.bind(fd).map_err(|e| format!("bind {from}: {e}"))?;
+            for (option, value) in [libc::SO_MARK, libc::SO_PRIORITY].into_iter().zip(&act.args[1..]) {
+                let Value::Number(number) = value else { return Err("a mark and a priority".to_owned()) };
+                let number = *number as c_int;
+                let size = size_of::<c_int>() as libc::socklen_t;
+                // SAFETY: an option of this length that outlives the call.
+                unsafe {
+                    libc::setsockopt(fd, libc::SOL_SOCKET, option, (&raw const number).cast(), size);
+                }
+            }
+            vec![b'x']
+        }
+        (_, None) => vec![b'x'],
+    };
+    // SAFETY: bytes and an address of these lengths that outlive the call.
+    let sent = unsafe { libc::sendto(fd, bytes.as_ptr().cast(), bytes.len(), 0, to.pointer(), to.length) };
+    if act.name == "self" && sent > 0 {
+        return Ok(outcome(receive(fd)));
+    }
+    Ok(outcome(sent as libc::c_long))
+}
+
+/// Waits for two seconds.
+fn receive(fd: RawFd) -> libc::c_long {
+    let wait = libc::timeval { tv_sec: 2, tv_usec: 0 };
+    let mut byte = 0_u8;
+    let (level, option) = (libc::SOL_SOCKET, libc::SO_RCVTIMEO);
+    // SAFETY: an option of this length and room for a byte.
+    unsafe {
+        libc::setsockopt(fd, level, option, (&raw const wait).cast(), size_of::<libc::timeval>() as u32);
+        libc::recv(fd, (&raw mut byte).cast(), 1, 0) as libc::c_long
+    }
+}
+
+/// Of hexadecimal digits, with spaces anywhere.
+fn bytes(digits: &str) -> Result<Vec<u8>, String> {
+    let digits: Vec<u8> = digits.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    digits.chunks(2).map(byte).collect::<Option<_>>().ok_or_else(|| "no hexadecimal digits".to_owned())
+}
+
 struct Address {
     storage: Box<libc::sockaddr_storage>,
     length: libc::socklen_t,
@@ -92,9 +158,13 @@ impl Address {
     }
 
     fn socket(&self, protocol: &str) -> io::Result<RawFd> {
-        let kind = if protocol == "udp" { libc::SOCK_DGRAM } else { libc::SOCK_STREAM };
+        let (kind, protocol) = match protocol {
+            "udp" | "self" => (libc::SOCK_DGRAM, 0),
+            "raw" => (libc::SOCK_RAW, libc::IPPROTO_RAW),
+            _ => (libc::SOCK_STREAM, 0),
+        };
         // SAFETY: takes no pointers.
-        checked(unsafe { libc::socket(self.storage.ss_family.into(), kind | libc::SOCK_CLOEXEC, 0) })
+        checked(unsafe { libc::socket(self.storage.ss_family.into(), kind | libc::SOCK_CLOEXEC, protocol) })
     }
 
     fn bind(&self, fd: RawFd) -> io::Result<()> {

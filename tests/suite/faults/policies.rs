@@ -279,7 +279,7 @@ pub fn of_every_operator() -> Vec<String> {
 }
 
 /// One of each class of types that is read.
-const TYPES: [ArgType; 4] = [ArgType::File, ArgType::Int, ArgType::String, ArgType::Sock];
+const TYPES: [ArgType; 5] = [ArgType::File, ArgType::Int, ArgType::String, ArgType::Sock, ArgType::Skb];
 
 /// As the table of conditions has it.
 fn is_compiled(op: Operator, ty: ArgType) -> bool {

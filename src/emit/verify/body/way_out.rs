@@ -133,6 +133,10 @@ fn values(follower: &Follower<'_>, steps: &mut Steps<'_>) -> Result<(i64, i64), 
                 integer(follower, steps, (index, value.source), word, code)?;
             }
             Form::Socket => socket(follower, steps, index, word)?,
+            Form::Packet => {
+                is_there(follower, index, ArgType::Skb)?;
+                steps.expect("value_packet", &[index, word])?;
+            }
         }
         in_record += 1;
     }
@@ -191,6 +195,7 @@ fn limit(follower: &Follower<'_>, steps: &mut Steps<'_>, unposted: Option<Place>
         let (name, place) = match value.form {
             Form::Unsigned | Form::Signed => ("limit_integer", word),
             Form::Socket => ("limit_socket", word),
+            Form::Packet => return Err("a packet in a key".to_string()),
             Form::Text => {
                 let text = follower.frame.texts.iter().find(|(_, of)| **of == value.source);
                 ("limit_text", *text.ok_or("a key of a text that is not read")?.0 as i64)
@@ -237,14 +242,17 @@ fn integer(
 }
 
 fn socket(follower: &Follower<'_>, steps: &mut Steps<'_>, index: i64, word: i64) -> Checked {
-    let is_sockaddr = follower.is_declared(index as u32, ArgType::Sockaddr);
-    ensure(
-        follower.flow(index, is_sockaddr)? == Subject::Argument(index as u32),
-        format!("argument {index} is not there"),
-    )?;
-    if is_sockaddr {
+    if follower.is_declared(index as u32, ArgType::Sockaddr) {
+        is_there(follower, index, ArgType::Sockaddr)?;
         return steps.expect("value_sockaddr", &[index, word]);
     }
+    is_there(follower, index, ArgType::Sock)?;
     let is_typed = matches!(steps.left.first(), Some(Step::Stencil { name: "value_sock_typed", .. }));
     steps.expect(if is_typed { "value_sock_typed" } else { "value_sock_probed" }, &[index, word])
+}
+
+/// The argument is still in its own place.
+fn is_there(follower: &Follower<'_>, index: i64, ty: ArgType) -> Checked {
+    let of = follower.flow(index, ty)?;
+    ensure(of == Subject::Argument(index as u32), format!("argument {index} is not there"))
 }

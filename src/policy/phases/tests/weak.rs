@@ -62,3 +62,16 @@ fn an_override_that_no_lsm_hook_can_serve_is_pointed_out() {
     assert_eq!(denied("security_task_setnice"), ["TF0722 security_task_setnice"]);
     assert_eq!(denied("security_file_open"), NOTHING);
 }
+
+#[test]
+fn a_packet_may_be_handled_while_another_process_runs() {
+    let at = |ty: &str, action: &str| {
+        said(&format!(
+            "kprobes: [{{call: ip_output, syscall: false, args: [{{index: 2, type: {ty}}}], selectors: [{{matchArgs: [{{index: 2, operator: DPort, values: [\"53\"]}}], matchActions: [{{action: {action}}}]}}]}}]"
+        ))
+    };
+    assert_eq!(at("skb", "Sigkill"), ["TF0724 skb"]);
+    assert_eq!(at("skb", "Signal, argSig: 9"), ["TF0724 skb"]);
+    assert_eq!(at("skb", "Post"), NOTHING);
+    assert_eq!(at("sock", "Sigkill"), NOTHING);
+}

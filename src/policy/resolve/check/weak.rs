@@ -37,6 +37,13 @@ pub fn check(hook: &HookCx<'_, '_>, parts: &Parts<'_, '_>, cx: &mut Cx<'_>) {
     let Some(action) = enforcing.next() else { return };
     check_user_memory(hook, parts, action, cx);
     check_allowlist(hook, parts, action, cx);
+    // What is done to a packet is done to the right one.
+    let of_process = |action: &Spanned<Action>| matches!(action.value, Action::Sigkill | Action::Signal);
+    let signal = std::iter::once(action).chain(enforcing).find(of_process);
+    let skb = hook.args.known.iter().find(|arg| arg.ty == Some(ArgType::Skb));
+    if let (Some(signal), Some(skb)) = (signal, skb) {
+        cx.report(codes::packet_of_another(signal, skb.ty_span));
+    }
 }
 
 /// Arguments of a syscall that point to memory of the process: the kernel reads it again after the check.

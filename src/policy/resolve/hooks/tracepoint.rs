@@ -130,7 +130,8 @@ fn place_args(event: &str, hook: &Tracepoint<'_>, args: &mut Args, cx: &mut Cx<'
                 | Reader::Path
                 | Reader::Sock
                 | Reader::Socket
-                | Reader::Sockaddr,
+                | Reader::Sockaddr
+                | Reader::Skb,
             ) => {
                 all = Err(cx.not_compiled(&format!("type `{ty}` on a tracepoint's field"), known.ty_span));
                 continue;
