@@ -173,7 +173,7 @@ enum { WORD_END = 0, WORD_TEST = 1, WORD_ACT = 2, WORD_SKIP = 3 };
 /*
  * Limits, in the tables: the event is not posted again while `window` has not passed since the last one that was, of
  * the same thread or process, with the same arguments.  A key has words for those that the limits of an operation look
- * at: an integer's value; a socket's with its header; a text's length, then its first bytes.
+ * at: an integer's value; a socket's or packet's family, protocol, ports and addresses, with the header; a text's length, then its first bytes.
  */
 struct limit {
 	u64 window; /* ns */

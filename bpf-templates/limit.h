@@ -45,7 +45,7 @@ STENCIL(limit_integer)(struct frame *f, u64 place, u64 at, u64 texts)
 	return 0;
 }
 
-/* The socket there, without its state: that is no part of what it is. */
+/* Of the socket or the packet there: family, protocol, ports and addresses. */
 STENCIL(limit_socket)(struct frame *f, u64 place, u64 at, u64 texts)
 {
 	struct slot *slot = f->slot;
@@ -115,12 +115,17 @@ INLINE int may_post(struct limiter *l, u64 word)
 	}
 	u64 *last = map_lookup_elem(&limits, &room->key), now = l->now;
 	if (last) {
-		u64 before = *(volatile u64 *)last;
+		u64 before = *(volatile u64 *)last, stands = before;
 		/* Another CPU's clock may be ahead. */
-		if ((s64)(now - before) < (s64)window)
-			return 0;
-		/* Who comes second leaves it to the first. */
-		return __sync_lock_test_and_set(last, now) == before;
+		if ((s64)(now - before) >= (s64)window) {
+			/* Who comes second leaves it to the first. */
+			if (__sync_lock_test_and_set(last, now) == before)
+				return 1;
+			stands = now;
+		}
+		/* Meanwhile the place may have become another key's. */
+		last = map_lookup_elem(&limits, &room->key);
+		return !last || *(volatile u64 *)last != stands;
 	}
 	/* Without a place for it nothing is limited. */
 	return map_update_elem(&limits, &room->key, &now, BPF_NOEXIST) != -EEXIST;

@@ -185,8 +185,8 @@ pub struct Limits {
     /// Place of the first in the tables.
     pub root: u32,
     pub count: u32,
-    /// Arguments whose values stand in keys of the map `limits`, in this order: an integer takes one word, a text or a
-    /// socket six.
+    /// Arguments whose values stand in keys of the map `limits`, in this order: an integer takes one word, a text, a
+    /// socket or a packet six.
     pub key: Vec<u32>,
 }
 

@@ -61,7 +61,7 @@ impl Sent {
     }
 }
 
-/// What of an argument has to be the same: of a text its length and 40 bytes, of a socket all but its state.
+/// What of an argument has to be the same: of a text its length and 40 bytes, of a socket or a packet its two ends.
 fn part(event: &Event, param: u8, ty: ArgType) -> Vec<u8> {
     match event.args.get(param as usize) {
         None | Some(Value::Unreadable) => vec![0],
@@ -79,6 +79,9 @@ fn part(event: &Event, param: u8, ty: ArgType) -> Vec<u8> {
         Some(Value::Flow(flow)) => {
             let mut flow = *flow;
             flow.state = None;
+            for port in [&mut flow.source_port, &mut flow.destination_port] {
+                *port = port.filter(|port| *port != 0);
+            }
             format!("{flow:?}").into_bytes()
         }
     }

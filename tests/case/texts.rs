@@ -184,7 +184,8 @@ fn rule_text(operation: &DecodedOperation, rule: &DecodedRule, first: u32) -> St
     let mut parts = vec![];
     parts.extend(act.override_value.map(|v| format!("Override({v})")));
     parts.extend(act.sigkill.then(|| "Sigkill".to_string()));
-    parts.extend(act.post.then(|| "Post".to_string()));
+    let limit = act.limit.map_or(String::new(), |limit| format!(" under {limit:?}"));
+    parts.extend(act.post.then(|| format!("Post{limit}")));
     format!("{tests}  -> {} (selector {})", parts.join(", "), act.selector - first)
 }
 

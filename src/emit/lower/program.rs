@@ -444,7 +444,7 @@ impl Body<'_> {
             let (name, place) = match value.place {
                 values::Place::Part { text } => ("limit_text", text as i64),
                 values::Place::Text => ("limit_text", 0),
-                values::Place::Tail { word } if value.form == Form::Socket => {
+                values::Place::Tail { word } if matches!(value.form, Form::Socket | Form::Packet) => {
                     ("limit_socket", i64::from(word))
                 }
                 values::Place::Tail { word } => ("limit_integer", i64::from(word)),

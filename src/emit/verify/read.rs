@@ -278,8 +278,7 @@ pub(super) fn key_words(operation: &Operation, index: u32) -> Result<u32, String
     Ok(match value.form {
         Form::Unsigned | Form::Signed => 1,
         Form::Text => LIMIT_TEXT_WORDS,
-        Form::Socket => LIMIT_SOCKET_WORDS,
-        Form::Packet => return Err("a packet in a key".to_string()),
+        Form::Socket | Form::Packet => LIMIT_SOCKET_WORDS,
     })
 }
 

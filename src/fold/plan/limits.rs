@@ -124,10 +124,6 @@ fn check_rate_limits(program: &Program, unit: &Unit, diags: &mut Diagnostics) ->
         });
         wider.next().map(|(&param, _)| param)
     };
-    let is_packet = |id: &SubjectId| operation.subject(*id).ty == ArgType::Skb;
-    if lists.clone().any(|list| list.subjects.iter().any(is_packet)) {
-        why.push("a key has no place for a packet (`skb`)".to_string());
-    }
     if let Some(param) = lists.clone().find_map(is_wider) {
         why.push(format!("argument {param} is a wider number in another policy"));
     }

@@ -194,8 +194,7 @@ fn limit(follower: &Follower<'_>, steps: &mut Steps<'_>, unposted: Option<Place>
         let (value, word) = found.ok_or("a key of what no event shows")?;
         let (name, place) = match value.form {
             Form::Unsigned | Form::Signed => ("limit_integer", word),
-            Form::Socket => ("limit_socket", word),
-            Form::Packet => return Err("a packet in a key".to_string()),
+            Form::Socket | Form::Packet => ("limit_socket", word),
             Form::Text => {
                 let text = follower.frame.texts.iter().find(|(_, of)| **of == value.source);
                 ("limit_text", *text.ok_or("a key of a text that is not read")?.0 as i64)
