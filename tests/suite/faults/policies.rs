@@ -77,10 +77,8 @@ apiVersion: cilium.io/v1alpha1
 kind: TracingPolicy
 metadata: {name: quiet}
 spec:
-  lists:
-  - {name: calls, type: syscalls, values: [sys_openat, sys_faccessat]}
   kprobes:
-  - call: "list:calls"
+  - call: sys_openat
     args: [{index: 0, type: int}, {index: 1, type: string}]
     selectors:
     - matchArgs: [{index: 1, operator: Equal, values: [/a]}]
@@ -98,10 +96,8 @@ apiVersion: cilium.io/v1alpha1
 kind: TracingPolicy
 metadata: {name: quieter}
 spec:
-  lists:
-  - {name: calls, type: syscalls, values: [sys_openat, sys_faccessat]}
   kprobes:
-  - call: "list:calls"
+  - call: sys_openat
     args: [{index: 1, type: string}]
     selectors:
     - matchActions: [{action: Post, rateLimit: "7"}]
