@@ -166,6 +166,27 @@ enum { WORD_END = 0, WORD_TEST = 1, WORD_ACT = 2, WORD_SKIP = 3 };
 #define ACT_OVERRIDE 0x20u /* the value is returned (not set in monitor mode) */
 #define ACT_SIGKILL 0x40u  /* (not set in monitor mode) */
 #define ACT_RETURN 0x80u   /* one half of an event: of the call, or of its return; see below */
+/* The upper 8 of the flags: number of the limit that the event is posted under, from 1; 0: none. */
+#define ACT_LIMIT_SHIFT 8
+#define ACT_LIMIT_MAX 0xff
+
+/*
+ * Limits, in the tables: the event is not posted again while `window` has not passed since the last one that was, of
+ * the same thread or process, with the same arguments.  A key has words for those that the limits of an operation look
+ * at: an integer's value; a socket's or packet's family, protocol, ports and addresses, with the header; a text's length, then its first bytes.
+ */
+struct limit {
+	u64 window; /* ns */
+	u32 scope;
+	u32 words; /* bit i: word i of the key */
+};
+#define LIMIT_THREAD 0
+#define LIMIT_PROCESS 1
+#define LIMIT_GLOBAL 2
+#define LIMIT_WORDS 30 /* of a key */
+#define LIMIT_TEXT 40  /* bytes of a text */
+#define LIMIT_TEXT_WORDS 6
+#define LIMIT_SOCKET_WORDS 6
 
 /* ---- Events ------------------------------------------------------------------------------------------
  * One call is one EVENT_POLICY record.  Values that do not fit into it come before it in EVENT_PARTs with the same key

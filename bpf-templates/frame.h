@@ -41,6 +41,7 @@ struct text {
 
 struct slot {
 	u64 busy;
-	u32 words, pad; /* words of the tail: those of its values, and of the ACT words so far */
+	u32 words;  /* of the tail: those of its values, and of the ACT words so far */
+	u32 wanted; /* as many as there were before limits (limit.h) */
 	struct text texts[]; /* then TEXT_ROOM bytes */
 };

@@ -13,7 +13,7 @@ typedef int s32;
 typedef long long s64;
 #define NULL ((void *)0)
 
-enum { MAP_PERCPU_ARRAY = 6, MAP_RINGBUF = 27, MAP_TASK_STORAGE = 29 };
+enum { MAP_PERCPU_ARRAY = 6, MAP_LRU_HASH = 9, MAP_RINGBUF = 27, MAP_TASK_STORAGE = 29 };
 #define SEC(name) __attribute__((section(name), used))
 #define INLINE static inline __attribute__((always_inline))
 #define NO_UNROLL _Pragma("clang loop unroll(disable)")
@@ -24,6 +24,7 @@ enum { MAP_PERCPU_ARRAY = 6, MAP_RINGBUF = 27, MAP_TASK_STORAGE = 29 };
 #define NUMBER(x) asm volatile("%0 = -%0; %0 = -%0" : "+r"(x))
 
 static void *(*map_lookup_elem)(void *map, const void *key) = (void *)1;
+static long (*map_update_elem)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
 static u64 (*ktime_get_ns)(void) = (void *)5;
 static u64 (*get_current_pid_tgid)(void) = (void *)14;
 static u64 (*get_current_cgroup_id)(void) = (void *)80;
@@ -40,6 +41,9 @@ static void *(*task_storage_get)(void *map, struct task_struct *task, void *valu
 static struct task_struct *(*get_current_task_btf)(void) = (void *)158;
 static u64 (*get_attach_cookie)(void *ctx) = (void *)174;
 static long (*loop)(u32 rounds, void *callback, void *state, u64 flags) = (void *)181;
+
+#define BPF_NOEXIST 1
+#define EEXIST 17
 
 #define CORE __attribute__((preserve_access_index))
 struct hlist_bl_node {

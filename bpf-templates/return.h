@@ -80,7 +80,7 @@ STENCIL(forget_call)(struct frame *f, u64 operation)
 	return 0;
 }
 
-/* Behind `if_posted`.  What finds no place is counted as lost: its event is not published. */
+/* Behind `if_posted` and limits.  What finds no place is counted as lost: its event is not published. */
 STENCIL(await_return)(struct frame *f, u64 operation, u64 values)
 {
 	struct slot *slot = f->slot;

@@ -31,5 +31,6 @@
 #include "flow_value.h"
 #include "packet_value.h"
 #include "structure.h"
+#include "limit.h"
 
 char license_[] SEC("license") = "Dual BSD/GPL";

@@ -65,6 +65,18 @@ pub const ACT_OVERRIDE: u32 = 0x20;
 pub const ACT_SIGKILL: u32 = 0x40;
 pub const ACT_RETURN: u32 = 0x80;
 
+/// In the flags of an ACT word: number of its limit, from 1; 0 is none.
+pub const ACT_LIMIT_SHIFT: u32 = 8;
+pub const ACT_LIMIT_MAX: u32 = 0xff;
+pub const LIMIT_THREAD: u32 = 0;
+pub const LIMIT_PROCESS: u32 = 1;
+pub const LIMIT_GLOBAL: u32 = 2;
+/// Words of a limit's key, and those of one text and of one socket in it.
+pub const LIMIT_WORDS: u32 = 30;
+pub const LIMIT_TEXT: u32 = 40;
+pub const LIMIT_TEXT_WORDS: u32 = 6;
+pub const LIMIT_SOCKET_WORDS: u32 = 6;
+
 /// Where an ACT word has its flags.
 const ACT_FLAGS: u32 = 0xfff0;
 
@@ -127,6 +139,7 @@ layout! {
     int_table, 8 { COUNT = 0, SIZES = 4, VALUES = 8 }
     mask_table, 8 { COUNT = 0, PAD = 4, MASKS = 8 }
     value_socket, 40 { FAMILY = 0, STATE = 1, PROTOCOL = 2, SOURCE_PORT = 4, DESTINATION_PORT = 6, SOURCE = 8, DESTINATION = 24 }
+    limit, 16 { WINDOW = 0, SCOPE = 8, WORDS = 12 }
     value_packet, 56 {
         FAMILY = 0, LACKS = 1, PROTOCOL = 2, SOURCE_PORT = 4, DESTINATION_PORT = 6, SOURCE = 8, DESTINATION = 24,
         LENGTH = 40, PRIORITY = 44, MARK = 48, HASH = 52,
@@ -223,7 +236,7 @@ pub fn hash_slot(h: u64, disp: u16, mask: u32) -> u32 {
 /// What an ACT word says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Act {
-    /// [`ACT_POST`], [`ACT_OVERRIDE`], [`ACT_SIGKILL`], [`ACT_RETURN`].
+    /// [`ACT_POST`], [`ACT_OVERRIDE`], [`ACT_SIGKILL`], [`ACT_RETURN`], and the number of a limit.
     pub flags: u32,
     /// What the hook returns, with [`ACT_OVERRIDE`].
     pub value: i16,
@@ -243,6 +256,13 @@ pub enum Word {
     },
     Act(Act),
     Skip(u16),
+}
+
+impl Act {
+    /// Number of the limit that it posts under, from 1.
+    pub fn limit(self) -> u32 {
+        self.flags >> ACT_LIMIT_SHIFT & ACT_LIMIT_MAX
+    }
 }
 
 impl Word {
@@ -273,7 +293,10 @@ impl Word {
             _ => return None,
         };
         let known = match decoded {
-            Word::Act(act) => act.flags & !(ACT_POST | ACT_OVERRIDE | ACT_SIGKILL | ACT_RETURN) == 0,
+            Word::Act(act) => {
+                let limit = ACT_LIMIT_MAX << ACT_LIMIT_SHIFT;
+                act.flags & !(ACT_POST | ACT_OVERRIDE | ACT_SIGKILL | ACT_RETURN | limit) == 0
+            }
             Word::End | Word::Test { .. } | Word::Skip(_) => true,
         };
         (known && decoded.encode() == word).then_some(decoded)

@@ -187,7 +187,12 @@ pub(super) fn refused(reason: &str) -> ImageError {
 fn flags_of(ty: MapType) -> u32 {
     match ty {
         MapType::PercpuArray => EVERY_CPU,
-        MapType::Hash | MapType::Array | MapType::ProgArray | MapType::Ringbuf | MapType::TaskStorage => 0,
+        MapType::Hash
+        | MapType::LruHash
+        | MapType::Array
+        | MapType::ProgArray
+        | MapType::Ringbuf
+        | MapType::TaskStorage => 0,
     }
 }
 
@@ -197,7 +202,7 @@ fn check_shape(shape: Shape, count: u32) -> Result<(), ImageError> {
         MapType::Hash => {}
         MapType::Array | MapType::PercpuArray if shape.key_size == 4 => {}
         MapType::Array | MapType::PercpuArray => return Err(refused("an array's key has 4 bytes")),
-        MapType::ProgArray | MapType::Ringbuf | MapType::TaskStorage => {
+        MapType::LruHash | MapType::ProgArray | MapType::Ringbuf | MapType::TaskStorage => {
             return Err(refused("not a type of map that is filled from an image"));
         }
     }

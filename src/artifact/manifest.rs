@@ -166,6 +166,9 @@ pub struct Operation {
     pub args: Vec<OperationArg>,
     /// What its events hold, in the order of their records and in them.
     pub values: Vec<EventValue>,
+    /// What limits some of its posts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// What one dimension decides stands in one bit of a set block's `needs`: at most 32.
     pub dimensions: Vec<Dimension>,
     /// Image of the map `tables`.
@@ -174,6 +177,18 @@ pub struct Operation {
     pub scope_blocks: FileRef,
     /// Where this operation's `u32 heads[set]` begins in the node region.
     pub heads_offset: u32,
+}
+
+/// Limits of an operation's posts; decision words have their numbers, from 1 on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Limits {
+    /// Place of the first in the tables.
+    pub root: u32,
+    pub count: u32,
+    /// Arguments whose values stand in keys of the map `limits`, in this order: an integer takes one word, a text, a
+    /// socket or a packet six.
+    pub key: Vec<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -467,6 +482,8 @@ pub enum Owner {
 #[serde(rename_all = "snake_case")]
 pub enum MapType {
     Hash,
+    /// When it is full the entries that were used least make room.
+    LruHash,
     Array,
     ProgArray,
     PercpuArray,
@@ -476,8 +493,9 @@ pub enum MapType {
 }
 
 impl MapType {
-    pub const ALL: [MapType; 6] = [
+    pub const ALL: [MapType; 7] = [
         MapType::Hash,
+        MapType::LruHash,
         MapType::Array,
         MapType::ProgArray,
         MapType::PercpuArray,
@@ -489,6 +507,7 @@ impl MapType {
     pub fn number(self) -> u32 {
         match self {
             MapType::Hash => 1,
+            MapType::LruHash => 9,
             MapType::Array => 2,
             MapType::ProgArray => 3,
             MapType::PercpuArray => 6,

@@ -33,6 +33,7 @@ pub(super) const DATA_MAX: u32 = 512 << 20;
 /// How large a map is to be; what is `None` stays as the C source has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MapSize {
+    pub key_bytes: Option<u32>,
     pub value_bytes: Option<u32>,
     pub max_entries: Option<u32>,
 }
@@ -351,11 +352,13 @@ fn resize_map(btf: &mut Btf, map: &str, definition: TypeId, size: MapSize) -> Re
     }
     let mut fields = vec![];
     fields.extend(size.max_entries.map(|entries| ("max_entries", None, entries)));
-    if let Some(bytes) = size.value_bytes {
-        fields.push(("value_size", Some("value"), bytes));
+    if size.key_bytes.is_some() || size.value_bytes.is_some() {
         // The kernel takes the types of both key and value, or of none.
-        if let Some(key) = typed_key(btf, &ty)? {
-            fields.push(("key_size", Some("key"), key));
+        for (field, typed, bytes) in
+            [("key_size", "key", size.key_bytes), ("value_size", "value", size.value_bytes)]
+        {
+            let bytes = bytes.map_or_else(|| typed_bytes(btf, &ty, typed), |bytes| Ok(Some(bytes)))?;
+            fields.extend(bytes.map(|bytes| (field, Some(typed), bytes)));
         }
     }
     let int = btf.add_int("int", 4, true);
@@ -371,13 +374,13 @@ fn resize_map(btf: &mut Btf, map: &str, definition: TypeId, size: MapSize) -> Re
     Ok(btf.add(ty))
 }
 
-/// Size of the key, if a map's definition gives its type.
-fn typed_key(btf: &Btf, definition: &Type) -> Result<Option<u32>, Error> {
-    let Some(key) = definition.members().find(|member| member.name == "key") else { return Ok(None) };
-    let pointer = btf.get(btf.resolve(key.ty)?)?;
+/// Size of the key or the value, if a map's definition gives its type.
+fn typed_bytes(btf: &Btf, definition: &Type, field: &str) -> Result<Option<u32>, Error> {
+    let Some(typed) = definition.members().find(|member| member.name == field) else { return Ok(None) };
+    let pointer = btf.get(btf.resolve(typed.ty)?)?;
     if pointer.kind != Kind::Ptr {
-        return Err(Error::Btf("a map's key is not given by a pointer"));
+        return Err(Error::Btf("the key or the value of a map is not given by a pointer"));
     }
     let bytes = btf.size_of(pointer.size_or_type)?;
-    Ok(Some(u32::try_from(bytes).map_err(|_| Error::TooLarge("a map's key"))?))
+    Ok(Some(u32::try_from(bytes).map_err(|_| Error::TooLarge("the key or the value of a map"))?))
 }

@@ -33,8 +33,11 @@ fn exec() -> ProgramSpec {
         patches: (1..=5).map(|n| (Patch(n), if n == 5 { 56 } else { 0xfff8 })).collect(),
         variables: BTreeMap::from([("tables".to_owned(), 0x1_0200), ("node".to_owned(), 0x1_0200)]),
         maps: BTreeMap::from([
-            ("events".to_owned(), MapSize { max_entries: Some(131_072), value_bytes: None }),
-            ("scratch".to_owned(), MapSize { value_bytes: Some(slot_bytes), max_entries: Some(3) }),
+            ("events".to_owned(), MapSize { max_entries: Some(131_072), ..MapSize::default() }),
+            (
+                "scratch".to_owned(),
+                MapSize { value_bytes: Some(slot_bytes), max_entries: Some(3), ..MapSize::default() },
+            ),
         ]),
     }
 }
@@ -148,7 +151,7 @@ fn wrong_specifications_are_errors() {
         assert!(link(&object, &ProgramSpec { name: name.into(), ..exec() }).is_err(), "{name:?}");
     }
     let mut spec = exec();
-    spec.maps.insert("events".into(), MapSize { value_bytes: Some(8), max_entries: None });
+    spec.maps.insert("events".into(), MapSize { value_bytes: Some(8), ..MapSize::default() });
     assert!(matches!(link(&object, &spec), Err(Error::MapDefinition { .. })));
     spec = exec();
     spec.variables.insert("tables".into(), u32::MAX);

@@ -200,6 +200,7 @@ codes! {
     0609 SET_TOO_LARGE "too many policies for one process";
     0610 BUDGET_EXCEEDED "budget is exceeded";
     0611 NO_PLACE_FOR_BINARY "no place for the program's path";
+    0612 RATE_LIMITS "rate limits that do not fit together";
 
     // Lints.
     0701 EXPLICIT_NULL "null counts as absent" lint "explicit-null";

@@ -184,6 +184,16 @@ pub fn too_many_values(target: &str, values: usize, bytes: [u32; 2], span: Span)
     .help("leave out those that need not be shown, or split the set over several artifacts")
 }
 
+pub fn rate_limits(target: &str, why: &str, at: &[Span]) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::RATE_LIMITS,
+        Severity::NotCompiled,
+        format!("the rate limits at `{target}` cannot be compiled together: {why}"),
+    )
+    .help("leave arguments out of hooks that are limited, or split the set over several artifacts");
+    each_hook(diagnostic, at)
+}
+
 /// The places of a limit that several hooks reach together; of many, the first ones.
 fn each_hook(diagnostic: Diagnostic, at: &[Span]) -> Diagnostic {
     const SHOWN: usize = 3;

@@ -91,7 +91,7 @@ pub fn run(
     let mut blocks = vec![];
     for (u, unit) in lowered.iter().enumerate() {
         let number = numbers.operation(u);
-        let bytes = scope_blocks::encode(number, unit, program, &numbers);
+        let bytes = scope_blocks::encode(number, unit, &plan.units[u].limited, program, &numbers);
         let atoms: Vec<u32> = unit.dimensions.iter().map(|d| d.count).collect();
         let read =
             ScopeBlocks::read(&bytes, number, &atoms).map_err(|e| AssembleError::Object(e.to_string()))?;
@@ -224,17 +224,22 @@ fn body(
         ("tables".to_string(), lowered.tables.size() as u32),
         ("node".to_string(), node.bytes),
     ]);
+    let size = MapSize::default();
+    let scratch = MapSize { value_bytes: Some(scratch.slot_bytes), max_entries: Some(scratch.slots), ..size };
+    let limits = MapSize {
+        key_bytes: Some(describe::limit_key_bytes(plan)),
+        max_entries: Some(describe::LIMIT_ENTRIES),
+        ..size
+    };
     let maps = BTreeMap::from([
-        ("events".to_string(), MapSize { value_bytes: None, max_entries: Some(RING_BYTES) }),
-        (
-            "scratch".to_string(),
-            MapSize { value_bytes: Some(scratch.slot_bytes), max_entries: Some(scratch.slots) },
-        ),
+        ("events".to_string(), MapSize { max_entries: Some(RING_BYTES), ..size }),
+        ("scratch".to_string(), scratch),
+        ("limits".to_string(), limits),
     ]);
     ProgramSpec {
         name: describe::symbol(&operation.attach, "body"),
         section: describe::section(&operation.attach),
-        steps: lower::program::steps(program, unit, &lowered.dimensions, places, target.arch),
+        steps: lower::program::steps(program, unit, lowered, places, target.arch),
         patches,
         variables,
         maps,

@@ -13,6 +13,7 @@ use crate::fold::plan::{Plan, Unit};
 use crate::platform;
 use crate::policy::{self, PolicySet};
 use crate::source::{Sources, Span};
+use crate::vocab::action;
 use crate::vocab::arg_type::Class;
 
 /// Bytes of the event ring.
@@ -286,6 +287,14 @@ fn operations(parts: &Parts<'_>) -> Vec<Operation> {
             calls: parts.numbers.calls(parts.numbers.operation(u)),
             args,
             values: values::of(operation, &parts.plan.units[u]).into_iter().map(event_value).collect(),
+            limits: {
+                let limited = &parts.plan.units[u].limited;
+                (!limited.all.is_empty()).then(|| Limits {
+                    root: assembled.lowered.limits,
+                    count: limited.all.len() as u32,
+                    key: limited.key.keys().map(|&param| param.into()).collect(),
+                })
+            },
             dimensions: parts.dimensions[u].clone(),
             tables: assembled.tables.clone(),
             scope_blocks: assembled.scope_blocks.clone(),
@@ -435,6 +444,23 @@ const CALLS_BYTES: u32 = abi::CALLS * (24 + 8 * abi::CALL_WORDS);
 /// `BPF_F_NO_PREALLOC`.
 const NO_PREALLOC: u32 = 1;
 
+/// When events were sent that are sent once in a while (`bpf-templates/limit.h`).
+const LIMITS: &str = "limits";
+/// As many as Tetragon keeps for a policy.
+pub const LIMIT_ENTRIES: u32 = 32768;
+/// `struct limit_key` without its words.
+const LIMIT_HEAD_BYTES: u32 = 16;
+
+/// Of the keys of all operations: as many words as the largest has.
+pub fn limit_key_bytes(plan: &Plan) -> u32 {
+    let words = plan.units.iter().map(|unit| unit.limited.words()).max().unwrap_or(0);
+    LIMIT_HEAD_BYTES + 8 * words
+}
+
+fn limits_posts(parts: &Parts<'_>) -> bool {
+    parts.plan.units.iter().any(|unit| !unit.limited.all.is_empty())
+}
+
 fn waits_for_returns(parts: &Parts<'_>) -> bool {
     attaches(parts).any(|attach| attach.kind == ir::AttachKind::Kretprobe)
 }
@@ -469,6 +495,10 @@ fn maps(parts: &Parts<'_>) -> Vec<Map> {
     ];
     if waits_for_returns(parts) {
         out.push(Map { flags: NO_PREALLOC, ..map(CALLS, CALLS, MapType::TaskStorage, 4, CALLS_BYTES, 0) });
+    }
+    if limits_posts(parts) {
+        let key_bytes = limit_key_bytes(parts.plan);
+        out.push(map(LIMITS, LIMITS, MapType::LruHash, key_bytes, 8, LIMIT_ENTRIES));
     }
     for (u, (assembled, attach)) in parts.assembled.iter().zip(attaches(parts)).enumerate() {
         let name = |word: &str| format!("{}-{word}", operation_name(attach));
@@ -582,6 +612,7 @@ fn hook(parts: &Parts<'_>, policy: &policy::Policy, list: &ir::List, operation: 
                     policy::ShownAction::Override => Action::Override,
                     policy::ShownAction::Sigkill => Action::Sigkill,
                 },
+                rate_limit: s.actions.limit.filter(|_| !list.at_return).map(rate_limit),
             })
             .collect(),
         args: if list.at_return { hook.returned.as_slice() } else { &hook.args }
@@ -607,11 +638,23 @@ fn hook(parts: &Parts<'_>, policy: &policy::Policy, list: &ir::List, operation: 
     }
 }
 
+fn rate_limit(limit: policy::RateLimit) -> RateLimit {
+    RateLimit {
+        milliseconds: limit.milliseconds,
+        scope: match limit.scope {
+            action::RateLimitScope::Thread => RateLimitScope::Thread,
+            action::RateLimitScope::Process => RateLimitScope::Process,
+            action::RateLimitScope::Global => RateLimitScope::Global,
+        },
+    }
+}
+
 fn load_order(parts: &Parts<'_>) -> Vec<LoadStep> {
     let step = |step: Step, name: &str| LoadStep { step, name: name.to_string() };
     let mut out: Vec<LoadStep> =
         ["events", "node", "scratch"].iter().map(|n| step(Step::CreateMap, n)).collect();
     out.extend(waits_for_returns(parts).then(|| step(Step::CreateMap, CALLS)));
+    out.extend(limits_posts(parts).then(|| step(Step::CreateMap, LIMITS)));
     let names: Vec<String> = attaches(parts).map(operation_name).collect();
     for name in &names {
         let tables = format!("{name}-tables");

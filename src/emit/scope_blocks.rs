@@ -1,21 +1,29 @@
 //! Decision lists to the image from which a loader builds the sets of its node.
 
-use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_RETURN, ACT_SIGKILL, Act, Word as AbiWord};
+use crate::artifact::abi::{
+    ACT_LIMIT_SHIFT, ACT_OVERRIDE, ACT_POST, ACT_RETURN, ACT_SIGKILL, Act, Word as AbiWord,
+};
 use crate::artifact::scope_block::{Builder, DecisionList, RowRef, ScopeBlock};
 use crate::emit::lower::lists::Word;
 use crate::emit::lower::{LoweredUnit, ScopeCode};
 use crate::emit::numbers::Numbers;
 use crate::fold::ir::{Outcome, Program};
-use crate::fold::plan::AtomSet;
+use crate::fold::plan::{AtomSet, Limited};
 
 /// The image of operation `number`.
-pub fn encode(number: u32, unit: &LoweredUnit, program: &Program, numbers: &Numbers) -> Vec<u8> {
+pub fn encode(
+    number: u32,
+    unit: &LoweredUnit,
+    limited: &Limited,
+    program: &Program,
+    numbers: &Numbers,
+) -> Vec<u8> {
     let mut builder = Builder::new(number, unit.dimensions.len());
     let mut scopes: Vec<(u32, &ScopeCode)> =
         unit.scopes.iter().map(|(scope, code)| (numbers.scope(*scope), code)).collect();
     scopes.sort_by_key(|&(number, _)| number);
     for (scope, code) in scopes {
-        let block = block(&mut builder, number, code, program, numbers);
+        let block = block(&mut builder, number, code, limited, program, numbers);
         builder.scope(scope, &block);
     }
     builder.finish()
@@ -25,6 +33,7 @@ fn block(
     builder: &mut Builder,
     operation: u32,
     code: &ScopeCode,
+    limited: &Limited,
     program: &Program,
     numbers: &Numbers,
 ) -> ScopeBlock {
@@ -45,7 +54,10 @@ fn block(
                     Word::Act { selector, outcome } => {
                         let selector = of.first_selector + u32::from(*selector);
                         let record = numbers.record(of.policy, operation, selector);
-                        words.push(AbiWord::Act(act(*outcome, record)).encode());
+                        let limit =
+                            limited.number(&program.operations[of.operation.0 as usize], of, *outcome);
+                        let act = act(*outcome, limit.unwrap_or(0), record);
+                        words.push(AbiWord::Act(act).encode());
                         words.push(0);
                     }
                     Word::Skip { skip } => words.push(AbiWord::Skip(*skip).encode()),
@@ -62,13 +74,14 @@ fn row(builder: &mut Builder, set: &AtomSet) -> RowRef {
     if set.inverted { row.inverted() } else { row }
 }
 
-fn act(outcome: Outcome, record: u32) -> Act {
+fn act(outcome: Outcome, limit: u32, record: u32) -> Act {
     let flag = |set: bool, flag: u32| if set { flag } else { 0 };
     Act {
         flags: flag(outcome.post, ACT_POST)
             | flag(outcome.override_value.is_some(), ACT_OVERRIDE)
             | flag(outcome.sigkill, ACT_SIGKILL)
-            | flag(outcome.half, ACT_RETURN),
+            | flag(outcome.half, ACT_RETURN)
+            | limit << ACT_LIMIT_SHIFT,
         value: outcome.override_value.unwrap_or(0),
         record,
     }

@@ -16,7 +16,7 @@ pub use condition::{Condition, Is};
 use crate::policy::written::{self, From, Written};
 use crate::policy::{Mode, Requirement, RequirementOp, Scope, ScopeTerm, ShownAction};
 use crate::source::Span;
-use crate::vocab::action::Action;
+use crate::vocab::action::{Action, RateLimitScope};
 use crate::vocab::arg_type::ArgType;
 use crate::vocab::attach;
 use crate::vocab::hook::HookKind;
@@ -92,8 +92,17 @@ pub struct Acts {
     /// What the call returns; 0 lets it go on.
     pub override_value: Option<i32>,
     pub sigkill: bool,
+    /// What is posted is posted once in a while only.
+    pub limit: Option<Limit>,
     /// The last action written: it names the event.
     pub shown: ShownAction,
+}
+
+/// At least so many milliseconds lie between two events of one thread or process with the same arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    pub milliseconds: u64,
+    pub scope: RateLimitScope,
 }
 
 impl Acts {
@@ -265,7 +274,13 @@ impl<'w> Reader<'w> {
             .collect::<Result<_, _>>()?;
         if selectors.is_empty() {
             // Every call is reported.
-            let acts = Acts { post: true, override_value: None, sigkill: false, shown: ShownAction::Post };
+            let acts = Acts {
+                post: true,
+                override_value: None,
+                sigkill: false,
+                limit: None,
+                shown: ShownAction::Post,
+            };
             let (workloads, conditions) = (None, vec![]);
             selectors.push(Selector { number: 0, workloads, conditions, acts, span: hook.span });
         }
@@ -302,7 +317,7 @@ impl<'w> Reader<'w> {
                 number: selector.number,
                 workloads: None,
                 conditions: conditions.into_iter().flatten().collect(),
-                acts: Acts { override_value: None, sigkill: false, ..selector.acts },
+                acts: Acts { override_value: None, sigkill: false, limit: None, ..selector.acts },
                 span: selector.span,
             })
         });
@@ -391,21 +406,30 @@ impl<'w> Reader<'w> {
             number,
             workloads: selector.workloads.as_ref().map(scope).filter(|scope| scope.any != everything),
             conditions,
-            acts: acts(kind, &selector.actions)?,
+            acts: acts(self.written, kind, &selector.actions)?,
             span: selector.span,
         })
     }
 }
 
 /// Actions run in the order written (semantics 6).
-fn acts(kind: HookKind, actions: &[written::Action]) -> Result<Acts, Unread> {
-    let mut acts = Acts { post: true, override_value: None, sigkill: false, shown: ShownAction::Post };
-    for written in actions {
-        if let Some(part) = written.unread {
+fn acts(written: &Written, kind: HookKind, actions: &[written::Action]) -> Result<Acts, Unread> {
+    let mut acts =
+        Acts { post: true, override_value: None, sigkill: false, limit: None, shown: ShownAction::Post };
+    for action in actions {
+        if let Some(part) = action.unread {
             return unread(part);
         }
-        match written.action {
-            Action::Post => acts.shown = ShownAction::Post,
+        match action.action {
+            Action::Post => {
+                acts.shown = ShownAction::Post;
+                if let Some(text) = action.rate_limit {
+                    if acts.limit.is_some() {
+                        return unread("a second `rateLimit`");
+                    }
+                    acts.limit = limit(written.text(text), action.rate_limit_scope.map(|t| written.text(t)))?;
+                }
+            }
             Action::NoPost => {
                 acts.post = false;
                 acts.shown = ShownAction::NoPost;
@@ -418,7 +442,7 @@ fn acts(kind: HookKind, actions: &[written::Action]) -> Result<Acts, Unread> {
                 return unread("`Override` at a tracepoint");
             }
             Action::Override => {
-                let value = written.error.unwrap_or(0);
+                let value = action.error.unwrap_or(0);
                 // An LSM hook returns errors alone, and -1 for what is none (semantics 2.6).
                 let is_error = (-4095..=0).contains(&value);
                 acts.override_value = Some(if kind == HookKind::Lsm && !is_error { -1 } else { value });
@@ -431,8 +455,27 @@ fn acts(kind: HookKind, actions: &[written::Action]) -> Result<Acts, Unread> {
             | Action::UntrackSock
             | Action::NotifyEnforcer
             | Action::CleanupEnforcerNotification
-            | Action::Set => return unread(format!("action `{}`", written.action)),
+            | Action::Set => return unread(format!("action `{}`", action.action)),
         }
     }
+    // What is not posted is not limited.
+    acts.limit = acts.limit.filter(|_| acts.post);
     Ok(acts)
+}
+
+/// A number of seconds, minutes or hours (semantics 6.3); 0 limits nothing, and milliseconds are counted in 32 bits.
+fn limit(text: &str, scope: Option<&str>) -> Result<Option<Limit>, Unread> {
+    let text = text.to_ascii_lowercase();
+    let units = [("s", 1), ("m", 60), ("h", 60 * 60)];
+    let found = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
+    let (number, seconds) = found.unwrap_or((&text, 1));
+    let Ok(number) = number.parse::<u32>() else { return unread(format!("`rateLimit: {text}`")) };
+    let milliseconds = (u64::from(number) * seconds * 1000).min(0xffff_ffff);
+    let scope = match scope {
+        None | Some("thread") => RateLimitScope::Thread,
+        Some("process") => RateLimitScope::Process,
+        Some("global") => RateLimitScope::Global,
+        Some(other) => return unread(format!("`rateLimitScope: {other}`")),
+    };
+    Ok((milliseconds > 0).then_some(Limit { milliseconds, scope }))
 }

@@ -4,6 +4,7 @@
 //! section on meaning. Shares no code with the resolving, the rewrites, the plan or the lowering.
 
 pub mod document;
+pub mod limit;
 mod network;
 mod number;
 mod program;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use self::document::{At, Condition, Document, Hook, Is, Selector};
+use self::limit::Limited;
 use crate::fold::ir::Attach;
 use crate::policy::{Identity, PolicySet, ShownAction, Source};
 use crate::source::Span;
@@ -57,6 +59,8 @@ pub struct Hit {
     /// Its number in the hook as it is written.
     pub selector: u8,
     pub post: bool,
+    /// The event is sent unless one like it was sent a short while ago: [`limit::Sent`].
+    pub limit: Option<Limited>,
     pub shown: ShownAction,
 }
 
@@ -120,6 +124,11 @@ fn judge(document: &Document<'_>, event: &Event, verdict: &mut Verdict) {
                 place: selector.span,
                 selector: selector.number,
                 post: selector.acts.post,
+                limit: selector.acts.limit.map(|limit| {
+                    let args = hook.args.iter().filter(|arg| arg.ty.class().is_some());
+                    let args = args.map(|arg| (at.param(arg.index), arg.ty)).collect();
+                    Limited { milliseconds: limit.milliseconds, scope: limit.scope, args }
+                }),
                 shown: selector.acts.shown,
             });
         }
@@ -147,6 +156,7 @@ fn judge_return(
         place: selector.span,
         selector: selector.number,
         post: selector.acts.post,
+        limit: None,
         shown: selector.acts.shown,
     };
     deciding.map(hit).collect()

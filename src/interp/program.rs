@@ -3,6 +3,7 @@
 //! What the passes and the plan did must not change the answer: the property tests compare this with
 //! [`super::run`] on the policies.
 
+use super::limit::Limited;
 use super::{Event, Hit, Part, Value, Verdict, applies, number, part};
 use crate::fold::ir::{Operation, Place, Predicate, Program};
 use crate::fold::plan::Plan;
@@ -47,6 +48,12 @@ pub fn run_plan(set: &PolicySet, program: &Program, plan: &Plan, event: &Event) 
                 place: selector.span,
                 selector: rule.selector,
                 post: rule.outcome.post,
+                limit: rule.outcome.limit.map(|limit| {
+                    let args = list.params.iter().zip(&policy.hooks[hook].args);
+                    let args = args.filter(|(_, arg)| arg.ty.class().is_some());
+                    let args = args.map(|(&param, arg)| (param, arg.ty)).collect();
+                    Limited { milliseconds: limit.milliseconds.into(), scope: limit.scope, args }
+                }),
                 shown: selector.actions.shown,
             });
         }

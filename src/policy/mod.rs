@@ -16,6 +16,7 @@ pub mod written;
 use indexmap::IndexSet;
 
 use crate::source::{SourceId, Span};
+use crate::vocab::action::RateLimitScope;
 use crate::vocab::arg_type::ArgType;
 use crate::vocab::condition::Projection;
 use crate::vocab::fact::Fact;
@@ -247,8 +248,17 @@ pub struct Actions {
     pub override_value: Option<i32>,
     /// The signal sent to the process (9 for `Sigkill`).
     pub signal: Option<u32>,
+    /// The event is not sent again for a while.
+    pub limit: Option<RateLimit>,
     /// The action that events name: the last one written.
     pub shown: ShownAction,
+}
+
+/// An event is sent once in so many milliseconds, for each thread or process and the same arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RateLimit {
+    pub milliseconds: u32,
+    pub scope: RateLimitScope,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

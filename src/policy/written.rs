@@ -191,6 +191,9 @@ pub struct Action {
     pub action: ActionName,
     /// `argError`
     pub error: Option<i32>,
+    /// `rateLimit` and `rateLimitScope`; what is empty is not there.
+    pub rate_limit: Option<Text>,
+    pub rate_limit_scope: Option<Text>,
     /// A parameter that has no place here.
     pub unread: Option<&'static str>,
 }

@@ -285,6 +285,7 @@ fn program_input(program: &manifest::Program, facts: &ObjectFacts) -> Result<Pro
 fn map_input(map: &manifest::Map, entries: u64) -> MapInput {
     let ty = match map.ty {
         manifest::MapType::Hash => MapType::Hash,
+        manifest::MapType::LruHash => MapType::LruHash,
         manifest::MapType::Array => MapType::Array,
         manifest::MapType::ProgArray => MapType::ProgArray,
         manifest::MapType::PercpuArray => MapType::PercpuArray,

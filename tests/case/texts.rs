@@ -83,7 +83,7 @@ fn body(
     let is_waited_for = built.manifest.operations.iter().any(|o| o.calls == Some(described.number));
     let calls = described.calls.or(is_waited_for.then_some(described.number));
     let places = Places { operation: u as u32, heads: described.heads_offset, slots, calls };
-    for step in steps(&folded.program, unit, &lowered.dimensions, places, arch) {
+    for step in steps(&folded.program, unit, &lowered, places, arch) {
         let _ = match step {
             Step::Stencil { name, immediates, leave } => {
                 let numbers: Vec<String> = immediates.iter().map(i64::to_string).collect();
@@ -184,7 +184,8 @@ fn rule_text(operation: &DecodedOperation, rule: &DecodedRule, first: u32) -> St
     let mut parts = vec![];
     parts.extend(act.override_value.map(|v| format!("Override({v})")));
     parts.extend(act.sigkill.then(|| "Sigkill".to_string()));
-    parts.extend(act.post.then(|| "Post".to_string()));
+    let limit = act.limit.map_or(String::new(), |limit| format!(" under {limit:?}"));
+    parts.extend(act.post.then(|| format!("Post{limit}")));
     format!("{tests}  -> {} (selector {})", parts.join(", "), act.selector - first)
 }
 

@@ -114,6 +114,8 @@ pub enum Step {
     Churn(Churn),
     /// Waits for the end of a churn's round, by its name.
     Calm(String),
+    /// So many seconds pass.
+    Wait(u64),
 }
 
 /// A step without parameters is written `unload: {}`.
@@ -240,6 +242,8 @@ pub struct Act {
     pub pid_namespace: bool,
     /// In namespaces of its own, by their names in /proc/self/ns.
     pub unshare: Vec<String>,
+    /// In a new thread of the process.
+    pub in_thread: bool,
     /// Without these capabilities, by number.
     pub without: Vec<u32>,
     /// Working directory, after the chroot.
@@ -418,7 +422,8 @@ impl Step {
             | Step::Storm(_)
             | Step::Join(_)
             | Step::Churn(_)
-            | Step::Calm(_) => None,
+            | Step::Calm(_)
+            | Step::Wait(_) => None,
         }
     }
 

@@ -57,7 +57,7 @@ fn agree(sets: std::ops::Range<u64>) {
             Err(reason) => {
                 // Only what is documented as not compiled may be refused.
                 assert!(
-                    ["TF0113", "TF0602", "TF0606", "TF0607", "TF0608", "TF0611"]
+                    ["TF0113", "TF0602", "TF0606", "TF0607", "TF0608", "TF0611", "TF0612"]
                         .iter()
                         .any(|code| reason.contains(code)),
                     "seed {seed} set {i}\n{reason}\n{text}"

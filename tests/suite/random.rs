@@ -301,6 +301,7 @@ fn selector(rng: &mut Rng, hook: &HookKind, args: &[(u8, ArgType)], out: &mut St
         (2, _) => &["action: Sigkill"],
         (3, _) => &["action: NoPost"],
         (4, true) => &["action: Sigkill", "action: Override\n        argError: -2"],
+        (5, _) => &["action: Post\n        rateLimit: \"1m\"\n        rateLimitScope: process"],
         _ => &["action: Post"],
     };
     let _ = writeln!(out, "{head}matchActions:");

@@ -38,6 +38,15 @@ const NUMBERS: &[(&str, u64)] = &[
     ("ACT_RETURN", ACT_RETURN as u64),
     ("CALLS", CALLS as u64),
     ("CALL_WORDS", CALL_WORDS as u64),
+    ("ACT_LIMIT_SHIFT", ACT_LIMIT_SHIFT as u64),
+    ("ACT_LIMIT_MAX", ACT_LIMIT_MAX as u64),
+    ("LIMIT_THREAD", LIMIT_THREAD as u64),
+    ("LIMIT_PROCESS", LIMIT_PROCESS as u64),
+    ("LIMIT_GLOBAL", LIMIT_GLOBAL as u64),
+    ("LIMIT_WORDS", LIMIT_WORDS as u64),
+    ("LIMIT_TEXT", LIMIT_TEXT as u64),
+    ("LIMIT_TEXT_WORDS", LIMIT_TEXT_WORDS as u64),
+    ("LIMIT_SOCKET_WORDS", LIMIT_SOCKET_WORDS as u64),
     ("EVENT_ABI", EVENT_ABI as u64),
     ("EVENT_ARGS", EVENT_ARGS as u64),
     ("EVENT_ENTRIES", EVENT_ENTRIES as u64),
@@ -226,8 +235,14 @@ fn words_come_back() {
 
 #[test]
 fn words_with_stray_bits_are_refused() {
-    for word in [4u64, 1 << 4 | WORD_TEST, 1 << 8, 1 << 32 | WORD_SKIP, 1 << 8 | WORD_SKIP, 0x100 | WORD_ACT]
-    {
+    for word in [
+        4u64,
+        1 << 4 | WORD_TEST,
+        1 << 8,
+        1 << 32 | WORD_SKIP,
+        1 << 8 | WORD_SKIP,
+        0x100_0000_0000 | WORD_TEST | 0x10,
+    ] {
         assert_eq!(Word::decode(word), None, "{word:#x}");
     }
 }

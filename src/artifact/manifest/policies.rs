@@ -140,6 +140,25 @@ pub struct PolicySelector {
     /// `file:line`.
     pub source: String,
     pub action: Action,
+    /// Its event is sent once in a while only, each time with the same arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RateLimit {
+    pub milliseconds: u32,
+    pub scope: RateLimitScope,
+}
+
+/// Whose events are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RateLimitScope {
+    Thread,
+    Process,
+    Global,
 }
 
 impl PolicyHook {

@@ -191,6 +191,7 @@ fn fixture_of(policies: Vec<Lists>, scopes: Vec<Scope>, capacity: Capacity) -> F
                 record: record(number, n),
                 source: String::new(),
                 action: Action::Post,
+                rate_limit: None,
             };
             policy.hooks[0].selectors = (0..=u8::MAX).map(selector).collect();
             policy

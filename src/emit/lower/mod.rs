@@ -20,7 +20,7 @@ use lists::ListCode;
 use numbering::Numbering;
 use tables::blob::{Blob, Region};
 use tables::trie::Direction;
-use tables::{TableError, addresses, automaton, intervals, masks, trie};
+use tables::{TableError, addresses, automaton, intervals, limits, masks, trie};
 
 /// One operation, ready to be written.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct LoweredUnit {
     pub tables: Region,
     /// In the order of the unit's dimensions.
     pub dimensions: Vec<LoweredDimension>,
+    /// Reference of the table of limits; 0 if there are none.
+    pub limits: u32,
     pub scopes: IndexMap<ScopeId, ScopeCode>,
 }
 
@@ -81,6 +83,7 @@ pub fn run(set: &PolicySet, program: &Program, unit: &Unit) -> Result<LoweredUni
         dimensions.push(lowered);
         numberings.push(numbering);
     }
+    let limits = limits::build(&mut blob, &unit.limited)?;
     let scopes = unit
         .scopes
         .iter()
@@ -92,7 +95,7 @@ pub fn run(set: &PolicySet, program: &Program, unit: &Unit) -> Result<LoweredUni
             (scope, scope_code(lists, &dimensions))
         })
         .collect();
-    Ok(LoweredUnit { tables: blob.finish(), dimensions, scopes })
+    Ok(LoweredUnit { tables: blob.finish(), dimensions, limits, scopes })
 }
 
 fn lower_dimension(

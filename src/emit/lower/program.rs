@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::values::{self, Carried};
-use super::{Lookup, LoweredDimension};
+use super::{Lookup, LoweredDimension, LoweredUnit};
 use crate::artifact::manifest::Form;
 use crate::bpf::{Place, Step};
 use crate::fold::ir::{AttachKind, Operation, Place as Where, Program, Subject, SubjectId};
@@ -48,18 +48,14 @@ pub fn rows_may_be_lists(dimensions: &[LoweredDimension]) -> bool {
     dimensions.iter().any(|d| d.count > MAX_BITS_VALUES)
 }
 
-pub fn steps(
-    program: &Program,
-    unit: &Unit,
-    dimensions: &[LoweredDimension],
-    places: Places,
-    arch: Arch,
-) -> Vec<Step> {
+pub fn steps(program: &Program, unit: &Unit, lowered: &LoweredUnit, places: Places, arch: Arch) -> Vec<Step> {
+    let dimensions = &lowered.dimensions[..];
     let operation = &program.operations[unit.operation.0 as usize];
     let mut body = Body {
         operation,
         unit,
         dimensions,
+        limits: lowered.limits,
         places,
         arch,
         values: values::of(operation, unit),
@@ -97,6 +93,8 @@ struct Body<'a> {
     operation: &'a Operation,
     unit: &'a Unit,
     dimensions: &'a [LoweredDimension],
+    /// Reference of the table of limits.
+    limits: u32,
     places: Places,
     arch: Arch,
     values: Vec<Carried>,
@@ -396,24 +394,28 @@ impl Body<'_> {
         let (operation, tail) = (i64::from(self.places.operation), self.tail_words());
         let wanted = if self.is_return() { "if_returned" } else { "if_posted" };
         self.step(wanted, &[tail], Some(unposted));
-        if let Some(calls) = self.places.calls.filter(|_| !self.is_return()) {
-            self.step("await_return", &[i64::from(calls), tail], None);
-        }
         let (mut text, mut count) = (NO_TEXT, 0);
         for value in self.values.clone() {
             let param = i64::from(value.param);
             match value.place {
-                values::Place::Part { text } => {
-                    self.step("post_text", &[operation, param, text as i64], None);
-                    continue;
-                }
+                values::Place::Part { .. } => continue,
                 values::Place::Text => text = param,
                 values::Place::Tail { word } => self.tail_value(value, word),
             }
             count += 1;
         }
         // One function needs no number: it is position 0.
-        let post = if self.operation.attach.targets.len() > 1 { "post_of_several" } else { "post" };
+        let is_one_of_several = self.operation.attach.targets.len() > 1;
+        self.limit(unposted, is_one_of_several);
+        if let Some(calls) = self.places.calls.filter(|_| !self.is_return()) {
+            self.step("await_return", &[i64::from(calls), tail], None);
+        }
+        for value in self.values.clone() {
+            if let values::Place::Part { text } = value.place {
+                self.step("post_text", &[operation, i64::from(value.param), text as i64], None);
+            }
+        }
+        let post = if is_one_of_several { "post_of_several" } else { "post" };
         self.step(post, &[operation, text, count, tail], None);
         self.steps.push(Step::Bind(unposted));
     }
@@ -439,6 +441,33 @@ impl Body<'_> {
                 self.step(name, &[param, word, event_type(value)], None);
             }
         }
+    }
+
+    /// What is posted once in a while only is taken back, before any record is sent.
+    fn limit(&mut self, unposted: Place, is_one_of_several: bool) {
+        let limited = &self.unit.limited;
+        if limited.all.is_empty() {
+            return;
+        }
+        let areas = self.unit.texts.len().max(1) as i64;
+        let places: Vec<(u8, u32, u32)> = limited.places().collect();
+        let words = i64::from(limited.words());
+        for (param, at, _) in places {
+            let value = self.values.iter().find(|value| value.param == param);
+            let value = value.expect("an event shows every argument");
+            let (name, place) = match value.place {
+                values::Place::Part { text } => ("limit_text", text as i64),
+                values::Place::Text => ("limit_text", 0),
+                values::Place::Tail { word } => match value.form {
+                    Form::Socket | Form::Packet => ("limit_socket", i64::from(word)),
+                    Form::Unsigned | Form::Signed => ("limit_integer", i64::from(word)),
+                    Form::Text | Form::Structure(_) => unreachable!("no key holds it"),
+                },
+            };
+            self.step(name, &[place, i64::from(at), areas], None);
+        }
+        let name = if is_one_of_several { "limit_of_several" } else { "limit" };
+        self.step(name, &[i64::from(self.limits), self.tail_words(), areas, words], Some(unposted));
     }
 
     fn flow_value(&self, param: u8) -> &'static str {

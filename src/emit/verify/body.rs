@@ -33,6 +33,8 @@ pub struct Body<'a> {
     /// Some rule overrides or kills.
     pub enforces: bool,
     pub scratch_slots: u32,
+    /// Of the map that has the last events that are sent once in a while.
+    pub limit_key_bytes: u32,
 }
 
 type Checked = Result<(), String>;

@@ -7,14 +7,17 @@
 use indexmap::IndexMap;
 
 use super::claims::Claim;
-use super::read::{Atoms, DecodedAct, DecodedList, DecodedOperation, DecodedRule, DecodedScope, RETURN, Row};
+use super::read::{
+    Atoms, DecodedAct, DecodedLimit, DecodedList, DecodedOperation, DecodedRule, DecodedScope, RETURN, Row,
+};
 use super::runs::Runs;
 use super::spelling::Spelling;
 use super::{Difference, Mismatch};
 use crate::artifact::manifest::{Integer, Subject, Table};
-use crate::interp::document::{Condition, Is, Selector};
+use crate::interp::document::{Condition, Is, Limit, Selector};
 use crate::policy::Source;
 use crate::vocab::Vocabulary;
+use crate::vocab::action::RateLimitScope;
 use crate::vocab::arg_type::{ArgType, Class};
 use crate::vocab::fact::Fact;
 
@@ -133,9 +136,24 @@ impl Checker<'_> {
         let override_value = value.map_err(|e| ("a value that is returned".to_string(), e.to_string()))?;
         let (number, post) = (self.claim.number(selector), selector.acts.post);
         let half = post && (self.claim.hook.returned.is_some() || self.at_return());
-        let expected = DecodedAct { selector: number, post, override_value, sigkill, half };
+        let limit = selector.acts.limit.map(|limit| self.limit(limit));
+        let expected = DecodedAct { selector: number, post, override_value, sigkill, half, limit };
         let expected = (!selector.acts.is_quiet(mode)).then_some(expected);
         if act == expected { Ok(()) } else { Err((format!("{expected:?}"), format!("{act:?}"))) }
+    }
+
+    /// Events are counted together by all arguments that the hook declares.
+    fn limit(&self, limit: Limit) -> DecodedLimit {
+        let args = self.claim.hook.args.iter().filter(|arg| arg.ty.class().is_some());
+        DecodedLimit {
+            nanoseconds: limit.milliseconds * 1_000_000,
+            scope: match limit.scope {
+                RateLimitScope::Thread => 0,
+                RateLimitScope::Process => 1,
+                RateLimitScope::Global => 2,
+            },
+            args: args.fold(0, |bits, arg| bits | 1 << self.claim.at.param(arg.index)),
+        }
     }
 
     /// Dimension by dimension: the rows hold for exactly the atoms for which all of the selector's conditions do.

@@ -178,6 +178,20 @@ impl<'a> Tables<'a> {
         ints::addresses(self.bytes, root, expected)
     }
 
+    /// Every limit: window in nanoseconds, scope, words of the key.
+    pub fn limits(&self, root: u32, count: u32) -> Result<Vec<(u64, u32, u32)>, DecodeError> {
+        let mut claims = Claims::new(self.bytes);
+        let first = Claims::place(0, root, 0)?;
+        (0..count as usize)
+            .map(|i| {
+                let at = first.saturating_add(i * abi::limit::SIZE);
+                claims.take(at, abi::limit::SIZE)?;
+                let window = claims.u64(at + abi::limit::WINDOW)?;
+                Ok((window, claims.u32(at + abi::limit::SCOPE)?, claims.u32(at + abi::limit::WORDS)?))
+            })
+            .collect()
+    }
+
     /// Every mask of a table, in order of its bit in atoms.
     pub fn masks(&self, root: u32, expected: u32) -> Result<Vec<u64>, DecodeError> {
         ints::masks(self.bytes, root, expected)

@@ -149,15 +149,13 @@ fn body_of<'a>(
 ) -> body::Body<'a> {
     let lists = decoded.scopes.iter().flat_map(|scope| &scope.lists);
     let mut acts = lists.flat_map(|list| &list.rules).filter_map(|rule| rule.act);
+    let map = |name: &str| manifest.maps.iter().find(|map| map.declared == name);
     body::Body {
         operation,
         dimensions: &decoded.dimensions,
         is_awaited: manifest.operations.iter().any(|other| other.calls == Some(operation.number)),
         enforces: acts.any(|act| act.sigkill || act.override_value.is_some()),
-        scratch_slots: manifest
-            .maps
-            .iter()
-            .find(|map| map.declared == "scratch")
-            .map_or(0, |map| map.max_entries),
+        scratch_slots: map("scratch").map_or(0, |map| map.max_entries),
+        limit_key_bytes: map("limits").map_or(0, |map| map.key_size),
     }
 }

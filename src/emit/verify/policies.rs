@@ -3,10 +3,11 @@
 use super::Mismatch;
 use super::claims::{Claim, Claims, Point};
 use super::read::kind_name;
-use crate::artifact::manifest::{self, Action, Manifest, PolicyHook};
-use crate::interp::document::Document;
+use crate::artifact::manifest::{self, Action, Manifest, PolicyHook, RateLimit};
+use crate::interp::document::{Document, Limit};
 use crate::policy::{Mode, PolicyKind, ShownAction};
 use crate::source::Sources;
+use crate::vocab::action::RateLimitScope;
 
 /// Who the policies are, in order.
 pub(super) fn compare(documents: &[Document<'_>], manifest: &Manifest, found: &mut Vec<Mismatch>) {
@@ -105,6 +106,18 @@ pub(super) fn compare_hooks(
     }
 }
 
+fn same_limit(limit: Option<Limit>, said: Option<RateLimit>) -> bool {
+    let said = said.map(|said| Limit {
+        milliseconds: said.milliseconds.into(),
+        scope: match said.scope {
+            manifest::RateLimitScope::Thread => RateLimitScope::Thread,
+            manifest::RateLimitScope::Process => RateLimitScope::Process,
+            manifest::RateLimitScope::Global => RateLimitScope::Global,
+        },
+    });
+    limit == said
+}
+
 fn same_hook(sources: &Sources, claim: &Claim<'_>, said: &PolicyHook) -> bool {
     said.source == sources.place(claim.hook.span).to_string()
         && said.selectors.len() == claim.selectors.len()
@@ -117,6 +130,7 @@ fn same_hook(sources: &Sources, claim: &Claim<'_>, said: &PolicyHook) -> bool {
             };
             u32::from(selector.number) == said.number
                 && selector.acts.shown == shown
+                && same_limit(selector.acts.limit, said.rate_limit)
                 && said.source == sources.place(selector.span).to_string()
         })
         && said.args.len() == claim.hook.args.len()

@@ -6,7 +6,10 @@ use super::claims::Point;
 use super::decode::{self, Step, Tables, Values};
 use super::fields;
 use super::runs::Runs;
-use crate::artifact::abi::{ACT_OVERRIDE, ACT_POST, ACT_RETURN, ACT_SIGKILL, Act};
+use crate::artifact::abi::{
+    ACT_LIMIT_MAX, ACT_LIMIT_SHIFT, ACT_OVERRIDE, ACT_POST, ACT_RETURN, ACT_SIGKILL, Act, LIMIT_SOCKET_WORDS,
+    LIMIT_TEXT_WORDS, LIMIT_WORDS,
+};
 use crate::artifact::digest::{FileRef, Files};
 use crate::artifact::manifest::{
     AttachKind, Dimension, EventValue, Field, Form, Integer, LinkKind, Manifest, Operation, PolicyHook,
@@ -157,6 +160,17 @@ pub struct DecodedAct {
     pub sigkill: bool,
     /// Its event is one half.
     pub half: bool,
+    pub limit: Option<DecodedLimit>,
+}
+
+/// What limits a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodedLimit {
+    pub nanoseconds: u64,
+    /// `LIMIT_*`
+    pub scope: u32,
+    /// Bit `i`: events that differ in argument `i` are not counted together.
+    pub args: u64,
 }
 
 /// The kind of what functions return.
@@ -202,7 +216,8 @@ pub fn operation(
     let blocks = ScopeBlocks::read(file(&operation.scope_blocks)?, operation.number, &atoms)
         .map_err(|e| e.to_string())?;
     let at_return = operation.attach.kind == AttachKind::Kretprobe;
-    let reader = ScopeReader { manifest, operation: operation.number, blocks: &blocks, at_return };
+    let limits = limits(&tables, operation)?;
+    let reader = ScopeReader { manifest, operation: operation.number, blocks: &blocks, limits, at_return };
     let scopes = blocks.scopes().map(|s| reader.scope(s)).collect::<Result<_, _>>()?;
     let args = operation.args.iter().map(|arg| (arg.index, arg.ty.clone())).collect();
     let (kind, targets) = (kind_name(operation.attach.kind), operation.attach.targets.clone());
@@ -257,10 +272,50 @@ fn dimension(tables: &Tables<'_>, d: &Dimension) -> Result<DecodedDimension, Str
     Ok(DecodedDimension { subject, projection, table, integer, atoms, merges_unreadable })
 }
 
+/// Words of a key: those of the value of one argument after the other.
+pub(super) fn key_words(operation: &Operation, index: u32) -> Result<u32, String> {
+    let is_it = |value: &&EventValue| value.source == Subject::Argument(index);
+    let value = operation.values.iter().find(is_it).ok_or("a key of what no event shows")?;
+    Ok(match value.form {
+        Form::Unsigned | Form::Signed => 1,
+        Form::Text => LIMIT_TEXT_WORDS,
+        Form::Socket | Form::Packet => LIMIT_SOCKET_WORDS,
+        Form::Structure(_) => return Err("a key of a structure".to_string()),
+    })
+}
+
+fn limits(tables: &Tables<'_>, operation: &Operation) -> Result<Vec<DecodedLimit>, String> {
+    let Some(limits) = &operation.limits else { return Ok(vec![]) };
+    let mut words = vec![];
+    for &index in &limits.key {
+        let count = key_words(operation, index)?;
+        words.extend((0..count).map(|_| index));
+    }
+    if words.len() > LIMIT_WORDS as usize || limits.key.iter().any(|&index| index >= u64::BITS) {
+        return Err("a key that no program has".to_string());
+    }
+    let decoded = tables.limits(limits.root, limits.count).map_err(|e| e.to_string())?.into_iter();
+    let limit = |(nanoseconds, scope, bits): (u64, u32, u32)| {
+        if u64::from(bits) >> words.len() != 0 {
+            return Err("a limit that looks behind the key".to_string());
+        }
+        let is_set = |at: usize| bits >> at & 1 == 1;
+        let args = (0..words.len()).filter(|&at| is_set(at)).fold(0u64, |args, at| args | 1 << words[at]);
+        let is_whole = (0..words.len()).all(|at| is_set(at) == (args >> words[at] & 1 == 1));
+        if !is_whole {
+            return Err("a limit that looks at part of an argument".to_string());
+        }
+        Ok(DecodedLimit { nanoseconds, scope, args })
+    };
+    decoded.map(limit).collect()
+}
+
 struct ScopeReader<'a> {
     manifest: &'a Manifest,
     operation: u32,
     blocks: &'a ScopeBlocks,
+    /// The first has number 1.
+    limits: Vec<DecodedLimit>,
     /// Rules do not leave their list.
     at_return: bool,
 }
@@ -309,7 +364,7 @@ impl ScopeReader<'_> {
             }
             let mut act = None;
             if let Some(Step::Act { act: word, .. }) = steps.get(at) {
-                act = Some(decoded_act(word, hook)?);
+                act = Some(self.act(word, hook)?);
                 at += 1;
             }
             match steps.get(at) {
@@ -325,21 +380,26 @@ impl ScopeReader<'_> {
         }
         Ok(rules)
     }
-}
 
-fn decoded_act(word: &Act, hook: &PolicyHook) -> Result<DecodedAct, String> {
-    let selector = hook.selector(word.record).ok_or("an action of another hook")?;
-    if word.flags & ACT_OVERRIDE == 0 && word.value != 0 {
-        return Err(format!("an action that returns {} without saying so", word.value));
+    fn act(&self, word: &Act, hook: &PolicyHook) -> Result<DecodedAct, String> {
+        let selector = hook.selector(word.record).ok_or("an action of another hook")?;
+        if word.flags & ACT_OVERRIDE == 0 && word.value != 0 {
+            return Err(format!("an action that returns {} without saying so", word.value));
+        }
+        let limit = ACT_LIMIT_MAX << ACT_LIMIT_SHIFT;
+        if word.flags & !(ACT_POST | ACT_OVERRIDE | ACT_SIGKILL | ACT_RETURN | limit) != 0 {
+            return Err(format!("an action with flags {:#x}", word.flags));
+        }
+        let numbered =
+            |number: usize| self.limits.get(number - 1).copied().ok_or("a limit that is not there");
+        let limit = Some(word.limit() as usize).filter(|&number| number > 0).map(numbered);
+        Ok(DecodedAct {
+            selector: hook.first_selector + selector.number,
+            post: word.flags & ACT_POST != 0,
+            override_value: (word.flags & ACT_OVERRIDE != 0).then_some(word.value),
+            sigkill: word.flags & ACT_SIGKILL != 0,
+            half: word.flags & ACT_RETURN != 0,
+            limit: limit.transpose()?,
+        })
     }
-    if word.flags & !(ACT_POST | ACT_OVERRIDE | ACT_SIGKILL | ACT_RETURN) != 0 {
-        return Err(format!("an action with flags {:#x}", word.flags));
-    }
-    Ok(DecodedAct {
-        selector: hook.first_selector + selector.number,
-        post: word.flags & ACT_POST != 0,
-        override_value: (word.flags & ACT_OVERRIDE != 0).then_some(word.value),
-        sigkill: word.flags & ACT_SIGKILL != 0,
-        half: word.flags & ACT_RETURN != 0,
-    })
 }

@@ -18,7 +18,7 @@ use crate::artifact::abi::EVENT_ARGS;
 use crate::diag::Diagnostics;
 use crate::platform::Target;
 use crate::policy::{
-    Actions, Arg, Condition, Field, Hook, Mode, PolicySet, ScopeId, Selector, Source, Values,
+    Actions, Arg, Condition, Field, Hook, Mode, PolicySet, RateLimit, ScopeId, Selector, Source, Values,
 };
 use crate::source::Span;
 use crate::vocab::arg_type::{ArgType, Class};
@@ -106,6 +106,8 @@ pub struct List {
     pub params: Vec<u8>,
     /// Subject of each of the hook's `args`.
     pub subjects: Vec<SubjectId>,
+    /// Of each: bytes that events show of an integer of its type.
+    pub widths: Vec<Option<u8>>,
     /// At a return every rule that matches acts, if its selector did at the call.
     pub rules: Vec<Rule>,
     pub at_return: bool,
@@ -132,6 +134,8 @@ pub struct Outcome {
     pub sigkill: bool,
     /// What is posted is one half of an event, that of the call or that of its return.
     pub half: bool,
+    /// It is posted once in a while only. At a return nothing says so: what the call did not post is not awaited.
+    pub limit: Option<RateLimit>,
 }
 
 impl Outcome {
@@ -203,6 +207,7 @@ fn list_at_call(
         first_selector,
         params: hook.args.iter().map(|a| written.choice.param(a.index)).collect(),
         subjects,
+        widths: widths(&hook.args),
         rules,
         at_return: false,
         reason: written.choice.reason.clone(),
@@ -223,7 +228,7 @@ fn list_at_return(
     let posting = hook.selectors.iter().filter(|selector| selector.actions.post);
     let rule = |selector: &Selector| {
         let predicates = intern_predicates(op, &subjects, &selector.returned, false);
-        let outcome = Outcome { post: true, override_value: None, sigkill: false, half: true };
+        let outcome = Outcome { post: true, override_value: None, sigkill: false, half: true, limit: None };
         Rule { predicates, outcome, selector: selector.number }
     };
     let rules = posting.map(rule).collect();
@@ -235,6 +240,7 @@ fn list_at_return(
         first_selector,
         params: vec![0],
         subjects,
+        widths: widths(hook.returned.as_slice()),
         rules,
         at_return: true,
         reason: AttachReason::AsWritten,
@@ -289,6 +295,14 @@ impl Numbers {
     }
 }
 
+fn widths(args: &[Arg]) -> Vec<Option<u8>> {
+    let width = |arg: &Arg| match arg.ty.class() {
+        Some(Class::Int { bytes, .. }) => Some(arg.ty.event_bytes(bytes)),
+        Some(Class::Text | Class::Path | Class::Flow | Class::Structure(_)) | None => None,
+    };
+    args.iter().map(width).collect()
+}
+
 fn declare_subjects(op: &mut Operation, args: &[Arg], choice: &Choice) -> Vec<SubjectId> {
     let subject = |arg: &Arg| Subject { place: Place::Param(choice.param(arg.index)), ty: arg.ty };
     for arg in args {
@@ -341,6 +355,7 @@ pub fn outcome(actions: &Actions, mode: Mode) -> Outcome {
         override_value: actions.override_value.filter(|&v| enforce && v != 0).map(|v| v as i16),
         sigkill: actions.signal.is_some() && enforce,
         half: false,
+        limit: actions.limit,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Operation, Outcome, Place, Predicate, Program};
-use crate::policy::PolicySet;
+use crate::policy::{PolicySet, RateLimit};
 use crate::source::Sources;
 
 impl Program {
@@ -57,7 +57,11 @@ pub(super) fn outcome_text(outcome: Outcome) -> String {
         parts.push("Sigkill".to_string());
     }
     if outcome.post {
-        parts.push(if outcome.half { "Post with its return" } else { "Post" }.to_string());
+        let post = if outcome.half { "Post with its return" } else { "Post" };
+        let limit = outcome.limit.map(|RateLimit { milliseconds, scope }| {
+            format!(" once in {milliseconds} ms of a {}", scope.name())
+        });
+        parts.push(format!("{post}{}", limit.unwrap_or_default()));
     }
     if parts.is_empty() { "nothing".to_string() } else { parts.join(", ") }
 }

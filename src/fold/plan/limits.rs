@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::{Dimension, Plan, Unit};
-use crate::artifact::abi::{DIMENSIONS, EVENT_ENTRIES, EVENT_TAIL, MASKS_MAX};
+use crate::artifact::abi::{ACT_LIMIT_MAX, DIMENSIONS, EVENT_ENTRIES, EVENT_TAIL, LIMIT_WORDS, MASKS_MAX};
 use crate::artifact::manifest::Form;
 use crate::diag::{Diagnostics, target as report};
 use crate::fold::ir::{List, Place, Predicate, Program, Subject, SubjectId};
@@ -21,7 +21,7 @@ pub(super) fn check(program: &Program, plan: &Plan, diags: &mut Diagnostics) -> 
         let is_within = check_readings(program, unit, diags) && check_dimensions(program, unit, diags);
         fine &= is_within && check_masks(program, unit, diags) & check_verifier(program, unit, diags);
         fine &= check_selectors(program, unit, diags) & check_binary(program, unit, diags);
-        fine &= check_values(program, unit, diags);
+        fine &= check_values(program, unit, diags) & check_rate_limits(program, unit, diags);
     }
     fine
 }
@@ -96,6 +96,50 @@ fn check_values(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool
         program.lists[*list].span,
     ));
     false
+}
+
+/// Keys of rate limits have as many words, and decision words as many numbers, as a program has.
+fn check_rate_limits(program: &Program, unit: &Unit, diags: &mut Diagnostics) -> bool {
+    let operation = &program.operations[unit.operation.0 as usize];
+    let limited = |list: &&List| list.rules.iter().any(|rule| rule.outcome.limit.is_some());
+    let lists = unit.scopes.values().flatten().map(|&l| &program.lists[l]).filter(limited);
+    let at: Vec<Span> = lists.clone().map(|list| list.span).collect();
+    let target = operation.attach.shown();
+    let (numbers, words) = (unit.limited.all.len() as u32, unit.limited.words());
+    let mut why = vec![];
+    if numbers > ACT_LIMIT_MAX {
+        why.push(format!("they are {numbers} different ones, and a program tells {ACT_LIMIT_MAX} apart"));
+    }
+    if words > LIMIT_WORDS {
+        why.push(format!(
+            "their hooks declare arguments of {words} words together, and a key has {LIMIT_WORDS}"
+        ));
+    }
+    // An event shows a number as its widest type has it: bytes that the limited policy does not look at would count.
+    let is_wider = |list: &List| {
+        let widths = list.params.iter().zip(&list.widths);
+        let mut wider = widths.filter(|(param, width)| {
+            width.is_some_and(|width| {
+                operation.shown_integers.get(*param).is_some_and(|shown| shown.0 != width)
+            })
+        });
+        wider.next().map(|(&param, _)| param)
+    };
+    if let Some(param) = lists.clone().find_map(is_wider) {
+        why.push(format!("argument {param} is a wider number in another policy"));
+    }
+    let structure = |list: &List| {
+        let is_one =
+            |&&id: &&SubjectId| matches!(operation.subject(id).ty.class(), Some(Class::Structure(_)));
+        list.subjects.iter().find(is_one).map(|&id| operation.subject(id).ty)
+    };
+    if let Some(ty) = lists.clone().find_map(structure) {
+        why.push(format!("a key has no place for an argument of type `{}`", ty.name()));
+    }
+    for why in &why {
+        diags.push(report::rate_limits(&target, why, &at));
+    }
+    why.is_empty()
 }
 
 /// A program has a place for the atom of each dimension.

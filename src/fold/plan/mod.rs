@@ -7,6 +7,7 @@
 //! [`crate::emit::lower`]'s, what they cost [`crate::memory`]'s.
 
 mod atom_set;
+mod limited;
 mod limits;
 mod sharing;
 
@@ -18,6 +19,7 @@ use crate::policy::{ScopeId, Values};
 use crate::vocab::condition::{Projection, Table};
 
 pub use atom_set::AtomSet;
+pub use limited::{Limited, PostLimit};
 pub use sharing::SharingGraph;
 
 /// What is built, unit by unit.
@@ -36,6 +38,8 @@ pub struct Unit {
     /// Subjects that are read as text, each with its area: those that events show in order of their parameter, then
     /// the others.
     pub texts: Vec<SubjectId>,
+    /// What limits its posts.
+    pub limited: Limited,
     /// Scope to its lists (indexes into [`Program::lists`]), both ascending. Lists that do nothing are left out.
     pub scopes: IndexMap<ScopeId, Vec<usize>>,
 }
@@ -70,7 +74,8 @@ pub fn factor(program: &Program, diags: &mut Diagnostics) -> Option<Plan> {
             .filter(|&s| operation.subject(s).param().is_some() || dimensions.iter().any(|d| d.subject == s))
             .collect();
         texts.sort_by_key(|&s| operation.subject(s).place);
-        units.push(Unit { operation: id, dimensions, texts, scopes });
+        let limited = limited::of(program, operation, scopes.values().flatten());
+        units.push(Unit { operation: id, dimensions, texts, limited, scopes });
     }
     // A return that belongs to no call decides nothing.
     let calls: Vec<OperationId> = units.iter().map(|unit| unit.operation).collect();

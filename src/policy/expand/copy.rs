@@ -317,7 +317,8 @@ impl Copier<'_, '_> {
             let (pod, container) = (filter.pod_selector.as_ref(), filter.container_selector.as_ref());
             Arc::unwrap_or_clone(select(pod, container, filter.host_selector.as_ref(), None))
         });
-        let actions = actions.iter().flat_map(|list| &list.items).filter_map(action).collect();
+        let actions = actions.iter().flat_map(|list| &list.items);
+        let actions = actions.filter_map(|written| action(written, self.into)).collect();
         let returned = return_args.iter().flat_map(|list| &list.items);
         let mut returned: Vec<_> = returned.map(|filter| self.arg_filter(filter)).collect();
         let acts = return_actions.is_some_and(|list| !list.items.is_empty());
@@ -443,7 +444,7 @@ fn pid_filter(filter: &objects::PidFilter<'_>) -> written::Filter {
     }
 }
 
-fn action(written: &objects::Action<'_>) -> Option<written::Action> {
+fn action(written: &objects::Action<'_>, into: &mut Written) -> Option<written::Action> {
     let objects::Action {
         node: _,
         poisoned: _,
@@ -464,18 +465,17 @@ fn action(written: &objects::Action<'_>) -> Option<written::Action> {
         new_symbol: _,
         new_addr: _,
         new_offset: _,
-        // Says nothing without `rateLimit`; without effect at hooks that are read.
-        rate_limit_scope: _,
+        rate_limit_scope,
+        // Without effect at hooks that are read.
         ima_hash: _,
     } = written;
-    let unread = if rate_limit.is_some_and(|limit| !limit.value.is_empty()) {
-        Some("rateLimit")
-    } else if is_on(*kernel_stack_trace) || is_on(*user_stack_trace) {
-        Some("stack traces")
-    } else {
-        None
-    };
-    Some(written::Action { action: (*action)?.value, error: error.map(|error| error.value), unread })
+    let unread =
+        if is_on(*kernel_stack_trace) || is_on(*user_stack_trace) { Some("stack traces") } else { None };
+    let mut text =
+        |text: &Option<Text<'_>>| text.filter(|text| !text.value.is_empty()).map(|text| into.add(text.value));
+    let (rate_limit, rate_limit_scope) = (text(rate_limit), text(rate_limit_scope));
+    let error = error.map(|error| error.value);
+    Some(written::Action { action: (*action)?.value, error, rate_limit, rate_limit_scope, unread })
 }
 
 /// A hook of which only the kind is known.

@@ -96,7 +96,8 @@ mod tests {
 
     /// A hook of as many selectors, told apart by their place.
     fn written(workloads: Vec<Option<Scope>>) -> Resolved {
-        let actions = Actions { post: true, override_value: None, signal: None, shown: ShownAction::Post };
+        let actions =
+            Actions { post: true, override_value: None, signal: None, limit: None, shown: ShownAction::Post };
         let selector = |i| {
             let span = Span::new(SourceId(0), i, i);
             Selector { number: i as u8, conditions: vec![], returned: vec![], actions: actions.clone(), span }

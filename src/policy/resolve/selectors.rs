@@ -66,7 +66,8 @@ pub struct Selectors {
 }
 
 fn post_everything(span: Span) -> Selector {
-    let actions = Actions { post: true, override_value: None, signal: None, shown: ShownAction::Post };
+    let actions =
+        Actions { post: true, override_value: None, signal: None, limit: None, shown: ShownAction::Post };
     Selector { number: 0, conditions: vec![], returned: vec![], actions, span }
 }
 

@@ -104,7 +104,8 @@ mod tests {
             span,
         };
         let conditions = tests.into_iter().map(condition).collect();
-        let actions = Actions { post: true, override_value, signal: None, shown: ShownAction::Override };
+        let actions =
+            Actions { post: true, override_value, signal: None, limit: None, shown: ShownAction::Override };
         Selector { number: 0, conditions, returned: vec![], actions, span }
     }
 

@@ -12,6 +12,14 @@ use crate::script::{Act, Origin, Piece, Step, Value, Way};
 ///
 /// Ok: the outcome (`ok`, or an error's name). Err: it could not even get into place.
 pub fn take(step: &Step) -> Result<String, String> {
+    if step.act().is_some_and(|act| act.in_thread) {
+        let thread = std::thread::scope(|scope| scope.spawn(|| take_here(step)).join());
+        return thread.unwrap_or_else(|_| Err("the thread panicked".to_owned()));
+    }
+    take_here(step)
+}
+
+fn take_here(step: &Step) -> Result<String, String> {
     match step {
         Step::Exec(act) => in_place(act).and_then(|()| exec(act)),
         Step::Open(act) => hold(act).and_then(|()| in_place(act)).and_then(|()| open(act)),

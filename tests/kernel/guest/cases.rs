@@ -118,6 +118,10 @@ impl<'a> Stage<'a> {
                 self.churns.insert(churn.name.clone(), churning);
                 Ok(())
             }
+            Step::Wait(seconds) => {
+                std::thread::sleep(std::time::Duration::from_secs(*seconds));
+                Ok(())
+            }
             Step::Calm(name) => self.churns.remove(name).ok_or_else(|| format!("no churn {name}"))?.calm(),
         }
     }

@@ -2,7 +2,8 @@
 
 use tetrafold::artifact::digest::{FileKind, FileRef, Files};
 use tetrafold::artifact::manifest::{
-    Action, AttachKind, Form, Integer, Manifest, Mode, ScopeTerm, Subject, Table,
+    Action, AttachKind, Form, Integer, Limits, Manifest, Mode, RateLimit, RateLimitScope, ScopeTerm, Subject,
+    Table,
 };
 use tetrafold::artifact::projection::Projection;
 use tetrafold::artifact::structure::Structure;
@@ -106,6 +107,22 @@ fn damaged(manifest: &Manifest) -> Vec<(String, Manifest)> {
             with(of(format!("argument {a} moved")), &|m| m.operations[o].args[a].index += 1);
             with(of(format!("argument {a} retyped")), &|m| m.operations[o].args[a].ty = "cred".into());
         }
+        if operation.limits.is_some() {
+            let with_limits = |m: &mut Manifest, change: &dyn Fn(&mut Limits)| {
+                change(m.operations[o].limits.as_mut().unwrap());
+            };
+            with(of("no limits".into()), &|m| m.operations[o].limits = None);
+            with(of("limits elsewhere".into()), &|m| with_limits(m, &|l| l.root += 8));
+            with(of("a limit less".into()), &|m| with_limits(m, &|l| l.count -= 1));
+            with(of("a key without an argument".into()), &|m| with_limits(m, &|l| _ = l.key.pop()));
+            if operation.limits.as_ref().is_some_and(|limits| limits.key.len() > 1) {
+                with(of("a key of another order".into()), &|m| with_limits(m, &|l| l.key.rotate_left(1)));
+            }
+            with(of("short keys".into()), &|m| {
+                let map = m.maps.iter_mut().find(|map| map.name == "limits");
+                map.unwrap().key_size -= 8;
+            });
+        }
         for (d, dimension) in operation.dimensions.iter().enumerate() {
             with(of(format!("dimension {d} moved")), &|m| {
                 let subject = &mut m.operations[o].dimensions[d].subject;
@@ -196,6 +213,13 @@ fn damaged(manifest: &Manifest) -> Vec<(String, Manifest)> {
                 with(of(format!("selector {s} lost")), &|m| _ = m.policies[p].hooks[h].selectors.remove(s));
                 with(of(format!("selector {s} at another place")), &|m| {
                     m.policies[p].hooks[h].selectors[s].source.push('0');
+                });
+                with(of(format!("selector {s} limited otherwise")), &|m| {
+                    let limit = &mut m.policies[p].hooks[h].selectors[s].rate_limit;
+                    *limit = match limit {
+                        None => Some(RateLimit { milliseconds: 1000, scope: RateLimitScope::Thread }),
+                        Some(_) => None,
+                    };
                 });
                 with(of(format!("selector {s} shown otherwise")), &|m| {
                     let action = &mut m.policies[p].hooks[h].selectors[s].action;

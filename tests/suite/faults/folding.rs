@@ -95,7 +95,7 @@ fn damaged_programs(honest: &Honest, program: &Program) -> Vec<(String, Program)
             });
             with(of("does nothing"), &|p| {
                 p.lists[l].rules[r].outcome =
-                    Outcome { post: false, override_value: None, sigkill: false, half: false };
+                    Outcome { post: false, override_value: None, sigkill: false, half: false, limit: None };
             });
             for i in 0..list.rules[r].predicates.len() {
                 with(of(&format!("condition {i} lost")), &|p| _ = p.lists[l].rules[r].predicates.remove(i));

@@ -3,6 +3,9 @@
 use tetrafold::emit::lower::lists::Word;
 use tetrafold::emit::lower::{LoweredDimension, LoweredUnit};
 
+use tetrafold::policy::RateLimit;
+use tetrafold::vocab::action::RateLimitScope;
+
 use super::{Honest, Tally, policies};
 
 #[test]
@@ -70,12 +73,28 @@ fn damaged(honest: &Honest) -> Vec<(String, Vec<LoweredUnit>)> {
                                 }
                             });
                         }
-                        Word::Act { .. } => {
+                        Word::Act { outcome, .. } => {
                             with("another selector".into(), &|word| {
                                 if let Word::Act { selector, .. } = word {
                                     *selector += 1;
                                 }
                             });
+                            for limit in [
+                                None,
+                                Some((7000, RateLimitScope::Thread)),
+                                Some((3_600_000, RateLimitScope::Global)),
+                                Some((3_600_000, RateLimitScope::Process)),
+                            ] {
+                                let limit =
+                                    limit.map(|(milliseconds, scope)| RateLimit { milliseconds, scope });
+                                if outcome.limit.is_some() && outcome.limit != limit {
+                                    with(format!("{limit:?}"), &|word| {
+                                        if let Word::Act { outcome, .. } = word {
+                                            outcome.limit = limit;
+                                        }
+                                    });
+                                }
+                            }
                             with("posts or not".into(), &|word| {
                                 if let Word::Act { outcome, .. } = word {
                                     outcome.post = !outcome.post;

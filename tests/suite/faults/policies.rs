@@ -81,6 +81,37 @@ spec:
       matchActions: [{action: NoPost}]
     - {}
 "#,
+    // Twice the same arguments, and one that declares fewer.
+    r#"
+apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {name: quiet}
+spec:
+  kprobes:
+  - call: sys_openat
+    args: [{index: 0, type: int}, {index: 1, type: string}]
+    selectors:
+    - matchArgs: [{index: 1, operator: Equal, values: [/a]}]
+      matchActions: [{action: Post, rateLimit: 1H, rateLimitScope: process}, {action: Sigkill}]
+    - matchArgs: [{index: 0, operator: Equal, values: ["5"]}]
+      matchActions: [{action: Post, rateLimit: "7"}]
+    - {}
+  - call: security_socket_connect
+    syscall: false
+    args: [{index: 0, type: socket}]
+    selectors:
+    - matchActions: [{action: Post, rateLimit: 2m, rateLimitScope: global}]
+---
+apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {name: quieter}
+spec:
+  kprobes:
+  - call: sys_openat
+    args: [{index: 1, type: string}]
+    selectors:
+    - matchActions: [{action: Post, rateLimit: "7"}]
+"#,
     // By field, by position, and one on the kernel's own below.
     r#"
 apiVersion: cilium.io/v1alpha1

@@ -13,6 +13,7 @@ pub mod addresses;
 pub mod automaton;
 pub mod blob;
 pub mod intervals;
+pub mod limits;
 pub mod masks;
 mod perfect_hash;
 pub mod trie;

@@ -1,8 +1,9 @@
 //! The end of a body: the decision lists, the records of the event, the verdict; and the places that lookups leave for.
 
 use super::{Checked, Follower, Held, ensure, shown_code, small, value_words};
-use crate::artifact::manifest::{AttachKind, Form, RowForm, Subject};
+use crate::artifact::manifest::{AttachKind, EventValue, Form, RowForm, Subject};
 use crate::bpf::{Place, Step};
+use crate::emit::verify::read::key_words;
 use crate::vocab::arg_type::{ArgType, Class, Structure};
 
 /// Places behind the verdict.
@@ -100,10 +101,12 @@ pub(super) fn check(follower: &Follower<'_>, steps: &[Step]) -> Checked {
     steps.expect(act, &[])?;
     let (found, unposted) = steps.take(if at_return { "if_returned" } else { "if_posted" })?;
     ensure(found == [tail], format!("values have {tail} words"))?;
+    let (text, in_record) = values(follower, &mut steps)?;
+    limit(follower, &mut steps, unposted)?;
     if follower.body.is_awaited {
         steps.expect("await_return", &[number, tail])?;
     }
-    let (text, in_record) = values(follower, &mut steps)?;
+    parts(follower, &mut steps)?;
     let post = if operation.attach.targets.len() > 1 { "post_of_several" } else { "post" };
     steps.expect(post, &[number, text, in_record, tail])?;
     match steps.left.split_first() {
@@ -116,35 +119,15 @@ pub(super) fn check(follower: &Follower<'_>, steps: &[Step]) -> Checked {
     Ok(())
 }
 
-/// The values of the manifest, one after the other: the argument of the record's own text, and how many values it has.
+/// The values of a fixed length, one after the other: the argument of the record's own text, and how many values it has.
 fn values(follower: &Follower<'_>, steps: &mut Steps<'_>) -> Result<(i64, i64), String> {
     const NO_TEXT: i64 = 0xff;
-    let operation = follower.body.operation;
-    let number = i64::from(operation.number);
-    let (mut text, mut in_record, mut word) = (NO_TEXT, 0, 0);
-    for value in &operation.values {
-        let Subject::Argument(index) = value.source else {
-            return Err("events hold no facts".to_string());
-        };
-        let index = i64::from(index);
+    let (mut text, mut in_record) = (NO_TEXT, 0);
+    for (value, word) in placed(follower) {
+        let index = i64::from(argument(value)?);
         match value.form {
-            Form::Text if follower.frame.texts.get(&0) == Some(&value.source) => {
-                text = index;
-                in_record += 1;
-                continue;
-            }
-            Form::Text => {
-                let (found, leave) = steps.take("post_text")?;
-                let is_it = match *found {
-                    [operation, argument, text] => {
-                        let of = follower.frame.texts.get(&small(text));
-                        operation == number && argument == index && of == Some(&value.source)
-                    }
-                    _ => false,
-                };
-                ensure(is_it && leave.is_none(), format!("{found:?} does not send argument {index}"))?;
-                continue;
-            }
+            Form::Text if !is_own_text(follower, value) => continue,
+            Form::Text => text = index,
             Form::Unsigned | Form::Signed => {
                 let code = shown_code(value.form, value.width).ok_or("an integer without a width")?;
                 integer(follower, steps, (index, value.source), word, code)?;
@@ -157,10 +140,78 @@ fn values(follower: &Follower<'_>, steps: &mut Steps<'_>) -> Result<(i64, i64), 
             Form::Structure(shown) => structure(follower, steps, index, word, shown)?,
         }
         in_record += 1;
-        let bytes = value.form.fixed_bytes().ok_or("a value without an end in the tail")?;
-        word += value_words(bytes) as i64;
     }
     Ok((text, in_record))
+}
+
+/// Each text but the record's own, in a record before it.
+fn parts(follower: &Follower<'_>, steps: &mut Steps<'_>) -> Checked {
+    let operation = follower.body.operation;
+    for value in operation.values.iter().filter(|v| v.form == Form::Text && !is_own_text(follower, v)) {
+        let index = i64::from(argument(value)?);
+        let (found, leave) = steps.take("post_text")?;
+        let is_it = match *found {
+            [number, argument, text] => {
+                let of = follower.frame.texts.get(&small(text));
+                number == i64::from(operation.number) && argument == index && of == Some(&value.source)
+            }
+            _ => false,
+        };
+        ensure(is_it && leave.is_none(), format!("{found:?} does not send argument {index}"))?;
+    }
+    Ok(())
+}
+
+/// The manifest's values, each with its first word of the tail.
+fn placed<'f>(follower: &Follower<'f>) -> impl Iterator<Item = (&'f EventValue, i64)> {
+    follower.body.operation.values.iter().scan(0, |next, value| {
+        let word = *next;
+        *next += value.form.fixed_bytes().map_or(0, |bytes| value_words(bytes) as i64);
+        Some((value, word))
+    })
+}
+
+fn is_own_text(follower: &Follower<'_>, value: &EventValue) -> bool {
+    follower.frame.texts.get(&0) == Some(&value.source)
+}
+
+fn argument(value: &EventValue) -> Result<u32, String> {
+    match value.source {
+        Subject::Argument(index) => Ok(index),
+        Subject::Fact(_) => Err("events hold no facts".to_string()),
+    }
+}
+
+/// Where posts are limited: the key gets the values that the manifest names, then the limits are asked.
+fn limit(follower: &Follower<'_>, steps: &mut Steps<'_>, unposted: Option<Place>) -> Checked {
+    const KEY_HEAD: u32 = 16;
+    let operation = follower.body.operation;
+    let Some(limits) = &operation.limits else { return Ok(()) };
+    let areas = follower.frame.texts.len().max(1) as i64;
+    let mut at = 0;
+    for &index in &limits.key {
+        let is_it = |value: &EventValue| value.source == Subject::Argument(index);
+        let found = placed(follower).find(|(value, _)| is_it(value));
+        let (value, word) = found.ok_or("a key of what no event shows")?;
+        let (name, place) = match value.form {
+            Form::Unsigned | Form::Signed => ("limit_integer", word),
+            Form::Socket | Form::Packet => ("limit_socket", word),
+            Form::Text => {
+                let text = follower.frame.texts.iter().find(|(_, of)| **of == value.source);
+                ("limit_text", *text.ok_or("a key of a text that is not read")?.0 as i64)
+            }
+            Form::Structure(_) => return Err("a key of a structure".to_string()),
+        };
+        steps.expect(name, &[place, i64::from(at), areas])?;
+        at += key_words(operation, index)?;
+    }
+    let several = operation.attach.targets.len() > 1;
+    let (found, leave) = steps.take(if several { "limit_of_several" } else { "limit" })?;
+    let wanted = [limits.root.into(), follower.tail_words() as i64, areas, at.into()];
+    ensure(found == wanted, format!("{found:?} and not {wanted:?}"))?;
+    ensure(leave == unposted, "who posts nothing goes elsewhere")?;
+    let bytes = KEY_HEAD + 8 * at;
+    ensure(follower.body.limit_key_bytes >= bytes, format!("keys of {bytes} bytes have no map"))
 }
 
 fn integer(

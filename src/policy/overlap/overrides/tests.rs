@@ -10,7 +10,8 @@ fn add(set: &mut PolicySet, name: &str, scope: Scope, values: &[i32]) {
         .iter()
         .map(|&value| {
             let shown = ShownAction::Override;
-            let actions = Actions { post: true, override_value: Some(value), signal: None, shown };
+            let actions =
+                Actions { post: true, override_value: Some(value), signal: None, limit: None, shown };
             Selector { number: 0, conditions: vec![], returned: vec![], actions, span }
         })
         .collect();

@@ -22,12 +22,19 @@ const SIGKILL: u32 = 9;
 const LSM_ERRORS: std::ops::RangeInclusive<i32> = -4095..=0;
 
 pub fn resolve(hook: &HookCx<'_, '_>, written: Option<&List<WrittenAction<'_>>>, cx: &mut Cx<'_>) -> Actions {
-    let mut actions = Actions { post: true, override_value: None, signal: None, shown: ShownAction::Post };
+    let mut actions =
+        Actions { post: true, override_value: None, signal: None, limit: None, shown: ShownAction::Post };
     let Some(list) = written else { return actions };
     check_count(list, cx);
+    let mut limited = None;
     for written in &list.items {
         let Some(action) = written.action else { continue };
-        parameters::check(hook, written, action, cx);
+        if let Some(limit) = parameters::check(hook, written, action, cx) {
+            // Each would count for itself.
+            if let Some((_, span)) = limited.replace(limit) {
+                cx.not_compiled("a second `rateLimit` in one selector", span);
+            }
+        }
         match action.value.at(hook.kind) {
             Availability::Works => {}
             Availability::Refused => {
@@ -51,6 +58,7 @@ pub fn resolve(hook: &HookCx<'_, '_>, written: Option<&List<WrittenAction<'_>>>,
         registers::check_overrides(list, cx);
     }
     check_beside(hook, list, cx);
+    actions.limit = limited.filter(|_| actions.post).map(|(limit, _)| limit);
     actions
 }
 

@@ -3,6 +3,7 @@
 use super::super::hook::HookCx;
 use crate::diag::suggest::nearest;
 use crate::diag::{actions as codes, lints};
+use crate::policy::RateLimit;
 use crate::policy::context::Cx;
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::objects::Action as WrittenAction;
@@ -26,8 +27,14 @@ const IMA_HOOKS: [&str; 11] = [
     "mmap_file",
 ];
 
-pub fn check(hook: &HookCx<'_, '_>, written: &WrittenAction<'_>, action: Spanned<Action>, cx: &mut Cx<'_>) {
-    check_rate_limit(written, action.value, cx);
+/// The limit of a `Post` that has one, and where it stands.
+pub fn check(
+    hook: &HookCx<'_, '_>,
+    written: &WrittenAction<'_>,
+    action: Spanned<Action>,
+    cx: &mut Cx<'_>,
+) -> Option<(RateLimit, Span)> {
+    let limit = rate_limit(written, action.value, cx);
     check_stack_traces(hook.kind, written, action.value, cx);
     check_ima_hash(hook, written, action.value, cx);
     check_unused(written, action.value, cx);
@@ -39,9 +46,10 @@ pub fn check(hook: &HookCx<'_, '_>, written: &WrittenAction<'_>, action: Spanned
         let what = format!("`{}` on position {}", action.value, sock.value);
         cx.report(lints::no_effect(&what, "`args` has no such position", sock.span));
     }
+    limit
 }
 
-fn check_rate_limit(written: &WrittenAction<'_>, action: Action, cx: &mut Cx<'_>) {
+fn rate_limit(written: &WrittenAction<'_>, action: Action, cx: &mut Cx<'_>) -> Option<(RateLimit, Span)> {
     let limit = written.rate_limit.filter(|limit| !limit.value.is_empty());
     let scope = written.rate_limit_scope.filter(|scope| !scope.value.is_empty());
     let Some(limit) = limit else {
@@ -51,36 +59,52 @@ fn check_rate_limit(written: &WrittenAction<'_>, action: Action, cx: &mut Cx<'_>
                     .help("add `rateLimit`, or remove it"),
             );
         }
-        return;
+        return None;
     };
     if action != Action::Post {
         cx.report(codes::rate_limit_without_post(action, limit.span));
-        return;
+        return None;
     }
-    if !is_rate_limit(limit.value) {
+    let Some(milliseconds) = milliseconds(limit.value) else {
         cx.report(codes::bad_rate_limit(limit.value, limit.span));
-        return;
+        return None;
+    };
+    let scope = match scope {
+        None => RateLimitScope::Thread,
+        Some(scope) => match RateLimitScope::parse(scope.value) {
+            Some(known) => known,
+            None => {
+                let nearest = nearest(scope.value, RateLimitScope::names());
+                let names = RateLimitScope::names();
+                cx.report(crate::diag::schema::unknown_word(
+                    RateLimitScope::WHAT,
+                    scope.value,
+                    nearest,
+                    names,
+                    scope.span,
+                ));
+                return None;
+            }
+        },
+    };
+    if milliseconds == 0 {
+        cx.report(lints::no_effect("`rateLimit` of 0", "0 limits nothing", limit.span));
+        return None;
     }
-    if let Some(scope) = scope
-        && RateLimitScope::parse(scope.value).is_none()
-    {
-        let nearest = nearest(scope.value, RateLimitScope::names());
-        let names = RateLimitScope::names();
-        cx.report(crate::diag::schema::unknown_word(
-            RateLimitScope::WHAT,
-            scope.value,
-            nearest,
-            names,
-            scope.span,
-        ));
-    }
-    cx.not_compiled("`rateLimit`", limit.span);
+    Some((RateLimit { milliseconds, scope }, limit.span))
 }
 
-/// `N`, `Ns`, `Nm` or `Nh`.
-fn is_rate_limit(text: &str) -> bool {
-    let digits = text.strip_suffix(['s', 'S', 'm', 'M', 'h', 'H']).unwrap_or(text);
-    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u32>().is_ok()
+/// `N`, `Ns`, `Nm` or `Nh`; as many milliseconds as 32 bits hold at most.
+fn milliseconds(text: &str) -> Option<u32> {
+    let (digits, unit) = match text.as_bytes().last()? {
+        b's' | b'S' => (&text[..text.len() - 1], 1_000),
+        b'm' | b'M' => (&text[..text.len() - 1], 60_000),
+        b'h' | b'H' => (&text[..text.len() - 1], 3_600_000),
+        _ => (text, 1_000),
+    };
+    let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let number: u32 = is_number.then(|| digits.parse().ok())??;
+    Some(u32::try_from(u64::from(number) * unit).unwrap_or(u32::MAX))
 }
 
 fn check_stack_traces(kind: HookKind, written: &WrittenAction<'_>, action: Action, cx: &mut Cx<'_>) {
