@@ -60,6 +60,19 @@ STENCIL(limit_socket)(struct frame *f, u64 place, u64 at, u64 texts)
 	return 0;
 }
 
+/* The structure there, of `words` words with its header. */
+STENCIL(limit_structure)(struct frame *f, u64 place, u64 at, u64 texts, u64 words)
+{
+	struct slot *slot = f->slot;
+	if (!slot)
+		return 0;
+	u64 *from = slot->texts[0].tail + place, *to = limit_room(slot, texts)->words + at;
+	NO_UNROLL
+	for (u64 i = 0; i < words; i++)
+		to[i] = from[i];
+	return 0;
+}
+
 STENCIL(limit_text)(struct frame *f, u64 number, u64 at, u64 texts)
 {
 	struct slot *slot = f->slot;

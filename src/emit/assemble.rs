@@ -122,6 +122,7 @@ pub fn run(
     for (u, lowered) in lowered.into_iter().enumerate() {
         let scope_blocks = blocks[u].0.clone();
         let places = Places {
+            key_words: describe::limit_key_words(plan),
             operation: numbers.operation(u),
             heads: region_constants::HEADS,
             slots: scratch.slots_of(kinds[u]),

@@ -452,9 +452,12 @@ pub const LIMIT_ENTRIES: u32 = 32768;
 const LIMIT_HEAD_BYTES: u32 = 16;
 
 /// Of the keys of all operations: as many words as the largest has.
+pub fn limit_key_words(plan: &Plan) -> u32 {
+    plan.units.iter().map(|unit| unit.limited.words()).max().unwrap_or(0)
+}
+
 pub fn limit_key_bytes(plan: &Plan) -> u32 {
-    let words = plan.units.iter().map(|unit| unit.limited.words()).max().unwrap_or(0);
-    LIMIT_HEAD_BYTES + 8 * words
+    LIMIT_HEAD_BYTES + 8 * limit_key_words(plan)
 }
 
 fn limits_posts(parts: &Parts<'_>) -> bool {

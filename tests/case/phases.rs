@@ -52,7 +52,7 @@ pub fn run(case: &Case) -> Result<Outcome, String> {
     {
         let report = measure::report(set, &built, &target).map_err(|e| e.to_string())?;
         measure::complete(&mut built.manifest, &report);
-        let steps = texts::programs(set, folded, &built, target.arch)?;
+        let steps = texts::programs(&built);
         of_phases = vec![
             ("ir", folded.program.to_text(set, &sources)),
             ("plan", texts::plan(set, folded)),

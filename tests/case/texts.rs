@@ -2,16 +2,12 @@
 
 use std::fmt::Write as _;
 
-use tetrafold::artifact::abi::SCRATCH_SLOTS;
-use tetrafold::artifact::manifest::{Manifest, Role, ScopeTerm, Subject, Table};
+use tetrafold::artifact::manifest::{Manifest, Operation, Role, ScopeTerm, Subject, Table};
 use tetrafold::bpf::{Place, Step};
 use tetrafold::driver::Folded;
 use tetrafold::emit::assemble::Built;
-use tetrafold::emit::lower;
-use tetrafold::emit::lower::program::{Places, steps};
+use tetrafold::emit::region_constants::HEADS;
 use tetrafold::emit::verify::read::{self, Atoms, DecodedDimension, DecodedOperation, DecodedRule, Row};
-use tetrafold::fold::plan::Unit;
-use tetrafold::platform::Arch;
 use tetrafold::policy::PolicySet;
 
 pub fn plan(set: &PolicySet, folded: &Folded) -> String {
@@ -50,43 +46,27 @@ pub fn plan(set: &PolicySet, folded: &Folded) -> String {
 }
 
 /// The steps of each body: which stencils run, in which order, with which numbers.
-pub fn programs(set: &PolicySet, folded: &Folded, built: &Built, arch: Arch) -> Result<String, String> {
+pub fn programs(built: &Built) -> String {
     let mut out = String::new();
-    for (u, unit) in folded.plan.units.iter().enumerate() {
-        for program in built.manifest.programs.iter().filter(|p| p.operation == u as u32) {
+    for operation in &built.manifest.operations {
+        for program in built.manifest.programs.iter().filter(|p| p.operation == operation.number) {
             let _ = writeln!(out, "{}  {}", program.name, program.section);
             match program.role {
                 Role::Stub => out.push_str("  calls the body\n"),
-                Role::Body => body(set, folded, built, unit, u, arch, &mut out)?,
+                Role::Body => body(built, operation, &mut out),
             }
         }
     }
-    Ok(out)
+    out
 }
 
-fn body(
-    set: &PolicySet,
-    folded: &Folded,
-    built: &Built,
-    unit: &Unit,
-    u: usize,
-    arch: Arch,
-    out: &mut String,
-) -> Result<(), String> {
-    let operation = &folded.program.operations[unit.operation.0 as usize];
-    let lowered = lower::run(set, &folded.program, unit).map_err(|e| e.to_string())?;
-    let slots = match operation.attach.kind.runs_as_task() {
-        true => SCRATCH_SLOTS,
-        false => built.manifest.maps.iter().find(|m| m.declared == "scratch").map_or(0, |m| m.max_entries),
-    };
-    let described = &built.manifest.operations[u];
-    let is_waited_for = built.manifest.operations.iter().any(|o| o.calls == Some(described.number));
-    let calls = described.calls.or(is_waited_for.then_some(described.number));
-    let places = Places { operation: u as u32, heads: described.heads_offset, slots, calls };
-    for step in steps(&folded.program, unit, &lowered, places, arch) {
+fn body(built: &Built, operation: &Operation, out: &mut String) {
+    for step in &built.bodies[&operation.number] {
         let _ = match step {
             Step::Stencil { name, immediates, leave } => {
-                let numbers: Vec<String> = immediates.iter().map(i64::to_string).collect();
+                // Where the region has them, in place of the stand-in.
+                let shown = |&n: &i64| if n == i64::from(HEADS) { operation.heads_offset.into() } else { n };
+                let numbers: Vec<String> = immediates.iter().map(|n| shown(n).to_string()).collect();
                 let leave = leave.map_or(String::new(), |p| format!("  else to {}", place(p)));
                 writeln!(out, "  {name}({}){leave}", numbers.join(", "))
             }
@@ -94,12 +74,11 @@ fn body(
             Step::LoadField { offset, bytes, arg } => {
                 writeln!(out, "  arg{arg} = context[{offset}], {bytes} bytes")
             }
-            Step::Bind(p) => writeln!(out, "{}:", place(p)),
-            Step::Jump(p) => writeln!(out, "  go to {}", place(p)),
+            Step::Bind(p) => writeln!(out, "{}:", place(*p)),
+            Step::Jump(p) => writeln!(out, "  go to {}", place(*p)),
             Step::Return => writeln!(out, "  return"),
         };
     }
-    Ok(())
 }
 
 fn place(place: Place) -> String {

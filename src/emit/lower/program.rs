@@ -25,6 +25,8 @@ pub const MAX_BITS_VALUES: u32 = 4094;
 /// Numbers that the steps contain.
 #[derive(Clone, Copy, Debug)]
 pub struct Places {
+    /// Words of the keys of all operations' limits.
+    pub key_words: u32,
     /// Number of the operation, in every event.
     pub operation: u32,
     /// Where its heads stand in the node region.
@@ -451,8 +453,9 @@ impl Body<'_> {
         }
         let areas = self.unit.texts.len().max(1) as i64;
         let places: Vec<(u8, u32, u32)> = limited.places().collect();
-        let words = i64::from(limited.words());
-        for (param, at, _) in places {
+        // What of a key is not this operation's is cleared: the map compares it all.
+        let words = i64::from(self.places.key_words);
+        for (param, at, words) in places {
             let value = self.values.iter().find(|value| value.param == param);
             let value = value.expect("an event shows every argument");
             let (name, place) = match value.place {
@@ -461,10 +464,15 @@ impl Body<'_> {
                 values::Place::Tail { word } => match value.form {
                     Form::Socket | Form::Packet => ("limit_socket", i64::from(word)),
                     Form::Unsigned | Form::Signed => ("limit_integer", i64::from(word)),
-                    Form::Text | Form::Structure(_) => unreachable!("no key holds it"),
+                    Form::Structure(_) => ("limit_structure", i64::from(word)),
+                    Form::Text => unreachable!("texts are not in the tail"),
                 },
             };
-            self.step(name, &[place, i64::from(at), areas], None);
+            let mut immediates = vec![place, i64::from(at), areas];
+            if matches!(value.form, Form::Structure(_)) {
+                immediates.push(words.into());
+            }
+            self.step(name, &immediates, None);
         }
         let name = if is_one_of_several { "limit_of_several" } else { "limit" };
         self.step(name, &[i64::from(self.limits), self.tail_words(), areas, words], Some(unposted));

@@ -280,7 +280,8 @@ pub(super) fn key_words(operation: &Operation, index: u32) -> Result<u32, String
         Form::Unsigned | Form::Signed => 1,
         Form::Text => LIMIT_TEXT_WORDS,
         Form::Socket | Form::Packet => LIMIT_SOCKET_WORDS,
-        Form::Structure(_) => return Err("a key of a structure".to_string()),
+        // With its header, which says whether it could be read.
+        Form::Structure(structure) => 1 + structure.bytes() / 8,
     })
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::artifact::abi::{LIMIT_SOCKET_WORDS, LIMIT_TEXT_WORDS};
+use crate::artifact::manifest::Form;
 use crate::fold::ir::{List, Operation, Outcome, Program};
 use crate::policy::RateLimit;
 use crate::vocab::arg_type::Class;
@@ -52,8 +53,7 @@ fn params(operation: &Operation, list: &List) -> impl Iterator<Item = (u8, u32)>
             Class::Int { .. } => 1,
             Class::Text | Class::Path => LIMIT_TEXT_WORDS,
             Class::Flow => LIMIT_SOCKET_WORDS,
-            // Limits refuse it.
-            Class::Structure(_) => return None,
+            Class::Structure(structure) => Form::Structure(structure).tail_words()?,
         };
         Some((param, words))
     })

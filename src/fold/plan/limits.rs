@@ -128,14 +128,6 @@ fn check_rate_limits(program: &Program, unit: &Unit, diags: &mut Diagnostics) ->
     if let Some(param) = lists.clone().find_map(is_wider) {
         why.push(format!("argument {param} is a wider number in another policy"));
     }
-    let structure = |list: &List| {
-        let is_one =
-            |&&id: &&SubjectId| matches!(operation.subject(id).ty.class(), Some(Class::Structure(_)));
-        list.subjects.iter().find(is_one).map(|&id| operation.subject(id).ty)
-    };
-    if let Some(ty) = lists.clone().find_map(structure) {
-        why.push(format!("a key has no place for an argument of type `{}`", ty.name()));
-    }
     for why in &why {
         diags.push(report::rate_limits(&target, why, &at));
     }

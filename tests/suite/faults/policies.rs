@@ -101,6 +101,11 @@ spec:
     args: [{index: 0, type: socket}]
     selectors:
     - matchActions: [{action: Post, rateLimit: 2m, rateLimitScope: global}]
+  - call: commit_creds
+    syscall: false
+    args: [{index: 0, type: cred}]
+    selectors:
+    - matchActions: [{action: Post, rateLimit: 3m}]
 ---
 apiVersion: cilium.io/v1alpha1
 kind: TracingPolicy

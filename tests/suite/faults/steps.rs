@@ -129,6 +129,7 @@ fn siblings(name: &str) -> &'static [&'static str] {
         "limit_integer" => &["limit_text"],
         "limit_text" => &["limit_integer", "limit_socket"],
         "limit_socket" => &["limit_text"],
+        "limit_structure" => &["limit"],
         "post" => &["post_of_several"],
         "post_of_several" => &["post"],
         "kill" => &["release"],

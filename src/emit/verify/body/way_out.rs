@@ -200,18 +200,25 @@ fn limit(follower: &Follower<'_>, steps: &mut Steps<'_>, unposted: Option<Place>
                 let text = follower.frame.texts.iter().find(|(_, of)| **of == value.source);
                 ("limit_text", *text.ok_or("a key of a text that is not read")?.0 as i64)
             }
-            Form::Structure(_) => return Err("a key of a structure".to_string()),
+            Form::Structure(_) => ("limit_structure", word),
         };
-        steps.expect(name, &[place, i64::from(at), areas])?;
+        let mut immediates = vec![place, i64::from(at), areas];
+        if matches!(value.form, Form::Structure(_)) {
+            immediates.push(key_words(operation, index)?.into());
+        }
+        steps.expect(name, &immediates)?;
         at += key_words(operation, index)?;
     }
     let several = operation.attach.targets.len() > 1;
     let (found, leave) = steps.take(if several { "limit_of_several" } else { "limit" })?;
-    let wanted = [limits.root.into(), follower.tail_words() as i64, areas, at.into()];
-    ensure(found == wanted, format!("{found:?} and not {wanted:?}"))?;
-    ensure(leave == unposted, "who posts nothing goes elsewhere")?;
     let bytes = KEY_HEAD + 8 * at;
-    ensure(follower.body.limit_key_bytes >= bytes, format!("keys of {bytes} bytes have no map"))
+    let of_map = follower.body.limit_key_bytes;
+    ensure(of_map >= bytes, format!("keys of {bytes} bytes have no map"))?;
+    // The map compares all of its key: what is not this operation's has to be cleared.
+    let wanted =
+        [limits.root, follower.tail_words() as u32, areas as u32, (of_map - KEY_HEAD) / 8].map(i64::from);
+    ensure(found == wanted, format!("{found:?} and not {wanted:?}"))?;
+    ensure(leave == unposted, "who posts nothing goes elsewhere")
 }
 
 fn integer(
