@@ -4,6 +4,8 @@
 //! keeps a certificate of what it left out, [`plan`] decides what is shared and in which form.
 //! Knows no YAML, no byte layout and no ELF.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod ir;
 pub mod opt;
 pub mod plan;

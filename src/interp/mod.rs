@@ -3,6 +3,8 @@
 //! Evaluates an event against the documents as they were written ([`document`]), straight from architecture's
 //! section on meaning. Shares no code with the resolving, the rewrites, the plan or the lowering.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod document;
 pub mod limit;
 mod network;

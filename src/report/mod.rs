@@ -8,6 +8,8 @@
 //! lower one. Totals count what is loaded; alternatives that a loader would not take stand apart.
 //! Deliberately reads no file and asks no kernel: what it knows of kernels is [`crate::memory`].
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod attribution;
 pub mod baseline;
 mod budget;

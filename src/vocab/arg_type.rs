@@ -4,6 +4,7 @@
 //! Source: Tetragon 4fbfe2d, `pkg/generictypes/generictypes.go` (names, numbers) and
 //! `bpf/process/types/basic.h` (how values are read and compared).
 
+use super::attach::Param;
 use super::condition::Projection;
 use super::vocabulary;
 use crate::artifact::manifest::Form;
@@ -287,7 +288,30 @@ impl ArgType {
         Some(if signed { i128::from(low as i64 >> unused) } else { i128::from(low >> unused) })
     }
 
+    /// What the kernel's types say of a parameter that is what this type reads.
+    pub fn kernel_param(self) -> Option<Param> {
+        match self.reads()? {
+            Reader::LinuxBinprm => Some(Param::LinuxBinprm),
+            Reader::File => Some(Param::File),
+            Reader::Path => Some(Param::Path),
+            Reader::Sock => Some(Param::Sock),
+            Reader::Socket => Some(Param::Socket),
+            Reader::Register
+            | Reader::String
+            | Reader::Sockaddr
+            | Reader::Skb
+            | Reader::Structure(_)
+            | Reader::NetDevice
+            | Reader::Filename
+            | Reader::Nothing => None,
+        }
+    }
+
     /// The one spelling of types that Tetragon does not tell apart, so that `long` and `int64` share a table.
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "a type is told apart from all others unless it is listed"
+    )]
     pub fn canonical(self) -> ArgType {
         match self {
             ArgType::Sint8 => ArgType::Int8,

@@ -4,6 +4,8 @@
 //! number for it, what it belongs to. Everything that matches on such an enum matches without a default
 //! arm, so that a new row is followed by compile errors up to the last place that has to decide about it.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod action;
 pub mod arg_type;
 pub mod attach;

@@ -4,6 +4,8 @@
 //! Guarantees: every value that an input can have has its atom; the same plan gives the same bytes. Values
 //! that no input can have (a relative path where paths are absolute) have none, and their tests never hold.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod lists;
 pub mod numbering;
 pub mod program;

@@ -15,7 +15,7 @@ use crate::bpf::{Place, Step};
 use crate::fold::ir::{AttachKind, Operation, Place as Where, Program, Subject, SubjectId};
 use crate::fold::plan::Unit;
 use crate::platform::Arch;
-use crate::vocab::arg_type::{ArgType, Class};
+use crate::vocab::arg_type::{ArgType, Class, Reader};
 use crate::vocab::attach::{self, Param};
 use crate::vocab::condition::Projection;
 
@@ -220,11 +220,11 @@ impl Body<'_> {
         let known = self.operation.attach.points().next()?.layer_parameter()?;
         let is_lsm = self.operation.attach.kind == AttachKind::Lsm;
         let declared = || {
-            self.operation.subjects.iter().find_map(|s| match s.ty {
-                ArgType::File => Some((s.param()?, Param::File)),
-                ArgType::Path => Some((s.param()?, Param::Path)),
-                _ => None,
-            })
+            let shows = |s: &Subject| {
+                let what = s.ty.kernel_param().filter(|p| matches!(p, Param::File | Param::Path))?;
+                Some((s.param()?, what))
+            };
+            self.operation.subjects.iter().find_map(shows)
         };
         let (param, what) = known.or_else(declared)?;
         let name = match (what, is_lsm && known.is_some()) {
@@ -240,14 +240,7 @@ impl Body<'_> {
     /// Whether the kernel's types say that the parameter is what the policy declares.
     fn typed(&self, subject: Subject) -> bool {
         let Where::Param(param) = subject.place else { return true };
-        let declared = match subject.ty {
-            ArgType::LinuxBinprm => Param::LinuxBinprm,
-            ArgType::File => Param::File,
-            ArgType::Path => Param::Path,
-            ArgType::Sock => Param::Sock,
-            ArgType::Socket => Param::Socket,
-            _ => return false,
-        };
+        let Some(declared) = subject.ty.kernel_param() else { return false };
         self.operation.attach.kind == AttachKind::Lsm
             && attach::lsm_hook(&self.operation.attach.targets[0])
                 .is_some_and(|h| h.params.get(param as usize) == Some(&declared))
@@ -507,11 +500,21 @@ fn reader(ty: ArgType, typed: bool) -> Option<&'static str> {
 
 /// The stencil that finds the text in what the kernel names.
 fn name_of(ty: ArgType) -> Option<&'static str> {
-    Some(match ty {
-        ArgType::NetDevice => "name_of_net_device",
-        ArgType::Filename => "name_of_filename",
-        _ => return None,
-    })
+    match ty.reads()? {
+        Reader::NetDevice => Some("name_of_net_device"),
+        Reader::Filename => Some("name_of_filename"),
+        Reader::Register
+        | Reader::String
+        | Reader::File
+        | Reader::LinuxBinprm
+        | Reader::Path
+        | Reader::Sock
+        | Reader::Socket
+        | Reader::Sockaddr
+        | Reader::Skb
+        | Reader::Structure(_)
+        | Reader::Nothing => None,
+    }
 }
 
 /// The stencil that reads a number of a socket, of an address or of a packet.
