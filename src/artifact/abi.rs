@@ -73,6 +73,8 @@ pub const LIMIT_PROCESS: u32 = 1;
 pub const LIMIT_GLOBAL: u32 = 2;
 /// Words of a limit's key, and those of one text and of one socket in it.
 pub const LIMIT_WORDS: u32 = 30;
+/// Bytes of `struct limit_key` (`bpf-templates/limit.h`) before its words.
+pub const LIMIT_KEY_HEAD: u32 = 16;
 pub const LIMIT_TEXT: u32 = 40;
 pub const LIMIT_TEXT_WORDS: u32 = 6;
 pub const LIMIT_SOCKET_WORDS: u32 = 6;

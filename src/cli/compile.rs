@@ -12,8 +12,8 @@ use crate::artifact::manifest::Manifest;
 use crate::artifact::provenance;
 use crate::artifact::read::{Artifact, STAGING};
 use crate::diag::{Diagnostic, Diagnostics, files, target};
-use crate::driver;
 use crate::driver::partial::{self, Left};
+use crate::driver::{self, Fault, Policies};
 use crate::emit::assemble::Built;
 use crate::emit::write::{self, Refusal, WriteError};
 use crate::platform::Target;
@@ -107,6 +107,70 @@ impl Made {
     }
 }
 
+/// How far a run goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// Policies are checked as Tetragon does, and not compiled.
+    Check,
+    Whole,
+    /// Files that cannot be compiled are left to Tetragon.
+    Partial,
+}
+
+/// What all phases gave, and nobody has been shown yet.
+pub(super) struct Ran {
+    pub sources: Sources,
+    pub diags: Diagnostics,
+    pub documents: usize,
+    pub outcome: Result<Option<Built>, Fault>,
+    target: Target,
+    set: Option<PolicySet>,
+    left: Left,
+}
+
+pub(super) fn phases(
+    settled: Settled,
+    (input, target): (&InputArgs, &TargetArgs),
+    how: How,
+    previous: Option<&Manifest>,
+) -> Ran {
+    let mut diags = Diagnostics::default();
+    let kernels = kernels::load(&input.kernels, settled.kernel(Some(target.kernel)), &mut diags);
+    let target = settled.target(target).target(&kernels);
+    let Settled { mut input, levels, .. } = settled;
+    input.resolve.kernels = kernels;
+    let sources = driver::read(&input, &mut io::stdin().lock(), &mut diags);
+    let Policies { documents, set } = driver::policies(&sources, &input, &mut diags);
+    let mut set = set.filter(|_| !diags.has_errors());
+    let (mut folded, mut left) = (None, Left::default());
+    match how {
+        How::Check => set = None,
+        How::Whole => folded = set.as_ref().and_then(|set| driver::fold(set, &target, &[], &mut diags)),
+        How::Partial => {
+            if let Some(whole) = set.take() {
+                let chosen;
+                (chosen, left) = partial::choose(&sources, &input, whole, &target, &mut diags);
+                (set, folded) = chosen.unzip();
+            }
+        }
+    }
+    diags.apply(&levels);
+    let mut outcome = Ok(None);
+    let is_blocked = if how == How::Partial { diags.has_errors() } else { diags.blocks_compile() };
+    if let (Some(set), Some(folded)) = (&set, &folded)
+        && !is_blocked
+    {
+        outcome = driver::emit(&sources, set, folded, &target, &input.resolve.kernels, previous, &mut diags);
+    }
+    Ran { sources, diags, documents, outcome, target, set, left }
+}
+
+/// The compiler's own fault, as every command says it.
+pub(super) fn say_fault(fault: &Fault, console: Console<'_>) -> Result<Status, NotWritten> {
+    console.text(Place::Stderr, &format!("tetrafold: internal fault, please report it: {fault}\n"))?;
+    Ok(Status::InternalFault)
+}
+
 /// Runs all phases. What is wrong has been shown when it gives a status instead.
 pub(super) fn make(
     (input, target, budgets, partial): (&InputArgs, &TargetArgs, &BudgetArgs, bool),
@@ -118,35 +182,10 @@ pub(super) fn make(
         Ok(settled) => settled,
         Err(status) => return Ok(Err(status)),
     };
-    let mut diags = Diagnostics::default();
-    let kernels = kernels::load(&input.kernels, settled.kernel(Some(target.kernel)), &mut diags);
-    let target = settled.target(target).target(&kernels);
     let budgets = settled.budgets(budgets);
-    let Settled { mut input, levels, .. } = settled;
-    input.resolve.kernels = kernels;
-    let sources = driver::read(&input, &mut io::stdin().lock(), &mut diags);
-    let policies = driver::policies(&sources, &input, &mut diags);
-    let mut set = policies.set.filter(|_| !diags.has_errors());
-    let (mut folded, mut left) = (None, Left::default());
-    if partial {
-        if let Some(whole) = set.take() {
-            let chosen;
-            (chosen, left) = partial::choose(&sources, &input, whole, &target, &mut diags);
-            (set, folded) = chosen.unzip();
-        }
-    } else {
-        folded = set.as_ref().and_then(|set| driver::fold(set, &target, &[], &mut diags));
-    }
-    diags.apply(&levels);
-    let mut outcome = Ok(None);
-    let is_blocked = if partial { diags.has_errors() } else { diags.blocks_compile() };
-    if let (Some(set), Some(folded)) = (&set, &folded)
-        && !is_blocked
-    {
-        outcome = driver::emit(&sources, set, folded, &target, &input.resolve.kernels, previous, &mut diags);
-    }
-    // Large sets are most of the memory that a run takes; the report does not look at this.
-    drop(folded);
+    let how = if partial { How::Partial } else { How::Whole };
+    let Ran { sources, mut diags, outcome, target, set, left, .. } =
+        phases(settled, (input, target), how, previous);
     let made = match (outcome, &set) {
         (Ok(Some(mut built)), Some(set)) => {
             built.manifest.left_out = left.described(&sources);
@@ -169,9 +208,7 @@ pub(super) fn make(
         }
         (Err(fault), _) => {
             console.findings(place, &diags, &sources)?;
-            console
-                .text(Place::Stderr, &format!("tetrafold: internal fault, please report it: {fault}\n"))?;
-            return Ok(Err(Status::InternalFault));
+            return say_fault(&fault, console).map(Err);
         }
     };
     made.budgets.iter().filter_map(exceeded).for_each(|diagnostic| diags.push(diagnostic));

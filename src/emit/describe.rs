@@ -448,8 +448,6 @@ const NO_PREALLOC: u32 = 1;
 const LIMITS: &str = "limits";
 /// As many as Tetragon keeps for a policy.
 pub const LIMIT_ENTRIES: u32 = 32768;
-/// `struct limit_key` without its words.
-const LIMIT_HEAD_BYTES: u32 = 16;
 
 /// Of the keys of all operations: as many words as the largest has.
 pub fn limit_key_words(plan: &Plan) -> u32 {
@@ -457,7 +455,7 @@ pub fn limit_key_words(plan: &Plan) -> u32 {
 }
 
 pub fn limit_key_bytes(plan: &Plan) -> u32 {
-    LIMIT_HEAD_BYTES + 8 * limit_key_words(plan)
+    abi::LIMIT_KEY_HEAD + 8 * limit_key_words(plan)
 }
 
 fn limits_posts(parts: &Parts<'_>) -> bool {

@@ -448,7 +448,7 @@ impl Body<'_> {
         let places: Vec<(u8, u32, u32)> = limited.places().collect();
         // What of a key is not this operation's is cleared: the map compares it all.
         let words = i64::from(self.places.key_words);
-        for (param, at, words) in places {
+        for (param, at, taken) in places {
             let value = self.values.iter().find(|value| value.param == param);
             let value = value.expect("an event shows every argument");
             let (name, place) = match value.place {
@@ -463,7 +463,7 @@ impl Body<'_> {
             };
             let mut immediates = vec![place, i64::from(at), areas];
             if matches!(value.form, Form::Structure(_)) {
-                immediates.push(words.into());
+                immediates.push(taken.into());
             }
             self.step(name, &immediates, None);
         }

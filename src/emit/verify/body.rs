@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use self::frame::{Frame, Held};
 use super::read::{Atoms, DecodedDimension};
+use crate::artifact::fact::Fact;
 use crate::artifact::manifest::{AttachKind, Dimension, Form, Integer, Operation, RowForm, Subject};
 use crate::artifact::projection::Projection;
 use crate::bpf::{Place, Step};
@@ -310,7 +311,6 @@ impl<'a> Follower<'a> {
 
     /// A fact of the process, by the stencil of its row.
     fn fact(&mut self, name: &str, k: i64) -> Checked {
-        use crate::artifact::fact::Fact;
         let fact =
             *Fact::ALL.iter().find(|fact| fact.stencil() == name).ok_or("the proof does not know it")?;
         if fact == Fact::Binary {
@@ -345,8 +345,11 @@ impl<'a> Follower<'a> {
         match self.body.dimensions.get(small(number)).map(|d| &d.atoms) {
             Some(Atoms::Pieces(pieces)) => {
                 let are_points = pieces.iter().all(|piece| piece.first == piece.last);
-                lookup == if are_points { "int_lookup" } else { "interval_lookup" }
-                    || lookup == if are_points { "lookup" } else { "interval_lookup" }
+                if are_points {
+                    ["int_lookup", "lookup"].contains(&lookup)
+                } else {
+                    lookup == "interval_lookup"
+                }
             }
             Some(Atoms::Masks(_)) => lookup == "mask_lookup",
             Some(Atoms::Strings(_) | Atoms::Addresses(_)) | None => false,
@@ -418,8 +421,8 @@ impl<'a> Follower<'a> {
     }
 
     fn tail_words(&self) -> usize {
-        let fixed = self.body.operation.values.iter().filter_map(|value| value.form.fixed_bytes());
-        fixed.map(value_words).sum()
+        let words = self.body.operation.values.iter().filter_map(|value| value.form.tail_words());
+        words.sum::<u32>() as usize
     }
 
     fn is_own(&self, number: i64) -> bool {
@@ -565,11 +568,6 @@ impl<'a> Follower<'a> {
         ensure(self.waiting.is_empty(), "a place that is never bound")?;
         way_out::check(self, steps)
     }
-}
-
-/// A value of the tail with its header.
-fn value_words(bytes: u32) -> usize {
-    1 + bytes.div_ceil(8) as usize
 }
 
 /// As stencils take it: bytes, and 0x10 for signed.

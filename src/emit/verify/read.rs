@@ -281,7 +281,7 @@ pub(super) fn key_words(operation: &Operation, index: u32) -> Result<u32, String
         Form::Text => LIMIT_TEXT_WORDS,
         Form::Socket | Form::Packet => LIMIT_SOCKET_WORDS,
         // With its header, which says whether it could be read.
-        Form::Structure(structure) => 1 + structure.bytes() / 8,
+        Form::Structure(_) => value.form.tail_words().ok_or("a structure without an end")?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The end of a body: the decision lists, the records of the event, the verdict; and the places that lookups leave for.
 
-use super::{Checked, Follower, Held, ensure, shown_code, small, value_words};
+use super::{Checked, Follower, Held, ensure, shown_code, small};
+use crate::artifact::abi::LIMIT_KEY_HEAD;
 use crate::artifact::manifest::{AttachKind, EventValue, Form, RowForm, Subject};
 use crate::bpf::{Place, Step};
 use crate::emit::verify::read::key_words;
@@ -166,7 +167,7 @@ fn parts(follower: &Follower<'_>, steps: &mut Steps<'_>) -> Checked {
 fn placed<'f>(follower: &Follower<'f>) -> impl Iterator<Item = (&'f EventValue, i64)> {
     follower.body.operation.values.iter().scan(0, |next, value| {
         let word = *next;
-        *next += value.form.fixed_bytes().map_or(0, |bytes| value_words(bytes) as i64);
+        *next += value.form.tail_words().map_or(0, i64::from);
         Some((value, word))
     })
 }
@@ -184,7 +185,6 @@ fn argument(value: &EventValue) -> Result<u32, String> {
 
 /// Where posts are limited: the key gets the values that the manifest names, then the limits are asked.
 fn limit(follower: &Follower<'_>, steps: &mut Steps<'_>, unposted: Option<Place>) -> Checked {
-    const KEY_HEAD: u32 = 16;
     let operation = follower.body.operation;
     let Some(limits) = &operation.limits else { return Ok(()) };
     let areas = follower.frame.texts.len().max(1) as i64;
@@ -211,12 +211,12 @@ fn limit(follower: &Follower<'_>, steps: &mut Steps<'_>, unposted: Option<Place>
     }
     let several = operation.attach.targets.len() > 1;
     let (found, leave) = steps.take(if several { "limit_of_several" } else { "limit" })?;
-    let bytes = KEY_HEAD + 8 * at;
+    let bytes = LIMIT_KEY_HEAD + 8 * at;
     let of_map = follower.body.limit_key_bytes;
     ensure(of_map >= bytes, format!("keys of {bytes} bytes have no map"))?;
     // The map compares all of its key: what is not this operation's has to be cleared.
-    let wanted =
-        [limits.root, follower.tail_words() as u32, areas as u32, (of_map - KEY_HEAD) / 8].map(i64::from);
+    let wanted = [limits.root, follower.tail_words() as u32, areas as u32, (of_map - LIMIT_KEY_HEAD) / 8]
+        .map(i64::from);
     ensure(found == wanted, format!("{found:?} and not {wanted:?}"))?;
     ensure(leave == unposted, "who posts nothing goes elsewhere")
 }
